@@ -1,0 +1,319 @@
+"""
+What is known of each model, read from ``model_data/*.toml``.
+
+One file holds one family. An unknown or missing key in it is an error, so that a slip in the data shows at once.
+"""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from datetime import date  # noqa: TC003 - pydantic reads the annotations at run time
+from functools import cache
+from importlib.resources import files
+from typing import TYPE_CHECKING, Any, Literal
+
+from pydantic import BaseModel, ConfigDict
+
+from airflow_titan.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+Mark = Literal["D", "O", "V", "U"]
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Fact(_Strict):
+    """
+    A fact with its evidence.
+
+    :param mark: D documented by AWS, O observed against the live service, V read in botocore's service model, U unsure
+    :param source: a name in the file's ``[sources]``
+    """
+
+    mark: Mark
+    source: str
+
+
+class Source(_Strict):
+    """Where facts come from, and when somebody last looked."""
+
+    title: str
+    url: str
+    checked: date
+
+
+class Limit(Fact):
+    """
+    One bound of one parameter; a limit holds at least one of these.
+
+    :param min_length: fewest characters of a text
+    :param max_length: most characters of a text, counted as Unicode code points
+    :param minimum: smallest number
+    :param maximum: largest number
+    :param values: the words that a choice allows
+    :param min_items: fewest images of a list
+    :param max_items: most images of a list
+    :param min_side: shortest side of an image in pixels
+    :param max_side: longest side of an image in pixels
+    :param max_bytes: largest image file in bytes
+    """
+
+    min_length: int | None = None
+    max_length: int | None = None
+    minimum: int | float | None = None
+    maximum: int | float | None = None
+    values: tuple[str, ...] | None = None
+    min_items: int | None = None
+    max_items: int | None = None
+    min_side: int | None = None
+    max_side: int | None = None
+    max_bytes: int | None = None
+
+
+class Parameter(_Strict):
+    """
+    What a model takes under one name.
+
+    :param type: how the value is read
+    :param limits: its bounds
+    :param default: what the model takes when nothing is sent, for people to read; nothing here is sent in its place
+    """
+
+    type: Literal["text", "integer", "number", "choice", "image", "images", "mask"]
+    limits: tuple[Limit, ...]
+    default: int | float | str | None = None
+
+    def largest(self, bound: str) -> int | None:
+        """Give the value of one bound that is sure, such as ``max_bytes``; ``None`` where there is none."""
+        for limit in self.limits:
+            value: int | None = getattr(limit, bound)
+            if value is not None and limit.mark != "U":
+                return value
+        return None
+
+
+class TaskRule(_Strict):
+    """
+    What a task takes.
+
+    :param required: parameters that must be given
+    :param optional: parameters that may be given
+    :param exactly_one: parameters of which one must be given, and no second
+    :param size: ``sent`` where width and height set the output's size, ``ignored`` where the input's size does
+    """
+
+    required: tuple[str, ...]
+    optional: tuple[str, ...] = ()
+    exactly_one: tuple[str, ...] = ()
+    size: Literal["sent", "ignored"]
+
+
+class SizeClass(Fact):
+    """Sizes outside the table: up to ``max_pixels`` they are taken to be billed as ``name``."""
+
+    name: str
+    max_pixels: int
+
+
+class Sizes(Fact):
+    """
+    The sizes that a model makes.
+
+    :param default: width and height that are sent when the user names none
+    :param table: rows of width, height, aspect ratio and price class
+    :param classes: the price class of sizes outside the table
+    """
+
+    default: tuple[int, int]
+    table: tuple[tuple[int, int, str, str], ...]
+    classes: tuple[SizeClass, ...]
+
+    def allows(self, width: int, height: int) -> bool:
+        """Tell whether the model makes pictures of this size."""
+        return any((width, height) == row[:2] for row in self.table)
+
+    def price_class(self, width: int, height: int) -> str:
+        """Name the price class of a size; outside the table an estimate by the number of pixels."""
+        for row in self.table:
+            if (width, height) == row[:2]:
+                return row[3]
+        fitting = (entry.name for entry in self.classes if width * height <= entry.max_pixels)
+        return next(fitting, self.classes[-1].name)
+
+
+class Price(Fact):
+    """One price of one image in US dollars, by size class and quality, as seen on a day."""
+
+    seen: date
+    size: str
+    quality: str
+    usd: float
+
+
+class Lifecycle(Fact):
+    """Where a model stands in its life, and the days on which that changed."""
+
+    status: Literal["active", "legacy", "retired"]
+    legacy: date | None = None
+    end_of_life: date | None = None
+    note: str = ""
+
+
+class ModelSpec(_Strict):
+    """
+    One model: what it takes, what it costs, where it runs.
+
+    :param id: the exact Bedrock model id
+    :param family: the wire dialect that it speaks
+    :param name: what people call it
+    :param regions: where it is offered on demand
+    :param max_request_bytes: largest body of a request
+    """
+
+    id: str
+    family: str
+    name: str
+    regions: tuple[str, ...]
+    lifecycle: Lifecycle
+    max_request_bytes: int
+    tasks: dict[str, TaskRule]
+    parameters: dict[str, Parameter]
+    settings: tuple[str, ...]
+    sizes: Sizes
+    prices: tuple[Price, ...]
+
+    def price(self, width: int, height: int, quality: str | None, count: int) -> float | None:
+        """
+        Estimate what a request costs, in US dollars.
+
+        :param width: of the output, in pixels
+        :param height: of the output, in pixels
+        :param quality: ``None`` for the model's default
+        :param count: how many images
+        :return: ``None`` where no price is known
+        """
+        wanted = self.sizes.price_class(width, height), quality or self.parameters["quality"].default
+        seen = [price for price in self.prices if (price.size, price.quality) == wanted]
+        # rounded because prices are decimal fractions and floats are not
+        return round(max(seen, key=lambda price: price.seen).usd * count, 6) if seen else None
+
+
+class _File(_Strict):
+    """The shape of a file in ``model_data``."""
+
+    family: str
+    family_model: str
+    max_request_bytes: int
+    sources: dict[str, Source]
+    tasks: dict[str, TaskRule]
+    settings: dict[Literal["optional"], tuple[str, ...]]
+    parameters: dict[str, Parameter]
+    sizes: Sizes
+    models: dict[str, _Entry]
+
+
+class _Entry(_Strict):
+    """A model's own facts; its parameters replace those of the family."""
+
+    name: str
+    regions: tuple[str, ...]
+    lifecycle: Lifecycle
+    prices: tuple[Price, ...]
+    parameters: dict[str, Parameter] = {}
+
+
+_File.model_rebuild()
+
+
+def models() -> Mapping[str, ModelSpec]:
+    """Give every known model by its exact id."""
+    return _catalog()[0]
+
+
+def find(model_id: str, model_family: str | None = None) -> ModelSpec:
+    """
+    Find what is known of the model that an id or ARN names.
+
+    :param model_id: a Bedrock model id, or the ARN of a foundation model, a provisioned or custom model or a profile
+    :param model_family: for ARNs that hide their model: a family's name, or the id of the model behind the ARN
+    :raises ConfigurationError: if the model is unknown, or hidden and no family is given
+    """
+    known, families = _catalog()
+    if model_family:
+        spec = known.get(families.get(model_family, model_family))
+        if spec is None:
+            raise ConfigurationError(
+                f"model_family: got {model_family!r}; allowed is one of {', '.join([*families, *known])}. "
+                f"Name the family of the model behind {model_id!r}."
+            )
+        return spec
+    plain = re.sub(r"^arn:[^/]+:foundation-model/", "", model_id)
+    if plain in known:
+        return known[plain]
+    if model_id.startswith("arn:"):
+        raise ConfigurationError(
+            f"model_id: got {model_id!r}, an ARN that doesn't say which model is behind it. "
+            f"Set model_family to one of {', '.join([*families, *known])}."
+        )
+    raise ConfigurationError(
+        f"model_id: got {model_id!r}; known are {', '.join(known)}. Name one of these, or set model_family to one of "
+        f"{', '.join(families)} if the model speaks that dialect."
+    )
+
+
+def parse(text: str) -> tuple[str, str, dict[str, ModelSpec]]:
+    """
+    Read one file of model data.
+
+    :param text: TOML
+    :return: the family's name, the id of the model that stands for it, and its models by id
+    :raises ValueError: if a key is unknown or missing, or a fact names a source that isn't there
+    """
+    file = _File.model_validate(tomllib.loads(text))
+    found = {
+        model_id: ModelSpec(
+            id=model_id,
+            family=file.family,
+            name=entry.name,
+            regions=entry.regions,
+            lifecycle=entry.lifecycle,
+            max_request_bytes=file.max_request_bytes,
+            tasks=file.tasks,
+            parameters=file.parameters | entry.parameters,
+            settings=file.settings["optional"],
+            sizes=file.sizes,
+            prices=entry.prices,
+        )
+        for model_id, entry in file.models.items()
+    }
+    if missing := set(_sources(file.model_dump())) - set(file.sources):
+        raise ValueError(f"{file.family}: facts name sources that the file doesn't list: {sorted(missing)}")
+    return file.family, file.family_model, found
+
+
+def _sources(value: Any) -> list[str]:
+    """Collect the source of every fact, wherever it stands."""
+    if isinstance(value, dict):
+        own = [value["source"]] if "source" in value else []
+        return own + [name for part in value.values() for name in _sources(part)]
+    if isinstance(value, list | tuple):
+        return [name for part in value for name in _sources(part)]
+    return []
+
+
+@cache
+def _catalog() -> tuple[dict[str, ModelSpec], dict[str, str]]:
+    """Read all files once: models by id, and the model that stands for each family."""
+    known: dict[str, ModelSpec] = {}
+    families: dict[str, str] = {}
+    for file in sorted(files("airflow_titan").joinpath("model_data").iterdir(), key=lambda path: path.name):
+        if file.name.endswith(".toml"):
+            family, stands_for, found = parse(file.read_text(encoding="utf-8"))
+            families[family] = stands_for
+            known |= found
+    return known, families

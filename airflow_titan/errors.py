@@ -1,0 +1,162 @@
+"""
+Everything that can go wrong, as one tree.
+
+::
+
+    TitanError
+    ├── RequestFailed            no other try can help: the task fails at once
+    │   ├── ConfigurationError   the deployment lacks a setting, or has a wrong one
+    │   ├── InvalidRequest       the request breaks rules of the model; nothing was sent
+    │   ├── RequestRefused       the service refused what our check let through
+    │   ├── ContentBlocked       the content filter stopped the prompt, an input or an output
+    │   ├── AccessDenied         the credentials may not use this model
+    │   └── ModelUnavailable     the model can't be reached by this id
+    │       ├── UnknownModel     no such model in this region
+    │       └── ModelRetired     the model has reached the end of its life, or is closed to this account
+    └── TryAgain                 another try may pass: left to Airflow's retries
+        ├── NotExecuted          the model surely did no work, so nothing was paid
+        │   ├── Throttled        HTTP 429
+        │   ├── Unavailable      HTTP 503
+        │   └── ConnectFailed    the request never reached the service
+        ├── ServiceFailed        the service failed while working; it may have been paid
+        ├── AnswerLost           the answer did not arrive; it may have been paid
+        ├── BadAnswer            the answer arrived, and is not what was asked for
+        └── StoreFailed          S3 failed in a way that may pass
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+
+@dataclass(frozen=True)
+class Problem:
+    """
+    One thing that is wrong with a request, in the four parts that a person needs to put it right.
+
+    :param parameter: the parameter's name, as the operator spells it
+    :param value: what was given, short and without any prompt's words
+    :param limit: what is allowed
+    :param remedy: what to do
+    """
+
+    parameter: str
+    value: str
+    limit: str
+    remedy: str
+
+    def __str__(self) -> str:
+        """Say the four parts in one line."""
+        return f"{self.parameter}: got {self.value}; allowed is {self.limit}. {self.remedy}"
+
+
+class TitanError(Exception):
+    """Any failure that this package knows by name."""
+
+
+class RequestFailed(TitanError):
+    """The request can't succeed as it stands; another try would end the same way."""
+
+
+class ConfigurationError(RequestFailed):
+    """A setting of the deployment is missing or wrong."""
+
+
+class InvalidRequest(RequestFailed):
+    """
+    The request breaks rules of the model, and was not sent.
+
+    :param problems: every problem found, not only the first
+    :param subject: what the problems belong to, such as ``inpainting on amazon.titan-image-generator-v1``
+    """
+
+    def __init__(self, problems: Iterable[Problem], subject: str) -> None:
+        self.problems = tuple(problems)
+        count = "1 problem" if len(self.problems) == 1 else f"{len(self.problems)} problems"
+        lines = "\n".join(f"  - {problem}" for problem in self.problems)
+        super().__init__(f"{count} with {subject}; nothing was sent and nothing was paid:\n{lines}")
+
+
+class RequestRefused(RequestFailed):
+    """The service refused a request that our own check had accepted."""
+
+
+class ContentBlocked(RequestFailed):
+    """
+    The content filter stopped the request, or some of its pictures.
+
+    :param message: what the service said
+    :param kept: how many images came back all the same
+    """
+
+    def __init__(self, message: str, *, kept: int = 0) -> None:
+        self.kept = kept
+        super().__init__(message)
+
+
+class AccessDenied(RequestFailed):
+    """The credentials are missing, or may not invoke this model."""
+
+
+class ModelUnavailable(RequestFailed):
+    """The model can't be reached by this id, in this region, by this account."""
+
+
+class UnknownModel(ModelUnavailable):
+    """The region offers no model of this id."""
+
+
+class ModelRetired(ModelUnavailable):
+    """The model has reached the end of its life, or is legacy and closed to this account."""
+
+
+class TryAgain(TitanError):
+    """Another try may pass."""
+
+
+class NotExecuted(TryAgain):
+    """The model did no work, so that asking again at once costs nothing."""
+
+
+class Throttled(NotExecuted):
+    """HTTP 429: the account's rate is used up, or the model is not ready."""
+
+
+class Unavailable(NotExecuted):
+    """HTTP 503: the service has no capacity at the moment."""
+
+
+class ConnectFailed(NotExecuted):
+    """No connection to the service came about."""
+
+
+class ServiceFailed(TryAgain):
+    """The service failed while it worked on the request (HTTP 408, 424, 500 and the like)."""
+
+
+class AnswerLost(TryAgain):
+    """The request was sent and no whole answer came back."""
+
+
+class BadAnswer(TryAgain):
+    """An answer came back that is not the pictures that were asked for."""
+
+
+class StoreFailed(TryAgain):
+    """S3 failed in a way that may pass."""
+
+
+#: Longest value that a message repeats, in characters.
+_SHOWN = 100
+
+
+def shown(value: Any) -> str:
+    """Give ``value`` as a message may repeat it: its ``repr``, cut to a readable length."""
+    # repr of a huge text would itself cost memory, so the text is cut before it
+    text = repr(value[:_SHOWN] if isinstance(value, (str, bytes)) else value)
+    whole = len(text) <= _SHOWN and not (isinstance(value, (str, bytes)) and len(value) > _SHOWN)
+    return text if whole else f"{text[:_SHOWN]}…"

@@ -1,0 +1,34 @@
+"""
+Wire dialects, one module each.
+
+A family turns a checked task into the body of a request, and the body of an answer into images. To add one, write a
+module with the two functions of :class:`Family` and name it in :data:`FAMILIES`.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Protocol
+
+from airflow_titan.families import titan
+
+if TYPE_CHECKING:
+    from airflow_titan.families.wire import Answer
+    from airflow_titan.tasks import Task
+
+
+class Family(Protocol):
+    """What a module here has to bring."""
+
+    def encode(self, task: Task) -> dict[str, Any]:
+        """Say a checked task in the model's words, with :class:`~airflow_titan.images.Image` where images go."""
+
+    def decode(self, body: bytes) -> Answer:
+        """
+        Read an answer.
+
+        :raises BadAnswer: if it is not in this dialect, or an image's base64 is broken
+        """
+
+
+#: Every family by the name that the model data gives it.
+FAMILIES: dict[str, Family] = {"titan": titan}

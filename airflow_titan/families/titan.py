@@ -1,0 +1,64 @@
+"""
+The dialect of Amazon Titan Image Generator G1, version 1 and 2.
+
+Source: the manual's page "Amazon Titan Image Generator G1 models" (model-parameters-titan-image).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from airflow_titan.errors import BadAnswer
+from airflow_titan.families.wire import Answer, read_base64, read_json
+from airflow_titan.tasks import Settings, parameters
+
+if TYPE_CHECKING:
+    from airflow_titan.tasks import Task
+
+#: A task's ``taskType`` and the name of its own object.
+_TASKS = {
+    "text_to_image": ("TEXT_IMAGE", "textToImageParams"),
+    "inpainting": ("INPAINTING", "inPaintingParams"),
+    "outpainting": ("OUTPAINTING", "outPaintingParams"),
+    "image_variation": ("IMAGE_VARIATION", "imageVariationParams"),
+}
+#: Our names and the model's, where changing snake case to camel case is not enough.
+_NAMES = {"outpainting_mode": "outPaintingMode"}
+
+
+def encode(task: Task) -> dict[str, Any]:
+    """Say a task in Titan's words; what the user left out is left out."""
+    task_type, own_object = _TASKS[task.name]
+    given = {name: value for name in parameters(task) if (value := getattr(task, name)) is not None}
+    settings = parameters(Settings)
+    message = {
+        "taskType": task_type,
+        own_object: {_wire_name(name): value for name, value in given.items() if name not in settings},
+    }
+    config = {_wire_name(name): given[name] for name in settings if name in given}
+    return message | ({"imageGenerationConfig": config} if config else {})
+
+
+def decode(body: bytes) -> Answer:
+    """
+    Read an answer: ``images``, and ``error`` where the content filter stopped some of them.
+
+    :raises BadAnswer: if it is not JSON, has no list of images and no error, or an image is not valid base64
+    """
+    answer = read_json(body)
+    # absent, null and the empty string all say that nothing was blocked
+    error = answer.get("error") or None
+    images = answer.get("images")
+    if images is None:
+        images = []
+    if not isinstance(images, list):
+        raise BadAnswer(f"'images' of the answer is of type {type(images).__name__}, not a list")
+    return Answer(
+        images=tuple(read_base64(image, index) for index, image in enumerate(images, start=1)),
+        blocked=None if error is None else str(error),
+    )
+
+
+def _wire_name(name: str) -> str:
+    head, *rest = name.split("_")
+    return _NAMES.get(name, head + "".join(word.capitalize() for word in rest))

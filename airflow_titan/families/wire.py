@@ -1,0 +1,89 @@
+"""What all dialects share: JSON with images in base64, written without copying them about and read strictly."""
+
+from __future__ import annotations
+
+import binascii
+import hashlib
+import json
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from airflow_titan.errors import BadAnswer
+
+if TYPE_CHECKING:
+    from airflow_titan.images import Image
+
+#: Marks the place of an image. NUL can't be in a text that passed the check, so nothing else looks like this.
+_PLACE = re.compile(r"\\u0000(\d+)\\u0000")
+
+
+@dataclass(frozen=True)
+class Answer:
+    """
+    What the model said, read from its dialect.
+
+    :param images: the bytes of each image, in the model's order
+    :param blocked: what the content filter said, ``None`` where it let everything pass
+    """
+
+    images: tuple[bytes, ...]
+    blocked: str | None
+
+
+def body(message: dict[str, Any]) -> bytes:
+    """
+    Write a message as JSON, each :class:`Image` in it as base64.
+
+    The images are spliced in between the pieces of JSON, which spares ``json`` from copying and escaping megabytes.
+    """
+    images: list[Image] = []
+
+    def place(image: Image) -> str:
+        images.append(image)
+        return f"\0{len(images) - 1}\0"
+
+    pieces = _PLACE.split(json.dumps(message, default=place))
+    return b"".join(
+        binascii.b2a_base64(images[int(piece)].data or b"", newline=False) if odd % 2 else piece.encode("ascii")
+        for odd, piece in enumerate(pieces)
+    )
+
+
+def fingerprint(model_id: str, message: dict[str, Any]) -> str:
+    """
+    Name everything that changes the picture: the model, each parameter, the seed, the bytes of the inputs.
+
+    :return: SHA-256 in hexadecimal; equal requests have equal fingerprints, whatever their inputs are called
+    """
+    canonical = json.dumps([model_id, message], sort_keys=True, default=lambda image: {"sha256": image.sha256})
+    return hashlib.sha256(canonical.encode("ascii")).hexdigest()
+
+
+def read_json(data: bytes) -> dict[str, Any]:
+    """
+    Read an answer's JSON object.
+
+    :raises BadAnswer: if it is cut off, or something else
+    """
+    try:
+        value = json.loads(data)
+    except ValueError as error:
+        raise BadAnswer(f"the answer of {len(data):,} bytes is not JSON, or cut off") from error
+    if not isinstance(value, dict):
+        raise BadAnswer(f"the answer is JSON of type {type(value).__name__}, not an object")
+    return value
+
+
+def read_base64(value: Any, index: int) -> bytes:
+    """
+    Decode one image of an answer, strictly: the usual decoder drops what it can't read.
+
+    :raises BadAnswer: if it is no text, or not base64 to the last character
+    """
+    if not isinstance(value, str):
+        raise BadAnswer(f"image {index} of the answer is of type {type(value).__name__}, not text")
+    try:
+        return binascii.a2b_base64(value.encode("ascii"), strict_mode=True)
+    except ValueError as error:
+        raise BadAnswer(f"image {index} of the answer is not valid base64") from error

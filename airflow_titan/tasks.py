@@ -1,0 +1,121 @@
+"""
+What a user can ask for: one frozen dataclass a task.
+
+A task holds values as the user gave them. Templates render numbers to text, so the fields say ``Any``; the check
+(:mod:`airflow_titan.check`) compares them with a model and returns the same task with every value in its own type.
+There are no numbers here: bounds and defaults belong to the model data.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from typing import Any, ClassVar
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """
+    How to generate, whatever the task. ``None`` leaves the choice to the model.
+
+    :param number_of_images: how many images to make
+    :param width: width of the output in pixels; the edit tasks keep the input's size whatever it says
+    :param height: height of the output in pixels, likewise
+    :param cfg_scale: how strongly the image follows the prompt; lower is freer
+    :param seed: the initial noise; equal requests with equal seeds give similar images
+    :param quality: ``standard`` or ``premium``
+    """
+
+    number_of_images: Any = None
+    width: Any = None
+    height: Any = None
+    cfg_scale: Any = None
+    seed: Any = None
+    quality: Any = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class TextToImage(Settings):
+    """
+    A picture from words.
+
+    :param text: what to show
+    :param negative_text: what not to show
+    """
+
+    name: ClassVar[str] = "text_to_image"
+    image_parameters: ClassVar[tuple[str, ...]] = ()
+
+    text: Any = None
+    negative_text: Any = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class _MaskedEdit(Settings):
+    """
+    A change to a part of a picture, which a mask or a mask prompt marks: exactly one of the two.
+
+    :param image: the picture to change
+    :param mask_prompt: words for the part that the mask covers
+    :param mask_image: a picture of the same size; black is inside the mask, white outside
+    :param text: what to show in the changed part
+    :param negative_text: what not to show
+    """
+
+    image_parameters: ClassVar[tuple[str, ...]] = ("image", "mask_image")
+
+    image: Any = None
+    mask_prompt: Any = None
+    mask_image: Any = None
+    text: Any = None
+    negative_text: Any = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Inpainting(_MaskedEdit):
+    """Change what lies inside the mask; without ``text``, take it away and fill in the background."""
+
+    name: ClassVar[str] = "inpainting"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Outpainting(_MaskedEdit):
+    """
+    Keep what lies inside the mask and paint everything around it.
+
+    :param outpainting_mode: ``DEFAULT`` may change pixels inside the mask to make ends meet, ``PRECISE`` never does
+    """
+
+    name: ClassVar[str] = "outpainting"
+
+    outpainting_mode: Any = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class ImageVariation(Settings):
+    """
+    New pictures that resemble the given ones.
+
+    :param images: the pictures to vary
+    :param text: what to keep and what to change
+    :param negative_text: what not to show
+    :param similarity_strength: how close to stay; lower is freer
+    """
+
+    name: ClassVar[str] = "image_variation"
+    image_parameters: ClassVar[tuple[str, ...]] = ("images",)
+
+    images: Any = None
+    text: Any = None
+    negative_text: Any = None
+    similarity_strength: Any = None
+
+
+Task = TextToImage | Inpainting | Outpainting | ImageVariation
+
+#: Every task by its name.
+TASKS: dict[str, type[Task]] = {task.name: task for task in (TextToImage, Inpainting, Outpainting, ImageVariation)}
+
+
+def parameters(task: type[Settings] | Settings) -> tuple[str, ...]:
+    """Name all parameters of a task, its generation settings included."""
+    return tuple(field.name for field in fields(task))
