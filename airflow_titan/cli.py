@@ -1,0 +1,38 @@
+"""The command line: ``airflow-titan``."""
+
+from __future__ import annotations
+
+import argparse
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+_DEFAULT_PORT = 4566
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command that the arguments name; the exit code comes back."""
+    parser = argparse.ArgumentParser(prog="airflow-titan", description=__doc__)
+    commands = parser.add_subparsers(dest="command", required=True)
+    emulator = commands.add_parser(
+        "emulator",
+        help="serve a local S3 and Bedrock on one port",
+        description="Serve S3 and Bedrock on one loopback port; point any AWS client at it with AWS_ENDPOINT_URL.",
+    )
+    emulator.add_argument("--host", default="127.0.0.1", help="address to listen on (default: %(default)s)")
+    emulator.add_argument("--port", type=int, default=_DEFAULT_PORT, help="0 takes a free one (default: %(default)s)")
+    emulator.add_argument("--latency", type=float, default=0.0, help="seconds that each picture takes (default: 0)")
+    emulator.add_argument("--allow-remote", action="store_true", help="let --host be another than loopback")
+    chosen = parser.parse_args(arguments)
+    return _emulator(chosen)
+
+
+def _emulator(chosen: argparse.Namespace) -> int:
+    from airflow_titan.emulator import serve
+
+    try:
+        serve(chosen.host, chosen.port, latency=chosen.latency, allow_remote=chosen.allow_remote)
+    except (OSError, ValueError) as error:
+        raise SystemExit(f"airflow-titan emulator: {error}") from error
+    return 0

@@ -1,0 +1,100 @@
+"""
+The two clients of a task, from one session, configured so that nothing is paid twice.
+
+Both come from the Amazon provider's hooks, so that its connections work here as everywhere.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from airflow.providers.amazon.aws.hooks.bedrock import BedrockRuntimeHook
+from airflow.providers.amazon.aws.hooks.s3 import S3Hook
+from botocore.config import Config
+from botocore.exceptions import NoRegionError, PartialCredentialsError, ProfileNotFound
+
+from airflow_titan.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    import boto3
+
+#: What an image takes is seconds, and at times more than a minute; botocore's own limit of 60 s gives up on images
+#: that are paid for. Networks drop connections that are silent for long, so the connection is kept alive.
+_DEFAULTS = Config(read_timeout=300, tcp_keepalive=True)
+#: botocore sends a request again when the answer is late, and each time the model is paid.
+_ONE_ATTEMPT = Config(retries={"total_max_attempts": 1})
+
+
+class TitanBedrockHook(BedrockRuntimeHook):
+    """
+    Talk to Bedrock, and to S3 through the same session where the connection is the same.
+
+    :param aws_conn_id: Airflow connection for Bedrock
+    :param s3_conn_id: Airflow connection for S3; default: the same
+    :param region_name: AWS region of the model; default: the connection's
+    :param verify: whether or how to verify TLS certificates
+    :param botocore_config: arguments of :class:`botocore.config.Config`, laid over the connection's own
+    """
+
+    def __init__(
+        self,
+        aws_conn_id: str | None = "aws_default",
+        *,
+        s3_conn_id: str | None = None,
+        region_name: str | None = None,
+        verify: bool | str | None = None,
+        botocore_config: Mapping[str, Any] | None = None,
+    ) -> None:
+        super().__init__(aws_conn_id=aws_conn_id, region_name=region_name, verify=verify)
+        self.s3_conn_id = s3_conn_id
+        try:
+            self.own_config = Config(**(botocore_config or {}))
+        except TypeError as error:
+            raise ConfigurationError(
+                f"botocore_config: {error}; allowed are the arguments of botocore.config.Config. Leave the rest out."
+            ) from error
+        self._session: boto3.session.Session | None = None
+
+    def get_session(self, region_name: str | None = None, deferrable: bool = False) -> boto3.session.Session:  # noqa: FBT001, FBT002 - the parent's signature
+        """Make a session once: it reads configuration files and asks for credentials each time."""
+        if self._session is None:
+            self._session = super().get_session(region_name, deferrable)
+        return self._session
+
+    def clients(self) -> tuple[Any, Any]:
+        """
+        Make the two clients, ``bedrock-runtime`` and ``s3``.
+
+        :raises ConfigurationError: if no region or no credentials can be found
+        """
+        s3_hook = _S3Hook(
+            aws_conn_id=self.aws_conn_id if self.s3_conn_id is None else self.s3_conn_id,
+            region_name=self._region_name,
+            verify=self._verify,
+        )
+        if self.s3_conn_id in {None, self.aws_conn_id}:
+            s3_hook.shared_session = self.get_session(self.region_name)
+        try:
+            config = _DEFAULTS.merge(self.config).merge(self.own_config).merge(_ONE_ATTEMPT)
+            return (
+                self.get_client_type(region_name=self.region_name, config=config),
+                s3_hook.get_client_type(region_name=s3_hook.region_name, config=s3_hook.config.merge(self.own_config)),
+            )
+        except NoRegionError as error:
+            raise ConfigurationError(
+                "region_name: got nothing; allowed is an AWS region that offers the model. Set it on the task, or as "
+                f"region_name in the extra of connection {self.aws_conn_id!r}."
+            ) from error
+        except (PartialCredentialsError, ProfileNotFound) as error:
+            raise ConfigurationError(f"aws_conn_id: {error}. Check connection {self.aws_conn_id!r}.") from error
+
+
+class _S3Hook(S3Hook):
+    """The Amazon provider's hook, with a session that it may be lent."""
+
+    shared_session: boto3.session.Session | None = None
+
+    def get_session(self, region_name: str | None = None, deferrable: bool = False) -> boto3.session.Session:  # noqa: FBT001, FBT002 - the parent's signature
+        return self.shared_session or super().get_session(region_name, deferrable)

@@ -1,0 +1,146 @@
+"""The record of one result: what was asked for, what came back, where it lies. Written beside the images, last."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict
+
+#: The version of the record. A reader turns down versions that it doesn't know.
+VERSION: Literal[1] = 1
+#: Longest message of the content filter in XCom, in characters: the record there stays under 2 KiB.
+_SHORT = 200
+
+
+class _Record(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class TaskInstance(_Record):
+    """
+    Whose result it is.
+
+    :param map_index: -1 for a task that isn't mapped
+    :param try_number: the try that wrote this; not part of the identity
+    """
+
+    dag_id: str
+    run_id: str
+    task_id: str
+    map_index: int = -1
+    try_number: int = 1
+
+    @property
+    def identity(self) -> tuple[str, str, str, str]:
+        """What tells this task instance from all others, and stays the same over its retries."""
+        return self.dag_id, self.run_id, self.task_id, str(self.map_index)
+
+
+class Model(_Record):
+    """
+    The model that worked.
+
+    :param id: the exact Bedrock model id whose rules were applied
+    :param invoked: what Bedrock was told: the same id, or an ARN
+    """
+
+    id: str
+    invoked: str
+    family: str
+    region: str
+
+
+class Input(_Record):
+    """One input image: the parameter that named it, and exactly which bytes it was."""
+
+    parameter: str
+    uri: str
+    etag: str | None
+    sha256: str
+    bytes: int
+    width: int
+    height: int
+
+
+class Output(_Record):
+    """One image of the result."""
+
+    uri: str
+    content_type: str
+    bytes: int
+    sha256: str
+    width: int
+    height: int
+
+
+class Blocked(_Record):
+    """What the content filter stopped: its words, and how many images are missing."""
+
+    message: str
+    missing: int
+
+
+class Manifest(_Record):
+    """
+    The record of one result.
+
+    :param status: ``complete``, or ``partial`` where the content filter stopped something and the rest was kept
+    :param created: when the answer was accepted, ISO 8601 in UTC
+    :param provider: the version of this package
+    :param fingerprint: SHA-256 of everything that changes the picture
+    :param parameters: the task's parameters as they were sent, images by their URI
+    :param seed: the seed that was used
+    :param seed_derived: whether it was derived from the task instance, because the user gave none
+    :param price_usd: an estimate, from the model data; ``None`` where no price is known
+    :param latency_ms: how long the call took
+    :param model_latency_ms: how long the model worked, as Bedrock measured it
+    """
+
+    version: Literal[1] = VERSION
+    status: Literal["complete", "partial"]
+    created: str
+    provider: str
+    fingerprint: str
+    task: str
+    parameters: dict[str, Any]
+    inputs: tuple[Input, ...]
+    outputs: tuple[Output, ...]
+    model: Model
+    seed: int
+    seed_derived: bool
+    price_usd: float | None
+    latency_ms: int
+    model_latency_ms: int | None
+    aws_request_id: str
+    blocked: Blocked | None
+    warnings: tuple[str, ...]
+    task_instance: TaskInstance
+
+    @property
+    def uris(self) -> list[str]:
+        """The URIs of the images, in the model's order."""
+        return [output.uri for output in self.outputs]
+
+    def to_json(self) -> bytes:
+        """Write the record as JSON for people and programs."""
+        return self.model_dump_json(indent=2).encode()
+
+    def summary(self, manifest_uri: str) -> dict[str, Any]:
+        """
+        Say what downstream tasks want to know, in under 2 KiB whatever the request: for XCom.
+
+        :param manifest_uri: where the whole record lies
+        """
+        return {
+            "manifest_uri": manifest_uri,
+            "status": self.status,
+            "task": self.task,
+            "model_id": self.model.id,
+            "region": self.model.region,
+            "seed": self.seed,
+            "images": len(self.outputs),
+            "width": self.outputs[0].width,
+            "height": self.outputs[0].height,
+            "price_usd": self.price_usd,
+            "blocked": self.blocked.message[:_SHORT] if self.blocked else None,
+        }

@@ -1,0 +1,45 @@
+"""New pictures that resemble given ones."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from airflow_titan.operators.base import TitanOperator
+from airflow_titan.tasks import ImageVariation
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+
+class TitanImageVariationOperator(TitanOperator):
+    """
+    Make pictures that resemble the given ones.
+
+    Takes the parameters of :class:`~airflow_titan.operators.base.TitanOperator` too.
+
+    :param images: ``s3://bucket/key`` of one picture, or one to five of them, nested as deep as operators return
+        them; JPEG or PNG, each at most 1,408 pixels on the longer side and 5 MB. (templated)
+    :param text: what to keep and what to change; at most 512 characters. (templated)
+    :param negative_text: what not to show; at most 512 characters. (templated)
+    :param similarity_strength: how close to stay; 0.2 to 1.0, default 0.7. Lower is freer. (templated)
+    """
+
+    template_fields: Sequence[str] = (
+        "images", "text", "negative_text", "similarity_strength", *TitanOperator.shared_fields
+    )  # fmt: skip
+    task_class = ImageVariation
+
+    def __init__(
+        self,
+        *,
+        images: str | Sequence[Any],
+        text: str | None = None,
+        negative_text: str | None = None,
+        similarity_strength: float | str | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.images = images
+        self.text = text
+        self.negative_text = negative_text
+        self.similarity_strength = similarity_strength

@@ -1,0 +1,55 @@
+"""A new surrounding for the inside of a mask."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from airflow_titan.operators.base import TitanOperator
+from airflow_titan.tasks import Outpainting
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+
+class TitanOutpaintingOperator(TitanOperator):
+    """
+    Keep the inside of a mask and paint everything around it.
+
+    Takes the parameters of :class:`~airflow_titan.operators.base.TitanOperator` too. Exactly one of ``mask_prompt``
+    and ``mask_image`` must be given.
+
+    :param image: ``s3://bucket/key`` of the picture, or a list of one, as operators return it; JPEG or PNG, at most
+        1,408 pixels on the longer side and 5 MB. (templated)
+    :param text: what to show around it; at most 512 characters. (templated)
+    :param mask_prompt: words for what to keep. (templated)
+    :param mask_image: ``s3://bucket/key`` of a black and white picture of the image's size; black is what stays.
+        (templated)
+    :param negative_text: what not to show; at most 512 characters. (templated)
+    :param outpainting_mode: ``DEFAULT`` (default) may change pixels inside the mask to make ends meet, ``PRECISE``
+        never does. (templated)
+    """
+
+    template_fields: Sequence[str] = (
+        "image", "text", "mask_prompt", "mask_image", "negative_text", "outpainting_mode",
+        *TitanOperator.shared_fields,
+    )  # fmt: skip
+    task_class = Outpainting
+
+    def __init__(
+        self,
+        *,
+        image: str | Sequence[str],
+        text: str,
+        mask_prompt: str | None = None,
+        mask_image: str | Sequence[str] | None = None,
+        negative_text: str | None = None,
+        outpainting_mode: str | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.image = image
+        self.text = text
+        self.mask_prompt = mask_prompt
+        self.mask_image = mask_image
+        self.negative_text = negative_text
+        self.outpainting_mode = outpainting_mode
