@@ -1,0 +1,71 @@
+"""The record of the calls of InvokeModel."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from typing import Any
+
+# Prompts have at most 512 characters and even a refused one is worth reading; an image never is.
+_READABLE = 2048
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One call of InvokeModel, whatever came of it."""
+
+    request_id: str
+    """The ``x-amzn-RequestId`` of the answer."""
+    model_id: str
+    """As the client wrote it, decoded from the URL; may be an ARN."""
+    region: str
+    """The region the request was signed for."""
+    task_type: str | None
+    """``taskType`` of the body, when it has one."""
+    body: Any
+    """The parsed body, with each image replaced by ``<base64 N chars sha256:HEX>``; None when it isn't JSON.
+
+    The digest is that of the base64 text as it was sent.
+    """
+    body_sha256: str
+    """Of the raw bytes of the body."""
+    body_size: int
+    """In bytes."""
+    request_metadata: dict[str, str]
+    """The parsed header ``X-Amzn-Bedrock-Request-Metadata``; empty when absent."""
+    status: int
+    """HTTP status of the answer; 0 when an injected fault reset the connection before one was sent."""
+    error_type: str | None
+    """E.g. ``ValidationException``; None when the status is 200."""
+    error_message: str | None
+    """The error's message; with status 200, the ``error`` of the answer's body."""
+    images: int
+    """How many images the answer carried."""
+    billed: bool
+    """Whether the model finished its work, whether or not anybody received it.
+
+    An answer emptied by the output filter counts as billed here; AWS doesn't document whether it is.
+    """
+    started: float
+    """Seconds since the epoch."""
+    ended: float
+    """Seconds since the epoch, just before the answer was sent."""
+    faults: tuple[str, ...] = ()
+    """The kinds of the injected faults that it met."""
+
+
+def redact(value: Any, key: str = "") -> Any:
+    """Return a copy of a JSON value without its images: strings below a key like ``maskImage``, and very long ones."""
+    if isinstance(value, dict):
+        return {name: redact(item, name) for name, item in value.items()}
+    if isinstance(value, list):
+        return [redact(item, key) for item in value]
+    if isinstance(value, str) and (key.lower().endswith(("image", "images")) or len(value) > _READABLE):
+        return marker(value)
+    return value
+
+
+def marker(encoded: str) -> str:
+    """Return what stands in a record for a base64 string."""
+    digest = hashlib.sha256(encoded.encode("utf-8", "surrogatepass")).hexdigest()
+    return f"<base64 {len(encoded)} chars sha256:{digest}>"

@@ -1,0 +1,31 @@
+"""The wire dialects: one module each, all with the same four functions."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Protocol
+
+from . import titan
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from .models import Model
+
+
+class Dialect(Protocol):
+    """What `bedrock` asks of a dialect. A job is the dialect's own value: a request that passed every check."""
+
+    def check(self, model: Model, body: Any) -> Any:
+        """Return the job that a parsed body asks for, or raise `Refused`."""
+
+    def texts(self, job: Any) -> Sequence[str]:
+        """Return the texts that the content filter reads."""
+
+    def work(self, job: Any) -> list[bytes]:
+        """Return the image files that the job asks for, always the same for the same job."""
+
+    def answer(self, images: list[bytes], error: str | None) -> dict[str, Any]:
+        """Return the body of the answer for the images that passed the output filter."""
+
+
+DIALECTS: Mapping[str, Dialect] = {"titan": titan}

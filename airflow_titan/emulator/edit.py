@@ -1,0 +1,169 @@
+"""Edits of an input picture: inpainting, outpainting and variation.
+
+What a person can see of a request is obeyed: inpainting changes pixels inside the mask only, outpainting keeps what
+is inside it, a variation is as far from its input as its strength says.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+import numpy as np
+from PIL import Image, ImageChops, ImageFilter
+
+from . import scenes
+from .chance import Chance
+from .palette import mix, palette
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+    from .brush import Floats
+
+    Mask = NDArray[np.bool_]
+
+_FINE = 4  # sides are divided by this for all that is blurred anyway
+
+
+def region(prompt: str, size: tuple[int, int]) -> Mask:
+    """Return the region that a mask prompt selects: a tilted, rounded blob on 12 to 23 % of the picture.
+
+    Equal prompts select equal regions of equally large pictures. It keeps clear of the borders.
+    """
+    chance = Chance("region", prompt)
+    width, height = size
+    share, stretch = chance.uniform(0.13, 0.20), chance.uniform(0.8, 1.25)
+    across, down = math.sqrt(share / math.pi * stretch), math.sqrt(share / math.pi / stretch)
+    x = (np.arange(width, dtype=np.float32) + 0.5) / width - chance.uniform(0.40, 0.60)
+    y = (np.arange(height, dtype=np.float32) + 0.5) / height - chance.uniform(0.40, 0.60)
+    turn = chance.uniform(-0.5, 0.5)
+    first = (x[None, :] * math.cos(turn) + y[:, None] * math.sin(turn)) / across
+    second = (y[:, None] * math.cos(turn) - x[None, :] * math.sin(turn)) / down
+    inside: Mask = np.abs(first) ** 2.4 + np.abs(second) ** 2.4 <= 1
+    return inside
+
+
+def inpaint(picture: Image.Image, inside: Mask, text: str, chance: Chance) -> Image.Image:
+    """Return the picture with something else inside the mask: what the text says, or, without one, its surroundings."""
+    hole = Image.fromarray(inside)
+    background = _extended(picture, hole)
+    if text.strip():
+        fill = _object(background, hole, text, chance)
+    else:
+        fill = ImageChops.add(background, _grain(picture.size, chance, 7), 1, -7)
+    return Image.composite(fill, picture, hole)
+
+
+def outpaint(picture: Image.Image, inside: Mask, text: str, chance: Chance, *, precise: bool) -> Image.Image:
+    """Return the picture with a new scene outside the mask, which takes its colours from the inside near the border.
+
+    Pixels inside the mask stay as they are when `precise`; otherwise those near the border blend into the scene.
+    """
+    kept = Image.fromarray(inside)
+    scene = scenes.paint(text, picture.size, chance)
+    extended = _extended(picture, ImageChops.invert(kept.convert("L")).convert("1"))
+    # Near the border mostly the extension, further away mostly the scene.
+    near = _softened(kept, 0.07).point(lambda value: min(255, int(value * 1.7)))
+    surroundings = Image.composite(extended, scene, near)
+    weight = kept.convert("L")
+    if not precise:
+        weight = ImageChops.darker(weight, _softened(kept, 0.012).point(lambda value: min(255, 75 + value)))
+    return Image.composite(picture, surroundings, weight)
+
+
+def vary(pictures: Sequence[Image.Image], text: str, similarity: float, chance: Chance) -> Image.Image:
+    """Return a picture on the straight way from the first input to another one that mixes all inputs with a scene.
+
+    How far along is linear in `similarity` (0.2 to 1.0), so a lower one is always farther from the first input. At
+    1.0 a trace is left, so that several images of one request still differ.
+    """
+    first = pictures[0]
+    base = first
+    for number, other in enumerate(pictures[1:], start=2):
+        base = Image.blend(base, other.resize(first.size, Image.Resampling.BICUBIC), 1 / number)
+    colours = palette(text or f"variation {chance.random()}", chance)
+    lit = mix(colours.layer(0.2), colours.paint(), 0.4)
+    stops = [colours.layer(1.0), colours.layer(0.65), lit, colours.sky[1], colours.light]
+    levels = np.asarray(base.convert("L"))
+    table = np.stack(
+        [
+            np.interp(np.arange(256), np.linspace(0, 255, len(stops)), [stop[part] for stop in stops])
+            for part in range(3)
+        ],
+        axis=1,
+    ).astype(np.uint8)
+    graded = Image.fromarray(table[levels])
+    scene = scenes.paint(text, first.size, chance)
+    target = Image.composite(scene, graded, _clouds(first.size, chance))
+    return Image.blend(first, target, 0.04 + (1 - similarity) * 1.05)
+
+
+def _object(background: Image.Image, hole: Image.Image, text: str, chance: Chance) -> Image.Image:
+    box = hole.getbbox()
+    if box is None:
+        return background
+    left, top, right, bottom = box
+    scene = scenes.paint(text, (right - left, bottom - top), chance)
+    fill = background.copy()
+    edge = _softened(hole, 0.012).crop(box).point(lambda value: max(0, min(255, (value - 110) * 2)))
+    fill.paste(scene, (left, top), edge)
+    return fill
+
+
+def _extended(picture: Image.Image, hole: Image.Image) -> Image.Image:
+    """Return the picture with its hole filled from around, smoothly: known pixels averaged over ever larger squares."""
+    small = max(1, picture.width // _FINE), max(1, picture.height // _FINE)
+    known = picture.copy()
+    known.paste((0, 0, 0), (0, 0), hole)
+    weights = ImageChops.invert(hole.convert("L")).resize(small, Image.Resampling.BOX)
+    colour = np.asarray(known.resize(small, Image.Resampling.BOX), np.float32)
+    weight = np.asarray(weights, np.float32)[:, :, None] / np.float32(255)
+    filled = _pyramid(colour, weight)
+    return Image.fromarray(filled.clip(0, 255).astype(np.uint8)).resize(picture.size, Image.Resampling.BICUBIC)
+
+
+def _pyramid(colour: Floats, weight: Floats) -> Floats:
+    """Return weighted colours with their gaps closed; `colour` is already multiplied by its `weight` (0..1)."""
+    height, width = weight.shape[:2]
+    if max(height, width) > 1 and weight.min() < 1:
+        coarse = _pyramid(_halved(colour), _halved(weight))
+        rows = np.minimum(np.arange(height) // 2, coarse.shape[0] - 1)
+        columns = np.minimum(np.arange(width) // 2, coarse.shape[1] - 1)
+        below = coarse[rows][:, columns]
+        # Smoothed, or the squares of each level would show.
+        smooth = np.pad(below, ((1, 1), (1, 1), (0, 0)), mode="edge")
+        below = (smooth[:-2, 1:-1] + smooth[2:, 1:-1] + smooth[1:-1, :-2] + smooth[1:-1, 2:]) / 4
+        result: Floats = colour + below * (1 - weight)
+        return result
+    return (colour / np.maximum(weight, 1e-6)).astype(np.float32)
+
+
+def _halved(values: Floats) -> Floats:
+    height, width, channels = values.shape
+    even = np.pad(values, ((0, height % 2), (0, width % 2), (0, 0)), mode="edge")
+    squares = even.reshape(even.shape[0] // 2, 2, even.shape[1] // 2, 2, channels)
+    halved: Floats = squares.mean(axis=(1, 3), dtype=np.float32)
+    return halved
+
+
+def _softened(mask: Image.Image, share: float) -> Image.Image:
+    """Return a mask blurred by a share of the picture's shorter side."""
+    small = max(1, mask.width // _FINE), max(1, mask.height // _FINE)
+    radius = max(1.0, min(small) * share)
+    blurred = mask.convert("L").resize(small, Image.Resampling.BOX).filter(ImageFilter.GaussianBlur(radius))
+    return blurred.resize(mask.size, Image.Resampling.BICUBIC)
+
+
+def _clouds(size: tuple[int, int], chance: Chance) -> Image.Image:
+    """Return a soft mask of a few large spots."""
+    cells = np.array([[chance.uniform(20, 190) for _ in range(5)] for _ in range(5)], np.uint8)
+    return Image.fromarray(cells).resize(size, Image.Resampling.BICUBIC)
+
+
+def _grain(size: tuple[int, int], chance: Chance, strength: int) -> Image.Image:
+    """Return a faint uneven light, `strength` in the mean and between 0 and twice that."""
+    cells = np.array([[chance.randint(0, 2 * strength) for _ in range(24)] for _ in range(24)], np.uint8)
+    return Image.fromarray(cells).resize(size, Image.Resampling.BICUBIC).convert("RGB")
