@@ -59,6 +59,26 @@ def get_provider_info() -> dict[str, Any]:
                         "example": "s3://my-bucket/titan",
                         "default": None,
                     },
+                    "patience_seconds": {
+                        "description": (
+                            "How long a task waits in all for a service that is throttled (429), unavailable (503) "
+                            "or refuses connections, before it leaves the rest to Airflow's retries."
+                        ),
+                        "version_added": "0.1.0",
+                        "type": "float",
+                        "example": None,
+                        "default": "120",
+                    },
+                    "unsafe_store": {
+                        "description": (
+                            "Whether to work with a store that ignores conditional writes. Nothing can keep two "
+                            "workers from paying for the same picture then."
+                        ),
+                        "version_added": "0.1.0",
+                        "type": "boolean",
+                        "example": None,
+                        "default": "False",
+                    },
                 },
             }
         },

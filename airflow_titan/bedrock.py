@@ -84,13 +84,13 @@ _REFUSALS = (
         "Name the inference profile of this model in model_id, and its family in model_family.",
     ),
     _Refusal(
-        400, "ServiceQuotaExceeded", "", errors.ServiceFailed,
+        400, "ServiceQuotaExceeded", "", errors.AccountLimited,
         "A quota of the account is used up; raise it with AWS, or run fewer tasks at once with an Airflow pool.",
     ),
     _Refusal(400, "", "", errors.RequestRefused, "Please report it: our check should have found this before."),
     _Refusal(404, "", "end of its life|marked by provider as Legacy", errors.ModelRetired, "Choose an active model."),
     _Refusal(404, "", "", errors.UnknownModel, "Check model_id and region_name."),
-    _Refusal(403, "ExpiredToken", "", errors.TryAgain, "The credentials have expired; another try takes new ones."),
+    _Refusal(403, "ExpiredToken", "", errors.AccountLimited, "The credentials have expired; a retry takes new ones."),
     _Refusal(
         403, "", "", errors.AccessDenied,
         "Allow bedrock:InvokeModel on this model, and ask for access to it in the Bedrock console.",
@@ -128,7 +128,7 @@ def invoke(
     if metadata and "requestMetadata" in operation.input_shape.members:
         arguments["requestMetadata"] = request_metadata(metadata)
     retrying = tenacity.Retrying(
-        retry=tenacity.retry_if_exception_type(errors.NotExecuted),
+        retry=tenacity.retry_if_exception_type(errors.BackOff),
         wait=tenacity.wait_random_exponential(multiplier=1, max=_LONGEST_PAUSE),
         stop=tenacity.stop_before_delay(patience),
         before_sleep=_say_that_we_wait,

@@ -29,6 +29,9 @@ T = TypeVar("T", bound=Task)
 
 _NEGATIONS = re.compile(r"\b(no|not|non|none|never|without|avoid|exclude|don'?t|do not|nothing)\b", re.IGNORECASE)
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
+_DIGITS = re.compile(r"\s*[+-]?\d+\s*")
+#: No limit of a whole number is near this, and a message should not print thousands of digits.
+_LARGEST = 10**18
 _SURROGATE = re.compile("[\ud800-\udfff]")
 #: What a request weighs besides its images and texts: names, numbers and punctuation, generously.
 _ENVELOPE_BYTES = 1_000
@@ -148,7 +151,7 @@ def check(task: T, spec: ModelSpec) -> Checked[T]:
     allowed = {*rule.required, *rule.optional, *rule.exactly_one, *spec.settings}
     for name in parameters(task):
         given = getattr(task, name)
-        if given is None or given == ():
+        if _is_nothing(given):
             continue
         if name not in allowed:
             findings.add(name, shown(given), f"nothing: {spec.id} doesn't take it", "Leave it out.")
@@ -166,11 +169,20 @@ def check(task: T, spec: ModelSpec) -> Checked[T]:
     return Checked(replace(task, **values), tuple(findings.warnings))
 
 
+def _is_nothing(given: Any) -> bool:
+    """Tell whether a parameter was left out. Not by ``==``, which numpy's numbers answer with an array."""
+    return given is None or (isinstance(given, tuple) and not given)
+
+
 def _read(name: str, given: Any, rule: Parameter, findings: _Findings) -> Any:
     """Bring one value into its type and compare it with its limits; ``None`` where that can't be done."""
     value = _READERS[rule.type](name, given, rule, findings)
-    if value is not None:
-        findings.compare(name, value, rule, _LIST_BOUNDS if isinstance(value, tuple) else _VALUE_BOUNDS)
+    bounds = _LIST_BOUNDS if isinstance(value, tuple) else _VALUE_BOUNDS
+    if value is None or not findings.compare(name, value, rule, bounds):
+        return None
+    if rule.type == "text":
+        # a text that is too long, perhaps by megabytes, doesn't come this far
+        _look_at_text(name, value, findings)
     return value[0] if rule.type in {"image", "mask"} and value else value
 
 
@@ -178,11 +190,16 @@ def _read_text(name: str, given: Any, _: Parameter, findings: _Findings) -> str 
     if not isinstance(given, str):
         findings.add(
             name,
-            f"{shown(given)}, of type {type(given).__name__}",
+            f"a value of type {type(given).__name__}",  # without the value: it may hold a prompt
             "text",
             "Check what the template renders to; with render_template_as_native_obj=True, make it text with | string.",
         )
         return None
+    return given
+
+
+def _look_at_text(name: str, given: str, findings: _Findings) -> None:
+    """Look for what no prompt should hold."""
     if given.strip() == "None":
         findings.add(name, "the word None", "text", "A template found nothing here; check it, or leave this out.")
     if _CONTROL.search(given):
@@ -194,7 +211,6 @@ def _read_text(name: str, given: Any, _: Parameter, findings: _Findings) -> str 
             f"negative_text has the negative word {found[0]!r}: it should name what not to show ('mirrors'), "
             "not forbid it ('no mirrors')."
         )
-    return given
 
 
 def _read_choice(name: str, given: Any, rule: Parameter, findings: _Findings) -> str | None:
@@ -209,14 +225,18 @@ def _read_number(name: str, given: Any, rule: Parameter, findings: _Findings) ->
     """Numbers come as numbers, or as text from a template; a truth value is neither."""
     whole = rule.type == "integer"
     value: int | float | None = None
-    if isinstance(given, Real) and not isinstance(given, bool):
-        value = int(given) if isinstance(given, Integral) else float(given)
-    elif isinstance(given, str):
-        try:
-            value = float(given) if not whole or not re.fullmatch(r"\s*[+-]?\d+\s*", given) else int(given)
-        except ValueError:
-            value = None
+    try:
+        if isinstance(given, Integral) and not isinstance(given, bool):
+            value = int(given)
+        elif (isinstance(given, Real) and not isinstance(given, bool)) or isinstance(given, str):
+            value = int(given) if isinstance(given, str) and _DIGITS.fullmatch(given) else float(given)
+        # a whole number and a decimal one that are equal must make the same request
+        value = value if whole or value is None else float(value)
+    except (ValueError, OverflowError):
+        value = None
     if isinstance(value, float) and (not math.isfinite(value) or (whole and not value.is_integer())):
+        value = None
+    if whole and value is not None and abs(value) > _LARGEST:
         value = None
     if value is None:
         kind = "a whole number" if whole else "a number"
@@ -302,7 +322,7 @@ def _check_presence(task: Task, rule: TaskRule, findings: _Findings) -> None:
     """Check that what must be given was given, and of alternatives one."""
 
     def missing(name: str) -> bool:
-        return getattr(task, name) in (None, ())
+        return _is_nothing(getattr(task, name))
 
     for name in filter(missing, rule.required):
         findings.add(name, "nothing", f"required for {task.name}", "Give it; a template may have rendered to nothing.")

@@ -6,18 +6,23 @@ Everything that can go wrong, as one tree.
     TitanError
     ├── RequestFailed            no other try can help: the task fails at once
     │   ├── ConfigurationError   the deployment lacks a setting, or has a wrong one
+    │   │   ├── StoreRefused     S3 refuses, as for want of a permission or a bucket
+    │   │   └── UnsafeStore      the store ignores conditional writes
     │   ├── InvalidRequest       the request breaks rules of the model; nothing was sent
     │   ├── RequestRefused       the service refused what our check let through
     │   ├── ContentBlocked       the content filter stopped the prompt, an input or an output
     │   ├── AccessDenied         the credentials may not use this model
-    │   └── ModelUnavailable     the model can't be reached by this id
-    │       ├── UnknownModel     no such model in this region
-    │       └── ModelRetired     the model has reached the end of its life, or is closed to this account
+    │   ├── ModelUnavailable     the model can't be reached by this id
+    │   │   ├── UnknownModel     no such model in this region
+    │   │   └── ModelRetired     the model has reached the end of its life, or is closed to this account
+    │   └── OutcomeUnknown       all calls that may be paid for were made, and none brought a usable answer
     └── TryAgain                 another try may pass: left to Airflow's retries
         ├── NotExecuted          the model surely did no work, so nothing was paid
-        │   ├── Throttled        HTTP 429
-        │   ├── Unavailable      HTTP 503
-        │   └── ConnectFailed    the request never reached the service
+        │   ├── AccountLimited   a quota is used up, or the credentials have expired
+        │   └── BackOff          asking again soon may do: tried again in place, within a bounded time
+        │       ├── Throttled    HTTP 429
+        │       ├── Unavailable  HTTP 503
+        │       └── ConnectFailed the request never reached the service
         ├── ServiceFailed        the service failed while working; it may have been paid
         ├── AnswerLost           the answer did not arrive; it may have been paid
         ├── BadAnswer            the answer arrived, and is not what was asked for
@@ -64,6 +69,14 @@ class RequestFailed(TitanError):
 
 class ConfigurationError(RequestFailed):
     """A setting of the deployment is missing or wrong."""
+
+
+class StoreRefused(ConfigurationError):
+    """S3 refuses to read or write; somebody has to put it right."""
+
+
+class UnsafeStore(ConfigurationError):
+    """The store ignores conditional writes, so that nothing could prevent paying twice."""
 
 
 class InvalidRequest(RequestFailed):
@@ -114,23 +127,35 @@ class ModelRetired(ModelUnavailable):
     """The model has reached the end of its life, or is legacy and closed to this account."""
 
 
+class OutcomeUnknown(RequestFailed):
+    """All calls that may be paid for were made, and none brought a usable answer."""
+
+
 class TryAgain(TitanError):
     """Another try may pass."""
 
 
 class NotExecuted(TryAgain):
-    """The model did no work, so that asking again at once costs nothing."""
+    """The model did no work, so that asking again costs nothing."""
 
 
-class Throttled(NotExecuted):
+class AccountLimited(NotExecuted):
+    """The account's quota is used up, or its credentials have expired."""
+
+
+class BackOff(NotExecuted):
+    """The service could not begin; asking again in a moment may do."""
+
+
+class Throttled(BackOff):
     """HTTP 429: the account's rate is used up, or the model is not ready."""
 
 
-class Unavailable(NotExecuted):
+class Unavailable(BackOff):
     """HTTP 503: the service has no capacity at the moment."""
 
 
-class ConnectFailed(NotExecuted):
+class ConnectFailed(BackOff):
     """No connection to the service came about."""
 
 
@@ -157,6 +182,9 @@ _SHOWN = 100
 def shown(value: Any) -> str:
     """Give ``value`` as a message may repeat it: its ``repr``, cut to a readable length."""
     # repr of a huge text would itself cost memory, so the text is cut before it
-    text = repr(value[:_SHOWN] if isinstance(value, (str, bytes)) else value)
+    try:
+        text = repr(value[:_SHOWN] if isinstance(value, (str, bytes)) else value)
+    except ValueError:  # an integer of more digits than Python prints
+        return f"a huge {type(value).__name__}"
     whole = len(text) <= _SHOWN and not (isinstance(value, (str, bytes)) and len(value) > _SHOWN)
     return text if whole else f"{text[:_SHOWN]}…"

@@ -1,130 +1,39 @@
 """
-The straight line of one request: read, check, encode, invoke, decode, write.
+The straight line of one request: read, check, encode, pay, decode, write.
 
 It runs without an operator around it: a request, two clients and a place to store in; a result out.
 """
 
 from __future__ import annotations
 
-import hashlib
 import logging
-from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+import random
+import time
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
-from urllib.parse import quote
 
-from airflow_titan import __version__, bedrock
-from airflow_titan.catalog import find
-from airflow_titan.check import check
-from airflow_titan.errors import BadAnswer, ConfigurationError, ContentBlocked, shown
-from airflow_titan.families import FAMILIES, wire
-from airflow_titan.images import BadImage, Header, Image, prove, read_header
-from airflow_titan.manifest import Blocked, Input, Manifest, Model, Output, TaskInstance
-from airflow_titan.store import Store, split
+from airflow_titan import bedrock
+from airflow_titan.errors import BadAnswer, InvalidRequest, NotExecuted, OutcomeUnknown, RequestFailed
+from airflow_titan.families import wire
+from airflow_titan.ledger import Claim, Ledger
+from airflow_titan.place import Place
+from airflow_titan.publication import accept, publish, published
+from airflow_titan.request import Prepared, Request, prepare, sketch
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Mapping
 
-    from airflow_titan.catalog import ModelSpec
-    from airflow_titan.tasks import Task
+    from airflow_titan.manifest import Manifest
+    from airflow_titan.store import Store
+
+__all__ = ["Place", "Request", "Result", "accept", "generate", "prepare", "publish"]
 
 log = logging.getLogger(__name__)
 
-_MANIFEST = "manifest.json"
-#: Hexadecimal digits of a hash in a key: 64 bits, far more than one prefix will ever hold.
-_DIGITS = 16
-
-
-@dataclass(frozen=True)
-class Request:
-    """
-    What one user wants of one model.
-
-    :param task: the task, its images named by URI
-    :param model_id: model id or ARN
-    :param model_family: the family or model behind an ARN that hides it
-    :param keep_partial: whether to keep what the content filter left of a result
-    """
-
-    task: Task
-    model_id: str
-    model_family: str | None = None
-    keep_partial: bool = False
-
-
-@dataclass(frozen=True)
-class Place:
-    """
-    Where a result lies, and whose it is.
-
-    :param prefix: ``s3://bucket/some/prefix``; what is written there depends on ``owner`` too, so owners may share it
-    :param owner: the task instance
-    """
-
-    prefix: str
-    owner: TaskInstance
-
-    @classmethod
-    def of(cls, owner: TaskInstance, *, prefix: str | None, root: str | None) -> Place:
-        """
-        Find the place for a task instance.
-
-        :param prefix: what the user chose
-        :param root: the deployment's output root, for users who chose nothing
-        :raises ConfigurationError: if there is neither, or it is no place in S3
-        """
-        chosen = prefix or root
-        if not chosen:
-            raise ConfigurationError(
-                "output_prefix: got nothing; allowed is s3://bucket/prefix. Set it on the task, or set output_root in "
-                "the [titan] section of Airflow's configuration."
-            )
-        below = [] if prefix else [owner.dag_id, owner.run_id, owner.task_id]
-        if owner.map_index >= 0:
-            below.append(str(owner.map_index))
-        place = "/".join([str(chosen).rstrip("/"), *map(_segment, below)])
-        try:
-            split(f"{place}/{_MANIFEST}")
-        except ValueError as error:
-            name = "output_prefix" if prefix else "[titan] output_root"
-            raise ConfigurationError(
-                f"{name}: got {shown(chosen)}, which {error}; allowed is s3://bucket/prefix. Check what it renders to."
-            ) from None
-        return cls(place, owner)
-
-    def folder(self, fingerprint: str) -> str:
-        """Give the prefix of one result; no other task instance and no other request has the same."""
-        name = hashlib.sha256("\0".join([*self.owner.identity, fingerprint]).encode()).hexdigest()
-        return f"{self.prefix}/{name[:_DIGITS]}"
-
-
-@dataclass(frozen=True)
-class Prepared:
-    """
-    A request that was found good, ready to be paid for.
-
-    :param task: the checked task
-    :param message: the request in the model's dialect, images still as values
-    :param seed_derived: whether the seed comes from the task instance
-    :param sizes: the sizes, as width and height in pixels, that an answer may have
-    :param price_usd: an estimate; ``None`` where no price is known
-    """
-
-    request: Request
-    spec: ModelSpec
-    task: Task
-    message: dict[str, Any]
-    fingerprint: str
-    seed_derived: bool
-    sizes: frozenset[tuple[int, int]]
-    price_usd: float | None
-    warnings: tuple[str, ...]
-
-    @property
-    def count(self) -> int:
-        """How many images are asked for."""
-        count: int = self.task.number_of_images or 1
-        return count
+#: Seconds that a claim is given beyond the time that its call may take, for reading the answer and writing it down.
+_GRACE = 30.0
+#: Seconds between two looks at another worker's progress: first and longest.
+_FIRST_PAUSE, _LONGEST_PAUSE = 0.2, 5.0
 
 
 @dataclass(frozen=True)
@@ -132,241 +41,174 @@ class Result:
     """What became of a request: the record, and where it lies."""
 
     manifest: Manifest
-    manifest_uri: str = field(kw_only=True)
+    manifest_uri: str
 
 
-def generate(request: Request, client: Any, store: Store, place: Place) -> Result:
+def generate(
+    request: Request, client: Any, store: Store, place: Place, *, patience: float = bedrock.PATIENCE
+) -> Result:
     """
-    Run one request from end to end.
+    Run one request from end to end; or finish what an earlier try began; or find that it is done already.
 
     :param client: a boto3 ``bedrock-runtime`` client that doesn't retry
     :param store: where inputs are read and results are written
     :param place: where the result goes
+    :param patience: seconds of waiting in all for a service that is throttled or unavailable
     :raises TitanError: one of :mod:`airflow_titan.errors`
     """
+    if place.owner.try_number > 1 and (done := recall(request, store, place)):
+        return done
     prepared = prepare(request, store, place)
     for warning in prepared.warnings:
         log.warning(warning)
-    log.info(
-        "Asking %s for %d image(s) of %s, about %s USD.",
-        prepared.spec.id, prepared.count, prepared.task.name, prepared.price_usd,
-    )  # fmt: skip
-    body = wire.body(prepared.message)
-    reply = bedrock.invoke(client, request.model_id, body, metadata=_tags(place.owner, prepared.fingerprint))
-    log.info("Answered in %.1f s, AWS request id %s.", reply.elapsed_ms / 1000, reply.request_id)
-    images, blocked = accept(prepared, reply.body)
-    return publish(prepared, reply, images, blocked, region=client.meta.region_name, store=store, place=place)
+    return _Line(prepared, client, store, place, patience).run()
 
 
-def prepare(request: Request, store: Store, place: Place) -> Prepared:
-    """
-    Read a request's inputs and check everything that can be checked before it costs money.
-
-    :raises InvalidRequest: with every problem that was found
-    :raises ConfigurationError: if the model is unknown
-    :raises StoreFailed: if S3 fails in a way that may pass
-    """
-    spec = find(request.model_id, request.model_family)
-    task = _read_inputs(request.task, spec, store)
-    derived = task.seed is None
-    if derived:
-        task = replace(task, seed=_seed(place.owner, spec.parameters["seed"].largest("maximum") or 0))
-    checked = check(task, spec)
-    message = FAMILIES[spec.family].encode(checked.task)
-    sizes = frozenset(_sizes(checked.task, spec))
-    width, height = max(sizes, key=lambda size: size[0] * size[1])
-    return Prepared(
-        request=request,
-        spec=spec,
-        task=checked.task,
-        message=message,
-        fingerprint=wire.fingerprint(request.model_id, message),
-        seed_derived=derived,
-        sizes=sizes,
-        price_usd=spec.price(width, height, checked.task.quality, checked.task.number_of_images or 1),
-        warnings=checked.warnings,
-    )
-
-
-def accept(prepared: Prepared, body: bytes) -> tuple[list[tuple[bytes, Header]], Blocked | None]:
-    """
-    Take an answer apart, and prove that it is what was asked for.
-
-    :return: the images with their headers, and what the content filter stopped
-    :raises ContentBlocked: if it stopped anything, and the rest isn't wanted or isn't there
-    :raises BadAnswer: if there are too few or too many images, or one isn't a whole picture of the right size
-    """
-    answer = FAMILIES[prepared.spec.family].decode(body)
-    if answer.blocked and not (answer.images and prepared.request.keep_partial):
-        raise ContentBlocked(
-            f"{prepared.spec.id}: {answer.blocked} {len(answer.images)} of {prepared.count} images came back. "
-            "Reword the prompt or change the images; on_blocked='keep' keeps what came back.",
-            kept=len(answer.images),
-        )
-    missing = prepared.count - len(answer.images)
-    if missing < 0 or (missing > 0 and not answer.blocked):
-        raise BadAnswer(f"the answer has {len(answer.images)} images of {prepared.count}, and gives no reason")
-    images = [(data, _proved(data, index, prepared.sizes)) for index, data in enumerate(answer.images, start=1)]
-    return images, Blocked(message=answer.blocked, missing=missing) if answer.blocked else None
-
-
-def publish(
-    prepared: Prepared,
-    reply: bedrock.Reply,
-    images: list[tuple[bytes, Header]],
-    blocked: Blocked | None,
-    *,
-    region: str,
-    store: Store,
-    place: Place,
-) -> Result:
-    """
-    Write a result: the images byte for byte, then the manifest.
-
-    :raises ConfigurationError: if S3 refuses
-    :raises StoreFailed: if S3 fails in a way that may pass
-    """
-    folder = place.folder(prepared.fingerprint)
-    outputs = [_output(folder, index, data, header) for index, (data, header) in enumerate(images, start=1)]
-    for output, (data, _) in zip(outputs, images, strict=True):
-        store.write(output.uri, data, output.content_type)
-    manifest = Manifest(
-        status="partial" if blocked else "complete",
-        created=datetime.now(UTC).isoformat(timespec="seconds"),
-        provider=f"airflow-titan {__version__}",
-        fingerprint=prepared.fingerprint,
-        task=prepared.task.name,
-        parameters=_told_by_uri(prepared.task),
-        inputs=tuple(_input(name, image) for name, image in _inputs(prepared.task)),
-        outputs=tuple(outputs),
-        model=Model(id=prepared.spec.id, invoked=prepared.request.model_id, family=prepared.spec.family, region=region),
-        seed=prepared.task.seed,
-        seed_derived=prepared.seed_derived,
-        price_usd=prepared.price_usd,
-        latency_ms=reply.elapsed_ms,
-        model_latency_ms=reply.model_latency_ms,
-        aws_request_id=reply.request_id,
-        blocked=blocked,
-        warnings=prepared.warnings,
-        task_instance=place.owner,
-    )
-    uri = f"{folder}/{_MANIFEST}"
-    store.write(uri, manifest.to_json(), "application/json")
-    return Result(manifest, manifest_uri=uri)
-
-
-def _read_inputs(task: Task, spec: ModelSpec, store: Store) -> Task:
-    """Put images in the place of their URIs, one or many, however deep the lists are."""
-    read: dict[str, Any] = {}
-    for name in task.image_parameters:
-        uris = list(_flat(getattr(task, name)))
-        rule = spec.parameters[name]
-        most = rule.largest("max_items") or 1
-        if len(uris) > most:
-            # the check will refuse so many; there is no use in reading them
-            read[name] = tuple(Image(str(uri)) for uri in uris)
-        else:
-            read[name] = tuple(store.read_image(name, uri, rule.largest("max_bytes")) for uri in uris) or None
-    return replace(task, **read)
-
-
-def _flat(value: Any) -> Iterator[Any]:
-    """Flatten lists, tuples and Airflow's lazy sequences; a text or ``None`` is no list."""
-    if value is None:
-        return
-    if isinstance(value, str | bytes | dict) or not hasattr(value, "__iter__"):
-        yield value
-        return
-    for part in value:
-        yield from _flat(part)
-
-
-def _seed(owner: TaskInstance, largest: int) -> int:
-    """Derive a seed: another one for each run and each mapped task, the same one for each try."""
-    digest = hashlib.sha256("\0".join(("seed", *owner.identity)).encode()).digest()
-    return int.from_bytes(digest[:8], "big") % (largest + 1)
-
-
-def _sizes(task: Task, spec: ModelSpec) -> Iterator[tuple[int, int]]:
-    """Give the sizes that an answer may have. AWS doesn't say which one a variation of several images has."""
-    if spec.tasks[task.name].size == "sent" or (task.name == "image_variation" and task.width and task.height):
-        yield task.width, task.height
-    for name, image in _inputs(task):
-        if name != "mask_image":
-            yield image.header.size
-
-
-def _proved(data: bytes, index: int, sizes: frozenset[tuple[int, int]]) -> Header:
+def recall(request: Request, store: Store, place: Place) -> Result | None:
+    """Find the result of an earlier try, without reading the inputs' bytes; ``None`` if there is none."""
     try:
-        header = read_header(data)
-        if header.size not in sizes:
-            wanted = " or ".join(f"{width}x{height}" for width, height in sorted(sizes))
-            raise BadAnswer(f"image {index} of the answer has {header.width}x{header.height} pixels, not {wanted}")
-        prove(data, header)
-    except BadImage as error:
-        raise BadAnswer(f"image {index} of the answer {error}") from error
-    return header
+        fingerprint = sketch(request, store, place).fingerprint
+    except (InvalidRequest, LookupError):
+        # the whole way will find out, and say so
+        return None
+    folder = place.folder(fingerprint)
+    manifest = published(store, folder)
+    if manifest is None:
+        return None
+    log.info("The result of an earlier try is there; nothing is paid.")
+    # the try that wrote the manifest may have died before it could clear up
+    Ledger(store, folder, fingerprint, place.owner, lease=0).forget_answer(manifest.slot)
+    return Result(manifest, f"{folder}/manifest.json")
 
 
-def _inputs(task: Task) -> Iterator[tuple[str, Image]]:
-    """Give every input image of a checked task with the name of its parameter."""
-    for name in task.image_parameters:
-        value = getattr(task, name)
-        for image in value if isinstance(value, tuple) else (value,):
-            if image is not None:
-                yield name, image
+class _Line:
+    """One request on its way from a claimed slot to a manifest."""
 
+    def __init__(self, prepared: Prepared, client: Any, store: Store, place: Place, patience: float) -> None:
+        config = client.meta.config
+        lease = float(config.read_timeout + config.connect_timeout) + patience + _GRACE
+        self._prepared = prepared
+        self._client = client
+        self._store = store
+        self._place = place
+        self._patience = patience
+        self._folder = place.folder(prepared.fingerprint)
+        self._ledger = Ledger(store, self._folder, prepared.fingerprint, place.owner, lease=lease)
 
-def _input(name: str, image: Image) -> Input:
-    width, height = image.header.size
-    return Input(
-        parameter=name,
-        uri=image.uri,
-        etag=image.etag,
-        sha256=image.sha256,
-        bytes=image.weight,
-        width=width,
-        height=height,
-    )
+    def run(self) -> Result:
+        """Go through the slots: pay for the first that is free, wait for or finish those that are not."""
+        spent: list[str] = []
+        for number in range(1, self._prepared.request.max_paid_calls + 1):
+            claim = self._ledger.claim(number)
+            done = self._pay_and_finish(claim) if claim else self._wait(number, spent)
+            if done:
+                return done
+        raise OutcomeUnknown(
+            f"max_paid_calls: {len(spent)} of {self._prepared.request.max_paid_calls} allowed calls were made, and "
+            f"none brought a usable answer ({'; '.join(spent)}). They may have been paid: look for fingerprint "
+            f"{self._prepared.fingerprint} in AWS's invocation log. To try again, raise max_paid_calls, or clear the "
+            "task with reuse=False."
+        )
 
+    def _pay_and_finish(self, claim: Claim) -> Result:
+        """Pay for a claimed slot, keep the answer, and publish it."""
+        reply = self._paid(claim)
+        self._ledger.journal(claim, reply)
+        try:
+            return self._finish(reply, claim.number)
+        except BaseException as error:
+            self._ledger.settle(claim, "over", f"{type(error).__name__}: {error}")
+            raise
 
-def _output(folder: str, index: int, data: bytes, header: Header) -> Output:
-    """Name an image by its place and its content, so that two different images never share a key."""
-    sha256 = hashlib.sha256(data).hexdigest()
-    return Output(
-        uri=f"{folder}/image-{index}-{sha256[:_DIGITS]}.{header.extension}",
-        content_type=header.content_type,
-        bytes=len(data),
-        sha256=sha256,
-        width=header.width,
-        height=header.height,
-    )
+    def _paid(self, claim: Claim) -> bedrock.Reply:
+        """Make the one call that a slot allows, and note how it ended."""
+        prepared = self._prepared
+        log.info(
+            "Asking %s for %d image(s) of %s, about %s USD (call %d of at most %d).",
+            prepared.spec.id, prepared.count, prepared.task.name, prepared.price_usd,
+            claim.number, prepared.request.max_paid_calls,
+        )  # fmt: skip
+        try:
+            reply = bedrock.invoke(
+                self._client,
+                prepared.request.model_id,
+                wire.body(prepared.message),
+                metadata=self._tags(claim.number),
+                patience=self._patience,
+            )
+        except (NotExecuted, RequestFailed) as error:
+            self._ledger.settle(claim, "unused", f"{type(error).__name__}: {error}")
+            raise
+        # anything else, a SIGTERM among it, leaves open whether the model did its work
+        except BaseException as error:
+            log.warning("Call %d: its outcome is unknown, it may have been paid: %s", claim.number, error)
+            self._ledger.settle(claim, "over", f"{type(error).__name__}: {error}")
+            raise
+        log.info("Answered in %.1f s, AWS request id %s.", reply.elapsed_ms / 1000, reply.request_id)
+        return reply
 
+    def _wait(self, number: int, spent: list[str]) -> Result | None:
+        """
+        Wait for the worker that has a slot, within its lease; finish for it if it is gone and left an answer.
 
-def _told_by_uri(task: Task) -> dict[str, Any]:
-    """Give the parameters that were sent, each image as its URI."""
+        :return: ``None`` if the slot's call brought nothing, which is then noted in ``spent``
+        """
+        pause = _FIRST_PAUSE
+        why = None
+        while not why:
+            manifest = published(self._store, self._folder)
+            if manifest:
+                return self._result(manifest)
+            seen = self._ledger.look(number)
+            if seen is None or seen.slot.state == "unused":
+                # its owner gave it back, having paid nothing
+                claim = self._ledger.reclaim(number, seen) if seen else self._ledger.claim(number)
+                if claim:
+                    return self._pay_and_finish(claim)
+                continue
+            why = self._ledger.left_behind(seen)
+            if not why:
+                log.info("Another worker has call %d; waiting for its result.", number)
+                time.sleep(pause * random.uniform(0.5, 1))
+                pause = min(2 * pause, _LONGEST_PAUSE)
+        reply = self._ledger.answer(number)
+        if reply is not None:
+            log.info("Call %d was answered and paid before; finishing from its journal.", number)
+            try:
+                return self._finish(reply, number)
+            except BadAnswer as error:
+                why = str(error)
+        spent.append(f"call {number}: {why}")
+        return None
 
-    def told(value: Any) -> Any:
-        if isinstance(value, tuple):
-            return [told(part) for part in value]
-        return value.uri if isinstance(value, Image) else value
+    def _finish(self, reply: bedrock.Reply, number: int) -> Result:
+        """Take an answer apart and publish it."""
+        images, blocked = accept(self._prepared, reply.body)
+        manifest = publish(
+            self._prepared,
+            reply,
+            images,
+            blocked,
+            slot=number,
+            region=self._client.meta.region_name,
+            store=self._store,
+            place=self._place,
+        )
+        self._ledger.forget_answer(number)
+        return self._result(manifest)
 
-    return {name: told(value) for name, value in vars(task).items() if value not in (None, ())}
+    def _result(self, manifest: Manifest) -> Result:
+        return Result(manifest, f"{self._folder}/manifest.json")
 
-
-def _tags(owner: TaskInstance, fingerprint: str) -> Mapping[str, str]:
-    """Name the task instance and the request for AWS's invocation log."""
-    return {
-        "dag_id": owner.dag_id,
-        "run_id": owner.run_id,
-        "task_id": owner.task_id,
-        "map_index": str(owner.map_index),
-        "try_number": str(owner.try_number),
-        "fingerprint": fingerprint,
-    }
-
-
-def _segment(name: str) -> str:
-    """Write an id as one segment of a key that it can't leave: no slash, and never only dots."""
-    safe = quote(name, safe=":+@=,~ ")
-    return safe.replace(".", "%2E") if not safe.strip(".") else safe
+    def _tags(self, number: int) -> Mapping[str, str]:
+        """Name the task instance, the request and the call for AWS's invocation log."""
+        owner = self._place.owner
+        return {
+            "dag_id": owner.dag_id,
+            "run_id": owner.run_id,
+            "task_id": owner.task_id,
+            "map_index": str(owner.map_index),
+            "try_number": str(owner.try_number),
+            "fingerprint": self._prepared.fingerprint,
+            "slot": str(number),
+        }

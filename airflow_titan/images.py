@@ -11,14 +11,14 @@ from __future__ import annotations
 import hashlib
 import struct
 import zlib
+from collections import Counter
 from dataclasses import dataclass
 from functools import cached_property
 from io import BytesIO
-from itertools import takewhile
 from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     import PIL.Image
 
@@ -43,14 +43,24 @@ _FOREIGN = (
     (b"iVBOR", "base64 text"),
     (b"/9j/", "base64 text"),
 )
+_PALETTE = 3
+_PURE = frozenset({(0, 0, 0), (255, 255, 255)})
 _CHANNELS = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}
 _DEPTHS = {0: (1, 2, 4, 8, 16), 2: (8, 16), 3: (1, 2, 4, 8), 4: (8, 16), 6: (8, 16)}
 #: x start, y start, x step, y step of the seven passes of an interlaced PNG.
 _ADAM7 = (
     (0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4), (1, 0, 2, 2), (0, 1, 1, 2),
 )  # fmt: skip
-_START_OF_FRAME = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
+_LAST_FILTER = 4
+#: Markers of a JPEG: frame headers, those without content, and those after which no header comes.
+_FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
+_BARE = frozenset({0x01, *range(0xD0, 0xD9)})
+_ENDS = frozenset({0xD9, 0xDA})
+_START_OF_SCAN = b"\xff\xda"
+_END_OF_JPEG = b"\xff\xd9"
 _BLOCK = 1 << 16
+#: What a PNG's texts and colour profile may inflate to, in bytes; more is a bomb.
+_MOST_METADATA = 1 << 20
 
 
 class BadImage(ValueError):
@@ -104,6 +114,7 @@ class Image:
     :param data: the bytes, or ``None`` where they were not read
     :param weight: how many bytes the object has, also where they were not read because they are too many
     :param etag: the ETag that S3 gave with the bytes
+    :param etag_is_md5: whether that ETag is the MD5 of the bytes
     :param problem: why nothing could be read
     """
 
@@ -111,12 +122,26 @@ class Image:
     data: bytes | None = None
     weight: int = 0
     etag: str | None = None
+    etag_is_md5: bool = False
     problem: Problem | None = None
 
     @cached_property
     def sha256(self) -> str:
         """SHA-256 of the bytes, in hexadecimal."""
         return hashlib.sha256(self.data or b"").hexdigest()
+
+    @cached_property
+    def identity(self) -> str:
+        """
+        Name the content: its MD5 in hexadecimal, because S3 tells it of most objects without a read.
+
+        :raises LookupError: if the bytes were not read, and S3 doesn't tell
+        """
+        if self.etag and self.etag_is_md5:
+            return self.etag.strip('"')
+        if self.data is None:
+            raise LookupError(self.uri)
+        return hashlib.md5(self.data, usedforsecurity=False).hexdigest()
 
     @cached_property
     def header(self) -> Header:
@@ -146,7 +171,7 @@ def prove(data: bytes, header: Header) -> None:
     """
     Prove that a picture is whole without keeping its pixels.
 
-    A PNG is proved by the checksum of each chunk, its end chunk and the length of its inflated data; a JPEG by
+    A PNG is proved by the checksum of each chunk, its end chunk and the rows of its inflated data; a JPEG by
     decoding it. ``header`` must already have been found to be of a size that one is ready to decode.
 
     :raises BadImage: if anything is missing, damaged or too much
@@ -165,7 +190,7 @@ def is_opaque(data: bytes, header: Header) -> bool:
     """
     if not header.alpha:
         return True
-    _walk(data)
+    _prove_png(data, header)
     with _decoded(data, header) as picture:
         pixels = picture if picture.mode in {"LA", "RGBA"} else picture.convert("RGBA")
         lowest, _ = pixels.getchannel("A").getextrema()
@@ -182,18 +207,26 @@ def impure_colours(data: bytes, header: Header) -> str | None:
     if header.format == "png":
         _walk(data)
     with _decoded(data, header) as picture:
+        # Pillow leaves rows black that a PNG lacks: a last row that has anything in it proves that none is missing
+        last_row = (0, header.height - 1, header.width, header.height)
+        if header.format == "png" and (header.interlaced or not picture.crop(last_row).getbbox()):
+            _prove_png(data, header)
+        palette = picture.getpalette("RGB") if picture.mode == "P" else None
+        if picture.mode in {"1", "L", "P"}:
+            # seven times as fast as counting colours
+            wrong = picture.point([_rgb(value, palette) not in _PURE for value in range(256)])
+            if not wrong.getbbox():
+                return None
         # two colours at most is all that a pure mask can have, so counting stops at the third
-        colours = picture.getcolors(2)
+        colours = picture.getcolors(256 if palette else 2)
         if colours is None:
             return "more than two colours"
-        palette = picture.getpalette("RGB") if picture.mode == "P" else None
-        found = [_rgb(colour, palette) for _, colour in colours]
-    others = [colour for colour in found if colour not in {(0, 0, 0), (255, 255, 255)}]
+        others = [rgb for _, colour in colours if (rgb := _rgb(colour, palette)) not in _PURE]
     return f"a colour of RGB {others[0]}" if others else None
 
 
 def _rgb(colour: object, palette: list[int] | None) -> tuple[int, ...]:
-    """Give one entry of ``getcolors`` as RGB, whatever the mode it came from."""
+    """Give a pixel's value as RGB, whatever the mode it came from."""
     if isinstance(colour, tuple):
         return tuple(colour[:3])
     if isinstance(colour, int) and palette is not None:
@@ -204,7 +237,11 @@ def _rgb(colour: object, palette: list[int] | None) -> tuple[int, ...]:
 def _decoded(data: bytes, header: Header) -> PIL.Image.Image:
     """Decode with Pillow, with every way in which that fails turned into one."""
     import PIL.Image
+    import PIL.ImageFile
 
+    if PIL.ImageFile.LOAD_TRUNCATED_IMAGES:
+        # other code of this worker told Pillow to make up what is missing, so it proves nothing
+        _prove_end(data, header)
     try:
         picture: PIL.Image.Image = PIL.Image.open(BytesIO(data), formats=(header.format.upper(),))
         # a JPEG with several pictures inside turns itself into another format when it is opened
@@ -222,6 +259,14 @@ def _decoded(data: bytes, header: Header) -> PIL.Image.Image:
     return picture
 
 
+def _prove_end(data: bytes, header: Header) -> None:
+    """Prove without Pillow that nothing is missing at the end of a picture."""
+    if header.format == "png":
+        _prove_png(data, header)
+    elif data.rfind(_END_OF_JPEG) < data.rfind(_START_OF_SCAN):
+        raise BadImage(f"is a JPEG cut off after {len(data):,} bytes")
+
+
 def _png_header(data: bytes) -> Header:
     length, kind = _at(data, 8, ">II", "PNG")
     if (length, kind) != (13, int.from_bytes(b"IHDR", "big")):
@@ -231,26 +276,18 @@ def _png_header(data: bytes) -> Header:
         raise BadImage("is a PNG with a header that makes no sense")
     if bits > 8:  # noqa: PLR2004 - 0 to 255 is what the models take
         raise BadImage("is a PNG of 16 bits a channel; save it with 8")
-    # transparency may come as a colour or a palette entry too, in a chunk of its own ahead of the pixels
-    ahead = takewhile(lambda kind: kind != b"IDAT", (kind for kind, _, _ in _chunks(data)))
-    see_through = colour in {4, 6} or b"tRNS" in ahead
+    count = Counter(kind for kind, _, _ in _chunks(data) if kind in {b"IHDR", b"PLTE", b"tRNS"})
+    if count[b"IHDR"] > 1:
+        raise BadImage("is a PNG with two headers")
+    if colour == _PALETTE and not count[b"PLTE"]:
+        raise BadImage("is a PNG that lacks its palette")
+    # transparency may come as a colour or a palette entry too, in a chunk of its own
+    see_through = colour in {4, 6} or count[b"tRNS"] > 0
     return Header("png", width, height, bits, _CHANNELS[colour], alpha=see_through, interlaced=bool(interlace))
 
 
 def _jpeg_header(data: bytes) -> Header:
-    position = 2
-    while True:
-        # any number of fill bytes may stand before a marker
-        while data[position : position + 1] == b"\xff":
-            position += 1
-        (marker,) = _at(data, position, ">B", "JPEG")
-        if data[position - 1] != 0xFF or marker in {0xD9, 0xDA}:  # noqa: PLR2004
-            raise BadImage("is a JPEG without a frame header")
-        (length,) = _at(data, position + 1, ">H", "JPEG")
-        if marker in _START_OF_FRAME:
-            bits, height, width, channels = _at(data, position + 3, ">BHHB", "JPEG")
-            break
-        position += 1 + length
+    bits, height, width, channels = _jpeg_frame(data)
     if bits != 8:  # noqa: PLR2004 - 0 to 255 is what the models take
         raise BadImage(f"is a JPEG of {bits} bits a channel; save it with 8")
     if not width or not height:
@@ -258,6 +295,24 @@ def _jpeg_header(data: bytes) -> Header:
     if channels not in {1, 3}:
         raise BadImage("is a CMYK JPEG; the models take RGB. Convert it to RGB")
     return Header("jpeg", width, height, bits, channels, alpha=False)
+
+
+def _jpeg_frame(data: bytes) -> tuple[int, ...]:
+    """Find a JPEG's frame header: bits a channel, height, width and number of channels."""
+    position = 2
+    while True:
+        if data[position : position + 1] != b"\xff":
+            raise BadImage("is a damaged JPEG: something else stands where its frame header should, or it is cut off")
+        # any number of fill bytes may stand before a marker
+        while data[position : position + 1] == b"\xff":
+            position += 1
+        (marker,) = _at(data, position, ">B", "JPEG")
+        if marker in _FRAMES:
+            return _at(data, position + 3, ">BHHB", "JPEG")
+        if marker in _ENDS:
+            raise BadImage("is a JPEG without a frame header")
+        length = 0 if marker in _BARE else _at(data, position + 1, ">H", "JPEG")[0]
+        position += 1 + length
 
 
 def _at(data: bytes, offset: int, layout: str, kind: str) -> tuple[int, ...]:
@@ -277,9 +332,11 @@ def _chunks(data: bytes) -> Iterator[tuple[bytes, memoryview, memoryview]]:
         if position + 12 > len(data):
             raise BadImage(f"is a PNG cut off after {len(data):,} bytes: it has no end chunk")
         length, kind = struct.unpack_from(">I4s", data, position)
+        if not kind.isalpha():
+            raise BadImage(f"is a damaged PNG: it has a chunk called {kind!r}")
         end = position + 8 + length
         if end + 4 > len(data):
-            raise BadImage(f"is a PNG cut off after {len(data):,} bytes, inside its chunk {_name(kind)}")
+            raise BadImage(f"is a PNG cut off after {len(data):,} bytes, inside its chunk {kind.decode('ascii')}")
         yield kind, view[position + 8 : end], view[position + 4 : end + 4]
         position = end + 4
     if position != len(data):
@@ -288,13 +345,49 @@ def _chunks(data: bytes) -> Iterator[tuple[bytes, memoryview, memoryview]]:
 
 def _pixel_chunks(data: bytes) -> Iterator[memoryview]:
     """Give the compressed pixels of a PNG piece by piece, every chunk's checksum proved on the way."""
+    before = b""
+    begun = False
+    metadata = 0
     for kind, content, checked in _chunks(data):
         if zlib.crc32(checked[:-4]) != int.from_bytes(checked[-4:], "big"):
-            raise BadImage(f"is a damaged PNG: the checksum of its chunk {_name(kind)} is wrong")
+            raise BadImage(f"is a damaged PNG: the checksum of its chunk {kind.decode('ascii')} is wrong")
         if kind == b"acTL":
             raise BadImage("is an animated PNG; save one frame of it")
+        if kind in _PACKED:
+            metadata += _inflated_length(_PACKED[kind](bytes(content)), _MOST_METADATA)
+            if metadata > _MOST_METADATA:
+                raise BadImage("is a PNG whose metadata inflates to more than 1 MiB; save it without metadata")
         if kind == b"IDAT":
+            if begun and before != kind:
+                raise BadImage("is a damaged PNG: its pixels are in two places")
+            begun = True
             yield content
+        before = kind
+
+
+#: What is compressed in a chunk of metadata: behind a name, or behind a name, a flag, a language and a translation.
+_PACKED: dict[bytes, Callable[[bytes], bytes]] = {
+    b"zTXt": lambda content: content.partition(b"\0")[2][1:],
+    b"iCCP": lambda content: content.partition(b"\0")[2][1:],
+    b"iTXt": lambda content: (
+        rest[2:].partition(b"\0")[2].partition(b"\0")[2]
+        if (rest := content.partition(b"\0")[2]).startswith(b"\1")
+        else b""
+    ),
+}
+
+
+def _inflated_length(packed: bytes, most: int) -> int:
+    """Count what data inflates to, up to a little over ``most``. Broken data counts as far as it goes."""
+    inflater = zlib.decompressobj()
+    length = 0
+    try:
+        while packed and length <= most:
+            length += len(inflater.decompress(packed, _BLOCK))
+            packed = inflater.unconsumed_tail
+    except zlib.error:
+        pass
+    return length
 
 
 def _walk(data: bytes) -> None:
@@ -304,42 +397,58 @@ def _walk(data: bytes) -> None:
 
 
 def _prove_png(data: bytes, header: Header) -> None:
-    """Inflate the pixels in small blocks and count them: a decoder's proof without a decoder's memory."""
-    expected = _raw_length(header)
-    inflater = zlib.decompressobj()
+    """Inflate the pixels in small blocks and look at each row's start: a decoder's proof without its memory."""
+    rows = _rows(header)
+    expected = sum(length * count for length, count in rows)
     got = 0
     try:
-        for chunk in _pixel_chunks(data):
-            rest: bytes | memoryview = chunk
-            while rest and not inflater.eof and got <= expected:
-                got += len(inflater.decompress(rest, _BLOCK))
-                rest = inflater.unconsumed_tail
-        while got <= expected and (more := inflater.decompress(b"", _BLOCK)):
-            got += len(more)
+        for block in _inflated(_pixel_chunks(data)):
+            if any(kind > _LAST_FILTER for kind in _row_starts(block, got, rows)):
+                raise BadImage("is a damaged PNG: it has a row of no known kind")
+            got += len(block)
+            if got > expected:
+                break
     except zlib.error as error:
         raise BadImage(f"is a damaged PNG: {error}") from error
-    if got != expected or not inflater.eof:
+    if got != expected:
         raise BadImage(f"is a PNG whose pixels are not those of {header.width} by {header.height}")
 
 
-def _raw_length(header: Header) -> int:
-    """Count the bytes that the pixels of a PNG inflate to: each row has one byte of filter type before it."""
+def _inflated(chunks: Iterator[memoryview]) -> Iterator[bytes]:
+    """Inflate a stream in small blocks; it must end where its last chunk ends."""
+    inflater = zlib.decompressobj()
+    for chunk in chunks:
+        rest: bytes | memoryview = chunk
+        while rest and not inflater.eof:
+            yield inflater.decompress(rest, _BLOCK)
+            rest = inflater.unconsumed_tail
+        if rest or inflater.unused_data:
+            raise BadImage("is a damaged PNG: it has more data than pixels")
+    while more := inflater.decompress(b"", _BLOCK):
+        yield more
+    if not inflater.eof:
+        raise BadImage("is a damaged PNG: its pixels end too early")
 
-    def rows(width: int, height: int) -> int:
-        return height * (1 + (width * header.bits * header.channels + 7) // 8) if width and height else 0
 
-    if not header.interlaced:
-        return rows(header.width, header.height)
-    return sum(
-        rows(-(-(header.width - x) // dx), -(-(header.height - y) // dy))
-        for x, y, dx, dy in _ADAM7
+def _rows(header: Header) -> list[tuple[int, int]]:
+    """Give, for each pass over a PNG, how many bytes a row inflates to and how many rows there are."""
+    passes = _ADAM7 if header.interlaced else ((0, 0, 1, 1),)
+    return [
+        # one byte before each row tells how it is filtered
+        (1 + (-(-(header.width - x) // dx) * header.bits * header.channels + 7) // 8, -(-(header.height - y) // dy))
+        for x, y, dx, dy in passes
         if header.width > x and header.height > y
-    )
+    ]
 
 
-def _name(kind: bytes) -> str:
-    """Give a chunk's name, safe to print."""
-    return kind.decode("latin-1") if kind.isalpha() else repr(kind)
+def _row_starts(block: bytes, offset: int, rows: list[tuple[int, int]]) -> Iterator[int]:
+    """Give the first byte of each row that starts within a block, which begins at ``offset`` of the whole."""
+    start = -offset
+    for length, count in rows:
+        end = start + length * count
+        if end > 0 and start < len(block):
+            yield from block[max(start, start % length) : min(end, len(block)) : length]
+        start = end
 
 
 def _what_it_is(data: bytes) -> str:

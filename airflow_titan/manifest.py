@@ -92,6 +92,7 @@ class Manifest(_Record):
     :param seed: the seed that was used
     :param seed_derived: whether it was derived from the task instance, because the user gave none
     :param price_usd: an estimate, from the model data; ``None`` where no price is known
+    :param slot: which of the allowed calls brought the answer; those before it may have been paid in vain
     :param latency_ms: how long the call took
     :param model_latency_ms: how long the model worked, as Bedrock measured it
     """
@@ -109,6 +110,7 @@ class Manifest(_Record):
     seed: int
     seed_derived: bool
     price_usd: float | None
+    slot: int
     latency_ms: int
     model_latency_ms: int | None
     aws_request_id: str

@@ -1,28 +1,63 @@
-"""The only code that talks to S3: read an image, write an object."""
+"""The only code that talks to S3: read images, write objects, and write an object only if it isn't there."""
 
 from __future__ import annotations
 
+import logging
 import re
+from dataclasses import dataclass
 from io import BytesIO
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
+import tenacity
 from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError, ParamValidationError
 from urllib3.exceptions import HTTPError
 
-from airflow_titan.errors import ConfigurationError, Problem, StoreFailed, shown
+from airflow_titan.errors import Problem, StoreFailed, StoreRefused, UnsafeStore, shown
 from airflow_titan.images import Image
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
+    from datetime import datetime
+
+log = logging.getLogger(__name__)
 
 _URI = re.compile(r"s3://(?P<bucket>[^/]+)/(?P<key>.+)", re.DOTALL)
 _REMEDIES = {
     "NoSuchKey": "Check the key, and that the task which writes it runs before this one.",
+    "404": "Check the key, and that the task which writes it runs before this one.",
     "NoSuchBucket": "Check the bucket's name, and the region and account of the connection.",
     "AccessDenied": "Allow s3:GetObject on it; without s3:ListBucket, S3 says this of missing objects too.",
     "InvalidObjectState": "Restore the object from its archive first.",
 }
-_SERVER_ERROR = 500
+_MISSING = frozenset({"NoSuchKey", "404", "NotFound"})
+_SERVER_ERROR, _TAKEN, _CONFLICT = 500, 412, 409
+_JSON = "application/json"
+#: Stores that were seen to honour conditional writes, by endpoint and bucket: one probe a process is enough.
+_proven: set[tuple[str, str]] = set()
+
+
+@dataclass(frozen=True)
+class Stored:
+    """
+    An object as it was read.
+
+    :param etag: names this content of it
+    :param modified: when it was written, by the store's clock
+    :param now: when it was read, by the same clock
+    :param metadata: the user metadata that was written with it
+    """
+
+    data: bytes
+    etag: str
+    modified: datetime
+    now: datetime
+    metadata: Mapping[str, str]
+
+    @property
+    def age(self) -> float:
+        """Seconds since it was written, by the store's clock alone."""
+        return (self.now - self.modified).total_seconds()
 
 
 class Store:
@@ -32,14 +67,21 @@ class Store:
     :param s3: a boto3 S3 client
     :param expected_bucket_owner: the account that must own every bucket; ``None`` leaves it unchecked
     :param encryption: arguments of ``PutObject`` for server-side encryption, in boto3's names
+    :param unsafe: whether to work with a store that ignores conditional writes, and so can't prevent paying twice
     """
 
     def __init__(
-        self, s3: Any, *, expected_bucket_owner: str | None = None, encryption: Mapping[str, str] | None = None
+        self,
+        s3: Any,
+        *,
+        expected_bucket_owner: str | None = None,
+        encryption: Mapping[str, str] | None = None,
+        unsafe: bool = False,
     ) -> None:
         self._s3 = s3
         self._owner = {"ExpectedBucketOwner": expected_bucket_owner} if expected_bucket_owner else {}
         self._encryption = dict(encryption or {})
+        self._unsafe = unsafe
 
     def read_image(self, parameter: str, uri: Any, max_bytes: int | None) -> Image:
         """
@@ -50,22 +92,43 @@ class Store:
         :param max_bytes: an object larger than this is not read
         :raises StoreFailed: if S3 fails in a way that may pass
         """
-        try:
-            bucket, key = split(uri)
-        except ValueError as error:
-            remedy = "Name an image in S3, as the operators return it."
-            return Image(str(uri), problem=Problem(parameter, shown(uri), "s3://bucket/key", f"It {error}. {remedy}"))
-        try:
-            found = self._s3.get_object(Bucket=bucket, Key=key, **self._owner)
+
+        def read(where: dict[str, str]) -> Image:
+            found = self._s3.get_object(**where)
             weight = int(found["ContentLength"])
             if max_bytes is not None and weight > max_bytes:
                 found["Body"].close()
                 return Image(uri, weight=weight, etag=found["ETag"])
             data = found["Body"].read()
+            return Image(uri, data, weight=len(data), etag=found["ETag"], etag_is_md5=_etag_is_md5(found))
+
+        return self._image(parameter, uri, read)
+
+    def look_at_image(self, parameter: str, uri: Any) -> Image:
+        """
+        Ask for an input image's size and ETag, without reading it.
+
+        :raises StoreFailed: if S3 fails in a way that may pass
+        """
+
+        def look(where: dict[str, str]) -> Image:
+            found = self._s3.head_object(**where)
+            weight = int(found["ContentLength"])
+            return Image(uri, weight=weight, etag=found["ETag"], etag_is_md5=_etag_is_md5(found))
+
+        return self._image(parameter, uri, look)
+
+    def _image(self, parameter: str, uri: Any, get: Callable[[dict[str, str]], Image]) -> Image:
+        """Run one way of getting at an image, and note in the image what stands in the way."""
+        try:
+            return get(self._at(uri))
+        except ValueError as error:
+            remedy = "Name an image in S3, as the operators return it."
+            return Image(str(uri), problem=Problem(parameter, shown(uri), "s3://bucket/key", f"It {error}. {remedy}"))
         except ClientError as error:
             code, message, status = _told(error)
             if status >= _SERVER_ERROR:
-                raise StoreFailed(f"S3 failed to read {uri}: {code}: {message}") from error
+                raise StoreFailed(f"S3 failed to read {shown(uri)}: {code}: {message}") from error
             remedy = _REMEDIES.get(code, "Check the URI and the connection's permissions.")
             given = f"{shown(uri)}, of which S3 says {code}: {message}"
             return Image(uri, problem=Problem(parameter, given, "an object that can be read", remedy))
@@ -73,34 +136,184 @@ class Store:
             problem = Problem(parameter, shown(uri), "s3://bucket/key", f"S3 takes no such name: {error}")
             return Image(uri, problem=problem)
         except (BotoCoreError, HTTPClientError, HTTPError) as error:
-            raise StoreFailed(f"S3 failed to read {uri}: {error}") from error
-        return Image(uri, data, weight=len(data), etag=found["ETag"])
+            raise StoreFailed(f"S3 failed to read {shown(uri)}: {error}") from error
 
-    def write(self, uri: str, data: bytes, content_type: str) -> None:
+    def read(self, uri: str) -> Stored | None:
+        """
+        Read an object.
+
+        :return: ``None`` if there is none
+        :raises StoreRefused: if S3 refuses
+        :raises StoreFailed: if S3 fails in a way that may pass
+        """
+        try:
+            found = self._s3.get_object(**self._at(uri))
+            data = found["Body"].read()
+        except ClientError as error:
+            if _told(error)[0] in _MISSING:
+                return None
+            raise self._failed("read", uri, error, "s3:GetObject and s3:ListBucket") from error
+        except (BotoCoreError, HTTPClientError, HTTPError) as error:
+            raise StoreFailed(f"S3 failed to read {uri}: {error}") from error
+        return Stored(data, found["ETag"], found["LastModified"], _store_time(found), found.get("Metadata", {}))
+
+    def write(
+        self,
+        uri: str,
+        data: bytes,
+        content_type: str = _JSON,
+        metadata: Mapping[str, str] | None = None,
+        **condition: str,
+    ) -> str:
         """
         Write an object, byte for byte.
 
-        :raises ConfigurationError: if S3 refuses, as for want of a permission or a bucket
+        :param metadata: user metadata to write with it
+        :param condition: ``IfNoneMatch`` or ``IfMatch``, as boto3 takes them
+        :return: the ETag of what was written
+        :raises Taken: if the condition didn't hold
+        :raises StoreRefused: if S3 refuses, as for want of a permission or a bucket
         :raises StoreFailed: if S3 fails in a way that may pass
         """
-        bucket, key = split(uri)
         try:
             # a file object instead of the bytes keeps botocore from logging them at DEBUG
-            self._s3.put_object(
-                Bucket=bucket, Key=key, Body=BytesIO(data), ContentType=content_type, **self._owner, **self._encryption
+            written = self._s3.put_object(
+                **self._at(uri),
+                Body=BytesIO(data),
+                ContentType=content_type,
+                Metadata=dict(metadata or {}),
+                **self._encryption,
+                **condition,
             )
         except ClientError as error:
-            code, message, status = _told(error)
-            if status >= _SERVER_ERROR:
-                raise StoreFailed(f"S3 failed to write {uri}: {code}: {message}") from error
-            raise ConfigurationError(
-                f"S3 refuses to write {uri}: {code}: {message}. Check output_prefix or [titan] output_root, that the "
-                "bucket exists, and that the connection allows s3:PutObject there."
-            ) from error
+            if condition and _told(error)[2] in {_TAKEN, _CONFLICT, 404}:
+                resent = bool(error.response.get("ResponseMetadata", {}).get("RetryAttempts"))
+                raise Taken(status=_told(error)[2], resent=resent) from error
+            raise self._failed("write", uri, error, "s3:PutObject") from error
         except ParamValidationError as error:
-            raise ConfigurationError(f"output_prefix: S3 takes no such name as {shown(uri)}: {error}") from error
+            raise StoreRefused(f"output_prefix: S3 takes no such name as {shown(uri)}: {error}") from error
         except (BotoCoreError, HTTPClientError, HTTPError) as error:
             raise StoreFailed(f"S3 failed to write {uri}: {error}") from error
+        etag: str = written["ETag"]
+        return etag
+
+    def create(self, uri: str, data: bytes) -> str | None:
+        """
+        Write a JSON object only if there is none, so that of many who try, one succeeds.
+
+        ``data`` must be unlike what anybody else would write, because a reply that got lost is settled by comparing.
+
+        :return: its ETag, or ``None`` if there is one already
+        :raises UnsafeStore: if the store ignores the condition
+        :raises StoreRefused: if S3 refuses
+        :raises StoreFailed: if S3 fails in a way that may pass
+        """
+        etag = self._write_if(uri, data, IfNoneMatch="*")
+        if etag is not None:
+            self._probe(uri, data)
+        return etag
+
+    def replace(self, uri: str, data: bytes, etag: str) -> str | None:
+        """
+        Write a JSON object only in place of the content that ``etag`` names.
+
+        :return: its new ETag, or ``None`` if its content is another by now
+        :raises StoreRefused: if S3 refuses
+        :raises StoreFailed: if S3 fails in a way that may pass
+        """
+        return self._write_if(uri, data, IfMatch=etag)
+
+    def delete(self, uri: str) -> None:
+        """
+        Delete an object; there may be none.
+
+        :raises StoreRefused: if S3 refuses
+        :raises StoreFailed: if S3 fails in a way that may pass
+        """
+        try:
+            self._s3.delete_object(**self._at(uri))
+        except ClientError as error:
+            raise self._failed("delete", uri, error, "s3:DeleteObject") from error
+        except (BotoCoreError, HTTPClientError, HTTPError) as error:
+            raise StoreFailed(f"S3 failed to delete {uri}: {error}") from error
+
+    def _write_if(self, uri: str, data: bytes, **condition: str) -> str | None:
+        """Write under a condition, and find out what really happened where S3's reply doesn't say."""
+        # 409 means that another write is under way: its outcome shows a moment later
+        looking_again = tenacity.Retrying(
+            retry=tenacity.retry_if_exception(lambda error: isinstance(error, Taken) and error.status == _CONFLICT),
+            wait=tenacity.wait_random(0.05, 0.3),
+            stop=tenacity.stop_after_attempt(20),
+            reraise=True,
+        )
+        try:
+            return looking_again(self.write, uri, data, **condition)
+        except Taken as error:
+            if not error.resent:
+                return None
+            # the SDK sends a write again when the reply got lost, and then runs into its own first one
+            found = self.read(uri)
+            return found.etag if found is not None and found.data == data else None
+        except StoreFailed:
+            # the write may have happened all the same; if this look fails too, that failure is as good
+            found = self.read(uri)
+            if found is None or found.data != data:
+                raise
+            return found.etag
+
+    def _probe(self, uri: str, data: bytes) -> None:
+        """
+        Prove that this store honours conditional writes, by asking for what must be refused.
+
+        AWS documents them for all of S3, so only other endpoints are asked, once a process.
+        """
+        endpoint = str(self._s3.meta.endpoint_url)
+        host = urlsplit(endpoint).hostname or ""
+        place = endpoint, split(uri)[0]
+        if place in _proven or host.endswith((".amazonaws.com", ".amazonaws.com.cn")):
+            return
+        _proven.add(place)
+        try:
+            self.write(uri, data, IfNoneMatch="*")
+        except Taken:
+            return
+        told = (
+            f"the store at {endpoint} ignores conditional writes (If-None-Match), so nothing can keep two workers "
+            "from paying for the same picture"
+        )
+        if self._unsafe:
+            log.warning("%s; [titan] unsafe_store allows it.", told)
+            return
+        _proven.discard(place)
+        self.delete(uri)
+        raise UnsafeStore(f"{told}. Use S3 or a store that honours them, or set [titan] unsafe_store = True.")
+
+    def _at(self, uri: Any) -> dict[str, str]:
+        bucket, key = split(uri)
+        return {"Bucket": bucket, "Key": key, **self._owner}
+
+    def _failed(self, verb: str, uri: str, error: ClientError, permission: str) -> StoreFailed | StoreRefused:
+        code, message, status = _told(error)
+        if status >= _SERVER_ERROR:
+            return StoreFailed(f"S3 failed to {verb} {uri}: {code}: {message}")
+        return StoreRefused(
+            f"S3 refuses to {verb} {uri}: {code}: {message}. Check output_prefix or [titan] output_root, that the "
+            f"bucket exists, and that the connection allows {permission} there."
+        )
+
+
+class Taken(Exception):
+    """
+    A conditional write didn't happen.
+
+    :param status: 412 or 404 if its condition didn't hold, 409 if another write is under way
+    :param resent: whether the SDK had sent it before, so that the other write may be this very one
+    """
+
+    def __init__(self, status: int, *, resent: bool) -> None:
+        self.status = status
+        self.resent = resent
+        super().__init__(f"HTTP {status}")
 
 
 def split(uri: Any) -> tuple[str, str]:
@@ -126,3 +339,19 @@ def _told(error: ClientError) -> tuple[str, str, int]:
     told = error.response.get("Error", {})
     status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
     return str(told.get("Code", "")), str(told.get("Message", "")), int(status)
+
+
+def _etag_is_md5(found: Mapping[str, Any]) -> bool:
+    """Tell whether S3 made the ETag by MD5: not of uploads in parts, and not under a KMS or customer key."""
+    plain = re.fullmatch(r'"[0-9a-f]{32}"', found["ETag"]) is not None
+    encryption = found.get("ServerSideEncryption") in {None, "AES256"}
+    return plain and encryption and "SSECustomerAlgorithm" not in found
+
+
+def _store_time(found: Mapping[str, Any]) -> datetime:
+    """Read the store's clock from its reply; the worker's own clock may be wrong."""
+    from email.utils import parsedate_to_datetime
+
+    date = found["ResponseMetadata"]["HTTPHeaders"].get("date")
+    modified: datetime = found["LastModified"]
+    return parsedate_to_datetime(date) if date else modified

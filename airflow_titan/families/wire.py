@@ -55,8 +55,9 @@ def fingerprint(model_id: str, message: dict[str, Any]) -> str:
     Name everything that changes the picture: the model, each parameter, the seed, the bytes of the inputs.
 
     :return: SHA-256 in hexadecimal; equal requests have equal fingerprints, whatever their inputs are called
+    :raises LookupError: if the content of an image is unknown
     """
-    canonical = json.dumps([model_id, message], sort_keys=True, default=lambda image: {"sha256": image.sha256})
+    canonical = json.dumps([model_id, message], sort_keys=True, default=lambda image: {"image": image.identity})
     return hashlib.sha256(canonical.encode("ascii")).hexdigest()
 
 
@@ -68,7 +69,7 @@ def read_json(data: bytes) -> dict[str, Any]:
     """
     try:
         value = json.loads(data)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise BadAnswer(f"the answer of {len(data):,} bytes is not JSON, or cut off") from error
     if not isinstance(value, dict):
         raise BadAnswer(f"the answer is JSON of type {type(value).__name__}, not an object")
@@ -84,6 +85,10 @@ def read_base64(value: Any, index: int) -> bytes:
     if not isinstance(value, str):
         raise BadAnswer(f"image {index} of the answer is of type {type(value).__name__}, not text")
     try:
-        return binascii.a2b_base64(value.encode("ascii"), strict_mode=True)
+        data = binascii.a2b_base64(value.encode("ascii"), strict_mode=True)
     except ValueError as error:
         raise BadAnswer(f"image {index} of the answer is not valid base64") from error
+    # the strict mode of Python 3.11 lets padding pass that pads nothing
+    if len(value) != -(-len(data) // 3) * 4:
+        raise BadAnswer(f"image {index} of the answer is not valid base64")
+    return data

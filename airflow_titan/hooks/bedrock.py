@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from airflow.providers.amazon.aws.hooks.bedrock import BedrockRuntimeHook
 from airflow.providers.amazon.aws.hooks.s3 import S3Hook
 from botocore.config import Config
-from botocore.exceptions import NoRegionError, PartialCredentialsError, ProfileNotFound
+from botocore.exceptions import BotoCoreError, NoRegionError, PartialCredentialsError, ProfileNotFound
 
 from airflow_titan.errors import ConfigurationError
 
@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 _DEFAULTS = Config(read_timeout=300, tcp_keepalive=True)
 #: botocore sends a request again when the answer is late, and each time the model is paid.
 _ONE_ATTEMPT = Config(retries={"total_max_attempts": 1})
+#: Arguments that are numbers: a template renders them to text, which urllib3 refuses in the middle of the call.
+_NUMBERS = {"read_timeout": float, "connect_timeout": float, "max_pool_connections": int}
 
 
 class TitanBedrockHook(BedrockRuntimeHook):
@@ -50,8 +52,8 @@ class TitanBedrockHook(BedrockRuntimeHook):
         super().__init__(aws_conn_id=aws_conn_id, region_name=region_name, verify=verify)
         self.s3_conn_id = s3_conn_id
         try:
-            self.own_config = Config(**(botocore_config or {}))
-        except TypeError as error:
+            self.own_config = Config(**{name: _number(name, value) for name, value in (botocore_config or {}).items()})
+        except (AttributeError, TypeError, ValueError, BotoCoreError) as error:
             raise ConfigurationError(
                 f"botocore_config: {error}; allowed are the arguments of botocore.config.Config. Leave the rest out."
             ) from error
@@ -98,3 +100,8 @@ class _S3Hook(S3Hook):
 
     def get_session(self, region_name: str | None = None, deferrable: bool = False) -> boto3.session.Session:  # noqa: FBT001, FBT002 - the parent's signature
         return self.shared_session or super().get_session(region_name, deferrable)
+
+
+def _number(name: str, value: Any) -> Any:
+    """Give a rendered argument of ``Config`` the type that it needs."""
+    return _NUMBERS[name](value) if name in _NUMBERS and isinstance(value, str) else value

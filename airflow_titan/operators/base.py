@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from abc import abstractmethod
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
 
 #: The version with more tasks, until the model data or the deployment says otherwise.
 DEFAULT_MODEL = "amazon.titan-image-generator-v2:0"
+#: Seconds; also the default that the provider's information gives.
+DEFAULT_PATIENCE = 120.0
 _ON_BLOCKED = ("fail", "skip", "keep")
 
 
@@ -42,6 +45,10 @@ class TitanOperator(BaseOperator):
         and task. (templated)
     :param on_blocked: what to do when the content filter stops something: ``fail`` (default), ``skip`` the task, or
         ``keep`` what came back. (templated)
+    :param max_paid_calls: how many calls may ever be paid for this request, default 2: one, and one more only where
+        the outcome of the first is unknown. 1 is strictly at most once. (templated)
+    :param reuse: whether a re-run or a clear returns the result that is there (default); ``False`` makes a fresh
+        picture each time the task is cleared, though still not on a retry. (templated)
     :param server_side_encryption: ``AES256``, ``aws:kms`` or ``aws:kms:dsse``; default: the bucket's. (templated)
     :param sse_kms_key_id: the KMS key for ``aws:kms``; default: the account's. (templated)
     :param expected_bucket_owner: account id that must own every bucket; default: unchecked. (templated)
@@ -60,7 +67,7 @@ class TitanOperator(BaseOperator):
     #: What every operator here takes besides its task's own parameters.
     shared_fields: ClassVar[tuple[str, ...]] = (
         "number_of_images", "width", "height", "cfg_scale", "seed", "quality",
-        "model_id", "model_family", "output_prefix", "on_blocked",
+        "model_id", "model_family", "output_prefix", "on_blocked", "max_paid_calls", "reuse",
         "server_side_encryption", "sse_kms_key_id", "expected_bucket_owner",
         "aws_conn_id", "s3_conn_id", "region_name", "verify", "botocore_config",
     )  # fmt: skip
@@ -80,6 +87,8 @@ class TitanOperator(BaseOperator):
         model_family: str | None = None,
         output_prefix: str | None = None,
         on_blocked: str = "fail",
+        max_paid_calls: int | str = 2,
+        reuse: bool | str = True,
         server_side_encryption: str | None = None,
         sse_kms_key_id: str | None = None,
         expected_bucket_owner: str | None = None,
@@ -101,6 +110,8 @@ class TitanOperator(BaseOperator):
         self.model_family = model_family
         self.output_prefix = output_prefix
         self.on_blocked = on_blocked
+        self.max_paid_calls = max_paid_calls
+        self.reuse = reuse
         self.server_side_encryption = server_side_encryption
         self.sse_kms_key_id = sse_kms_key_id
         self.expected_bucket_owner = expected_bucket_owner
@@ -127,7 +138,8 @@ class TitanOperator(BaseOperator):
         try:
             request, place = self._request(), self._place(context)
             client, store = self._client_and_store()
-            result = generate(request, client, store, place)
+            patience = conf.getfloat("titan", "patience_seconds", fallback=DEFAULT_PATIENCE)
+            result = generate(request, client, store, place, patience=patience)
         except ContentBlocked as error:
             if self.on_blocked == "skip":
                 raise AirflowSkipException(f"ContentBlocked: {error}") from error
@@ -151,12 +163,13 @@ class TitanOperator(BaseOperator):
             model_id=self.model_id or conf.get("titan", "model_id", fallback=DEFAULT_MODEL),
             model_family=self.model_family or None,
             keep_partial=self.on_blocked == "keep",
+            max_paid_calls=_whole_number("max_paid_calls", self.max_paid_calls),
         )
 
     def _place(self, context: Context) -> Place:
         """Find where this task instance's results lie."""
-        from airflow_titan.generation import Place
         from airflow_titan.manifest import TaskInstance
+        from airflow_titan.place import Place
 
         ti = context["ti"]
         owner = TaskInstance(
@@ -166,7 +179,13 @@ class TitanOperator(BaseOperator):
             map_index=-1 if ti.map_index is None else ti.map_index,
             try_number=ti.try_number,
         )
-        return Place.of(owner, prefix=self.output_prefix, root=conf.get("titan", "output_root", fallback=None))
+        return Place.of(
+            owner,
+            prefix=self.output_prefix,
+            root=conf.get("titan", "output_root", fallback=None),
+            # Airflow raises a task instance's max_tries with each clear, and leaves it alone on a retry
+            epoch="" if _truth("reuse", self.reuse) else str(getattr(ti, "max_tries", "")),
+        )
 
     def _client_and_store(self) -> tuple[Any, Store]:
         """Make the Bedrock client and the store, from one session."""
@@ -186,4 +205,20 @@ class TitanOperator(BaseOperator):
             s3,
             expected_bucket_owner=self.expected_bucket_owner,
             encryption={name: value for name, value in encryption.items() if value},
+            unsafe=conf.getboolean("titan", "unsafe_store", fallback=False),
         )
+
+
+def _whole_number(name: str, given: object) -> int:
+    """Read a count that may have come from a template."""
+    if isinstance(given, bool) or not re.fullmatch(r"\s*[1-9]\d*\s*", str(given)):
+        raise ConfigurationError(f"{name}: got {shown(given)}; allowed is a whole number, 1 or more. Give one.")
+    return int(str(given))
+
+
+def _truth(name: str, given: object) -> bool:
+    """Read a truth value that may have come from a template."""
+    word = str(given).strip().lower()
+    if word not in {"true", "false"}:
+        raise ConfigurationError(f"{name}: got {shown(given)}; allowed is True or False. Give one of the two.")
+    return word == "true"

@@ -1,0 +1,85 @@
+"""Where results lie in S3, so that no two task instances and no two requests share a key."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+from urllib.parse import quote
+
+from airflow_titan.errors import ConfigurationError, shown
+from airflow_titan.store import split
+
+if TYPE_CHECKING:
+    from airflow_titan.manifest import TaskInstance
+
+#: Hexadecimal digits of a hash in a key: 64 bits, far more than one prefix will ever hold.
+DIGITS = 16
+#: S3 takes keys of 1,024 bytes. Three ids and the rest of a key fit in that, if none of them is longer than this.
+_LONGEST_SEGMENT = 220
+
+
+@dataclass(frozen=True)
+class Place:
+    """
+    Where the results of one task instance lie.
+
+    :param prefix: ``s3://bucket/some/prefix``; what is written there depends on ``owner`` too, so owners may share it
+    :param owner: the task instance
+    :param epoch: another epoch is another place and another seed: how a user asks for a fresh picture
+    """
+
+    prefix: str
+    owner: TaskInstance
+    epoch: str = ""
+
+    @classmethod
+    def of(cls, owner: TaskInstance, *, prefix: str | None, root: str | None, epoch: str = "") -> Place:
+        """
+        Find the place for a task instance.
+
+        :param prefix: what the user chose
+        :param root: the deployment's output root, for users who chose nothing
+        :raises ConfigurationError: if there is neither, or it is no place in S3
+        """
+        chosen = prefix or root
+        if not chosen:
+            raise ConfigurationError(
+                "output_prefix: got nothing; allowed is s3://bucket/prefix. Set it on the task, or set output_root in "
+                "the [titan] section of Airflow's configuration."
+            )
+        below = [] if prefix else [owner.dag_id, owner.run_id, owner.task_id]
+        if owner.map_index >= 0:
+            below.append(str(owner.map_index))
+        place = "/".join([str(chosen).rstrip("/"), *map(_segment, below)])
+        try:
+            split(f"{place}/_")
+        except ValueError as error:
+            name = "output_prefix" if prefix else "[titan] output_root"
+            raise ConfigurationError(
+                f"{name}: got {shown(chosen)}, which {error}; allowed is s3://bucket/prefix. Check what it renders to."
+            ) from None
+        return cls(place, owner, epoch)
+
+    @property
+    def identity(self) -> tuple[str, ...]:
+        """What tells this place from all others, and stays the same over the tries of its owner."""
+        return (*self.owner.identity, self.epoch)
+
+    def folder(self, fingerprint: str) -> str:
+        """Give the prefix of one result; no other task instance and no other request has the same."""
+        name = hashlib.sha256("\0".join([*self.identity, fingerprint]).encode()).hexdigest()
+        return f"{self.prefix}/{name[:DIGITS]}"
+
+    def seed(self, largest: int) -> int:
+        """Derive a seed up to ``largest``: another one for each run and map index, the same one for each try."""
+        digest = hashlib.sha256("\0".join(("seed", *self.identity)).encode()).digest()
+        return int.from_bytes(digest[:8], "big") % (largest + 1)
+
+
+def _segment(name: str) -> str:
+    """Write an id as one segment of a key that it can't leave: no slash, never only dots, and not too long for S3."""
+    safe = quote(name, safe=":+@=,~ ")
+    if len(safe) > _LONGEST_SEGMENT:
+        safe = f"{safe[:_LONGEST_SEGMENT]}-{hashlib.sha256(name.encode()).hexdigest()[:DIGITS]}"
+    return safe.replace(".", "%2E") if not safe.strip(".") else safe
