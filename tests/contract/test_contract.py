@@ -1,0 +1,215 @@
+"""
+Our check and the emulator, each with its own statement of the rules, come to the same verdict.
+
+What our check accepts is sent as our operators send it; what it refuses is sent as the user wrote it. Both go over
+HTTP with plain boto3. Known differences, in which our check is the stricter one, and why:
+
+=======================================  ==============================================================================
+control characters in a text             they show a slip upstream; the manual doesn't speak of them
+the word None as a text                  a template found nothing
+half a surrogate pair in a text          it is no text; JSON can carry it, UTF-8 can't
+text-to-image with one side              the manual's default for the other is 1408, which fits four sizes by accident
+spaces around a choice, numbers as text  a template's doing; our check puts them right before they are sent
+text-to-image without a size             our check sends 1024 by 1024, because the manual's default is not permitted
+the last 1,000 bytes below 25,000,000    the check weighs images and texts, and allows for the rest generously
+a PNG with its pixels in two places      the specification forbids it; Pillow, which the emulator uses, lets it pass
+=======================================  ==============================================================================
+
+And one in which it is the milder one: data after the last pixel of a mask is found only where the mask's last row is
+black, because looking for it costs as much as decoding, and no pixel hides there.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+from typing import TYPE_CHECKING, Any
+
+import boto3
+import pytest
+from botocore.config import Config
+from hypothesis import HealthCheck, assume, given, settings
+from hypothesis import strategies as st
+from pictures import BAD, GOOD, jpeg, mask, photo, png, saved
+from PIL import Image as Pillow
+
+from airflow_titan.catalog import find
+from airflow_titan.check import check
+from airflow_titan.errors import InvalidRequest
+from airflow_titan.families import titan, wire
+from airflow_titan.images import Image
+from airflow_titan.tasks import ImageVariation, Inpainting, Outpainting, Task, TextToImage
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from airflow_titan.emulator import Emulator
+
+MODELS = ["amazon.titan-image-generator-v1", "amazon.titan-image-generator-v2:0"]
+bounded = settings(
+    max_examples=250, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+_NAMES = {
+    "text": "text", "negative_text": "negativeText", "image": "image", "images": "images", "mask_prompt": "maskPrompt",
+    "mask_image": "maskImage", "outpainting_mode": "outPaintingMode", "similarity_strength": "similarityStrength",
+}  # fmt: skip
+_SETTINGS = {
+    "number_of_images": "numberOfImages", "width": "width", "height": "height", "cfg_scale": "cfgScale",
+    "seed": "seed", "quality": "quality",
+}  # fmt: skip
+_TASKS = {
+    TextToImage: ("TEXT_IMAGE", "textToImageParams"),
+    Inpainting: ("INPAINTING", "inPaintingParams"),
+    Outpainting: ("OUTPAINTING", "outPaintingParams"),
+    ImageVariation: ("IMAGE_VARIATION", "imageVariationParams"),
+}
+
+
+@pytest.fixture
+def service(emulator: Emulator) -> Callable[[str, bytes], str | None]:
+    """Give a function that sends a body, and says why it was refused."""
+    config = Config(retries={"total_max_attempts": 1})
+    client = boto3.client("bedrock-runtime", endpoint_url=emulator.url, region_name="us-east-1", config=config)
+
+    def send(model_id: str, body: bytes) -> str | None:
+        try:
+            client.invoke_model(modelId=model_id, body=body)["body"].read()
+        except client.exceptions.ValidationException as error:
+            return str(error)
+        return None
+
+    return send
+
+
+def as_written(task: Task) -> bytes:
+    """Write what a user gave as a body, with nothing put right: independent of our own encoding."""
+    kind, own = _TASKS[type(task)]
+    body: dict[str, Any] = {"taskType": kind, own: {}}
+    config: dict[str, Any] = {}
+    for name, value in vars(task).items():
+        if value is None:
+            continue
+        if name in _SETTINGS:
+            config[_SETTINGS[name]] = value
+        elif isinstance(value, tuple):
+            encoded = [base64.b64encode(image.data or b"").decode() for image in value]
+            body[own][_NAMES[name]] = encoded if name == "images" else encoded[0]
+        else:
+            body[own][_NAMES[name]] = value
+    return json.dumps(body | ({"imageGenerationConfig": config} if config else {})).encode()
+
+
+def agree(task: Task, model_id: str, service: Callable[[str, bytes], str | None]) -> None:
+    """Compare the two verdicts."""
+    spec, body, ours = find(model_id), as_written(task), None
+    try:
+        body = wire.body(titan.encode(check(task, spec).task))
+    except InvalidRequest as error:
+        ours = str(error)
+    theirs = service(model_id, body)
+    assert bool(ours) == bool(theirs), f"ours: {ours}; the emulator's: {theirs}"
+
+
+def image(data: bytes) -> tuple[Image]:
+    """Give an image as reading it leaves it in a task."""
+    return (Image("s3://b/k", data, weight=len(data)),)
+
+
+def maybe(strategy: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
+    """Leave a parameter out as often as not."""
+    return st.none() | strategy
+
+
+_clean = st.text(st.characters(exclude_categories=("Cs", "Cc")), max_size=30).filter(
+    lambda text: text.strip() != "None"
+)
+_long = st.builds(lambda sign, length: sign * length, st.sampled_from("aé漢🎨"), st.sampled_from([511, 512, 513]))
+texts = _clean | _long
+any_settings = st.fixed_dictionaries(
+    {
+        "number_of_images": maybe(st.sampled_from([1, 2, 0, 6, -1, 1.5, 2.0, True])),
+        "cfg_scale": maybe(st.sampled_from([1.1, 10.0, 10, 1.0999, 10.0001, 0, False]) | st.floats(0.9, 10.2)),
+        "seed": maybe(st.sampled_from([0, 2_147_483_646, -1, 2_147_483_647, 1.5, 7.0, True])),
+        "quality": maybe(st.sampled_from(["standard", "premium", "best", ""])),
+    }
+)
+_permitted = st.sampled_from([row[:2] for row in find(MODELS[0]).sizes.table if row[3] == "512"] + [(1173, 640)])
+_odd_size = st.sampled_from(
+    [(512, 511), (1408, 1408), (640, 1152), (640, 1173), (0, 0), (-512, 512), (512.0, 512), (1.5, 2)]
+)
+sizes = _permitted | _permitted | _odd_size
+_good = [
+    photo(),
+    jpeg(),
+    saved(Pillow.new("L", (64, 48))),
+    png(64, 48, interlace=1),
+    saved(Pillow.new("RGBA", (64, 48), "red")),
+]
+pictures = st.sampled_from([*_good, *_good, *GOOD.values(), photo(9, 9), photo(1408, 3), photo(3, 1409), BAD["GIF"]])
+_masks = [mask(mode=mode) for mode in ("1", "L", "P", "RGB")]
+masks = st.sampled_from([*_masks, *_masks, photo(), mask(48, 64), saved(Pillow.new("LA", (64, 48))), b""])
+models = st.sampled_from(MODELS)
+
+
+@given(models, texts, any_settings, sizes)
+@bounded
+def test_text_to_image(service: Any, model: str, text: Any, more: Any, size: Any) -> None:
+    """Words, settings and sizes around every bound."""
+    width, height = size
+    agree(TextToImage(text=text, width=width, height=height, **more), model, service)
+
+
+@given(models, st.sampled_from([Inpainting, Outpainting]), st.data())
+@bounded
+def test_masked_edits(service: Any, model: str, kind: Any, data: st.DataObject) -> None:
+    """Pictures, masks of both kinds, one, none and both, with and without text."""
+    draw = data.draw
+    more = draw(any_settings) | {"text": draw(maybe(texts)), "negative_text": draw(maybe(texts))}
+    if kind is Outpainting:
+        more["outpainting_mode"] = draw(maybe(st.sampled_from(["DEFAULT", "PRECISE", "precise", ""])))
+    if draw(st.booleans()):
+        more["width"], more["height"] = draw(sizes)
+    prompt, hole = draw(maybe(texts)), draw(maybe(masks))
+    given_mask = image(hole) if hole is not None else None
+    agree(kind(image=image(draw(pictures)), mask_prompt=prompt, mask_image=given_mask, **more), model, service)
+
+
+@given(models, st.lists(pictures, max_size=6), maybe(st.floats(0.1, 1.1)), any_settings)
+@bounded
+def test_variations(service: Any, model: str, many: Any, strength: Any, more: Any) -> None:
+    """Any number of pictures, and strengths around both bounds."""
+    images = tuple(image(data)[0] for data in many)
+    agree(ImageVariation(images=images, similarity_strength=strength, **more), model, service)
+
+
+@pytest.mark.parametrize("name", sorted({*GOOD, *BAD} - {"pixels in two places"}))
+def test_every_odd_file(service: Any, name: str) -> None:
+    """Each kind of file that we know of, as an input picture."""
+    data = {**GOOD, **BAD}[name]
+    agree(ImageVariation(images=image(data)), MODELS[0], service)
+
+
+@given(st.sampled_from(_good), st.integers(0), st.integers(0, 7), st.sampled_from(["flip", "cut", "double", "insert"]))
+@settings(bounded, max_examples=1000)
+def test_damaged_pictures(service: Any, data: bytes, where: int, bit: int, how: str) -> None:
+    """A picture with one thing wrong anywhere gets one verdict from both."""
+    at = where % len(data)
+    broken = {
+        "flip": data[:at] + bytes((data[at] ^ 1 << bit,)) + data[at + 1 :],
+        "cut": data[:at],
+        "double": data[:at] + data[at // 2 :],
+        "insert": data[:at] + bytes((bit,)) + data[at:],
+    }[how]
+    assume(broken)
+    agree(ImageVariation(images=image(broken)), MODELS[1], service)
+
+
+@given(st.binary(max_size=64), st.sampled_from(["1", "L", "P", "RGB"]), st.integers(0, 3071))
+@settings(bounded, max_examples=100)
+def test_masks_with_odd_pixels(service: Any, values: bytes, mode: str, start: int) -> None:
+    """Masks in which a few pixels have any value."""
+    raw = bytearray(64 * 48)
+    raw[start : start + len(values)] = values
+    grey = Pillow.frombytes("L", (64, 48), bytes(raw[: 64 * 48]))
+    hole = grey if mode == "L" else grey.convert(mode)
+    agree(Inpainting(image=image(photo()), mask_image=image(saved(hole))), MODELS[0], service)

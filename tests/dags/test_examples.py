@@ -1,0 +1,138 @@
+"""Every example runs to its end in Airflow against the emulator, and leaves behind what it promises."""
+
+from __future__ import annotations
+
+from io import BytesIO
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from PIL import Image
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    Runs = Callable[..., Any]
+
+#: For every example, the images that each task instance writes: how many, and how large.
+EXAMPLES = {
+    "example_titan_text_to_image": {("lighthouse", -1): (2, (768, 768))},
+    "example_titan_inpainting_mask_prompt": {
+        ("room", -1): (1, (768, 768)),
+        ("new_sofa", -1): (1, (768, 768)),
+        ("no_sofa", -1): (1, (768, 768)),
+    },
+    "example_titan_inpainting_mask_image": {
+        ("table", -1): (1, (768, 768)),
+        ("laid_table", -1): (2, (768, 768)),
+    },
+    "example_titan_outpainting": {
+        ("bottle", -1): (1, (768, 768)),
+        ("beach_precise", -1): (1, (768, 768)),
+        ("beach_default", -1): (1, (768, 768)),
+    },
+    "example_titan_image_variation": {
+        ("teapot", -1): (1, (768, 768)),
+        ("garden", -1): (1, (768, 768)),
+        ("teapots", -1): (3, (768, 768)),
+        ("blend", -1): (1, (768, 768)),
+    },
+    "example_titan_chain": {
+        ("generate", -1): (1, (1024, 1024)),
+        ("inpaint", -1): (1, (1024, 1024)),
+        ("outpaint", -1): (1, (1024, 1024)),
+        ("vary", -1): (3, (1024, 1024)),
+    },
+    "example_titan_fan_out": {
+        **{("pictures", index): (2, (512, 512)) for index in range(3)},
+        **{("variations", index): (1, (512, 512)) for index in range(6)},
+    },
+    "example_titan_daily": {("card", -1): (1, (1152, 640))},
+}
+
+
+def picture(s3: Any, uri: str) -> Image.Image:
+    """Read an image from S3."""
+    bucket, _, key = uri.removeprefix("s3://").partition("/")
+    return Image.open(BytesIO(s3.get_object(Bucket=bucket, Key=key)["Body"].read()))
+
+
+def jpeg(width: int, height: int) -> bytes:
+    """Make a photo."""
+    file = BytesIO()
+    Image.linear_gradient("L").resize((width, height)).convert("RGB").save(file, "JPEG")
+    return file.getvalue()
+
+
+@pytest.mark.parametrize("dag_id", EXAMPLES)
+def test_example_writes_its_images(dag_id: str, run: Runs, s3: Any) -> None:
+    """Every task instance writes as many images as asked for, of the right size, and names them in XCom."""
+    done = run(dag_id)
+    assert done.state == "success", done.tasks
+    written = {}
+    for task_id, map_index in done.manifests():
+        uris = done.xcom(task_id, map_index=map_index)
+        written[task_id, map_index] = (len(uris), *{picture(s3, uri).size for uri in uris})
+    assert written == EXAMPLES[dag_id]
+
+
+def test_every_example_is_tested(dags: dict[str, Any]) -> None:
+    """No example goes untested."""
+    assert {*EXAMPLES, "example_titan_edit_photo"} == set(dags)
+
+
+def test_every_example_explains_itself(dags: dict[str, Any]) -> None:
+    """Each example tells in the UI what it shows."""
+    assert [dag_id for dag_id, dag in dags.items() if not dag.doc_md] == []
+
+
+def test_edit_photo_by_mask_prompt(run: Runs, s3: Any, bucket: str) -> None:
+    """A photo is edited by words; the results keep its size."""
+    s3.put_object(Bucket=bucket, Key="uploads/photo.jpg", Body=jpeg(640, 480))
+    done = run("example_titan_edit_photo", {"image": f"s3://{bucket}/uploads/photo.jpg", "mask_prompt": "sky"})
+    assert done.state == "success", done.tasks
+    assert [picture(s3, uri).size for uri in done.xcom("vary")] == [(640, 480)] * 2
+
+
+def test_edit_photo_by_mask_image(run: Runs, s3: Any, bucket: str, emulator: Any) -> None:
+    """A mask image goes before the mask prompt's default."""
+    mask = BytesIO()
+    Image.new("1", (640, 480)).save(mask, "PNG")
+    s3.put_object(Bucket=bucket, Key="uploads/photo.jpg", Body=jpeg(640, 480))
+    s3.put_object(Bucket=bucket, Key="uploads/mask.png", Body=mask.getvalue())
+    given = {"image": f"s3://{bucket}/uploads/photo.jpg", "mask_image": f"s3://{bucket}/uploads/mask.png"}
+    done = run("example_titan_edit_photo", given)
+    assert done.state == "success", done.tasks
+    sent = next(call.body["inPaintingParams"] for call in emulator.calls if call.task_type == "INPAINTING")
+    assert "maskImage" in sent
+    assert "maskPrompt" not in sent
+
+
+def test_a_photo_that_is_too_large_is_refused(run: Runs, s3: Any, bucket: str, emulator: Any) -> None:
+    """A photo beyond the model's limits fails its tasks, and no request is sent."""
+    s3.put_object(Bucket=bucket, Key="uploads/photo.jpg", Body=jpeg(1600, 1200))
+    done = run("example_titan_edit_photo", {"image": f"s3://{bucket}/uploads/photo.jpg"})
+    assert done.state == "failed"
+    assert done.tasks["edit", -1] == "failed"
+    assert emulator.calls == []
+
+
+def test_xcoms_stay_small(run: Runs) -> None:
+    """What a chain passes on stays far below what a metadata database should hold."""
+    done = run("example_titan_chain")
+    assert max(len(value.encode()) for value in done.xcoms.values()) < 2048
+
+
+def test_the_manifest_tells_how(run: Runs) -> None:
+    """The XCom beside the URIs names the model, the seed, the price and the full record in S3."""
+    told = run("example_titan_text_to_image").xcom("lighthouse", "manifest")
+    assert told["manifest_uri"].startswith("s3://titan-images/results/example_titan_text_to_image/")
+    assert told["model_id"] == "amazon.titan-image-generator-v2:0"
+    assert told["task"] == "text_to_image"
+    assert isinstance(told["seed"], int)
+    assert told["price_usd"] > 0
+
+
+def test_every_run_has_a_seed_of_its_own(run: Runs) -> None:
+    """Two runs of one DAG make different pictures."""
+    seeds = [run("example_titan_text_to_image").xcom("lighthouse", "manifest")["seed"] for _ in range(2)]
+    assert seeds[0] != seeds[1]

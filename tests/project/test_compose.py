@@ -1,0 +1,114 @@
+"""docker-compose.yaml, read without a container engine."""
+
+from __future__ import annotations
+
+import base64
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).parents[2]
+ONE_SHOT = {"airflow-init"}
+
+
+@pytest.fixture(scope="module")
+def compose() -> Any:
+    """Give the file as Compose sees it, anchors merged."""
+    return yaml.safe_load((ROOT / "docker-compose.yaml").read_text())
+
+
+def dockerfile() -> str:
+    """Give the image's recipe."""
+    return (ROOT / "Dockerfile").read_text()
+
+
+def test_all_of_airflow_is_there(compose: Any) -> None:
+    """Airflow's parts, what they stand on, and the emulator."""
+    assert set(compose["services"]) == {
+        "postgres", "redis", "emulator", "airflow-init", "airflow-apiserver", "airflow-scheduler",
+        "airflow-dag-processor", "airflow-triggerer", "airflow-worker",
+    }  # fmt: skip
+
+
+def test_every_service_is_watched(compose: Any) -> None:
+    """All services that stay up have a health check."""
+    unwatched = {name for name, service in compose["services"].items() if "healthcheck" not in service}
+    assert unwatched == ONE_SHOT
+
+
+def test_ports_are_open_to_this_machine_only(compose: Any) -> None:
+    """Nothing can be reached from another machine."""
+    ports = {port for service in compose["services"].values() for port in service.get("ports", [])}
+    assert ports == {"127.0.0.1:8080:8080", "127.0.0.1:4566:4566"}
+
+
+def test_images_are_pinned(compose: Any) -> None:
+    """Every image names a version."""
+    for service in compose["services"].values():
+        assert re.fullmatch(r"[\w./-]+:\d[\w.-]+", service["image"])
+        assert not service["image"].endswith("latest")
+
+
+def test_workers_can_be_many(compose: Any) -> None:
+    """Nothing on the worker is bound to a single container."""
+    worker = compose["services"]["airflow-worker"]
+    assert not {"container_name", "ports", "hostname"} & set(worker)
+    assert worker["command"] == ["celery", "worker"]
+    assert worker["environment"]["AIRFLOW__CORE__EXECUTOR"] == "CeleryExecutor"
+
+
+def test_the_package_is_in_the_image(compose: Any) -> None:
+    """Airflow's services and the emulator run an image that is built here, with the package and its emulator."""
+    ours = {name for name, service in compose["services"].items() if service["image"].startswith("airflow-titan:")}
+    assert set(compose["services"]) - ours == {"postgres", "redis"}
+    assert all(compose["services"][name]["build"] == "." for name in ours)
+    assert "/opt/airflow-titan[emulator]" in dockerfile()
+
+
+def test_the_image_has_the_airflow_that_is_tested() -> None:
+    """The image and the constraints name the same Airflow."""
+    version = re.search(r"ARG AIRFLOW_VERSION=(\S+)", dockerfile())
+    assert version
+    assert f"apache-airflow=={version[1]}\n" in (ROOT / "constraints.txt").read_text()
+
+
+def test_what_the_image_copies_is_sent_to_the_builder() -> None:
+    """The ignore file lets through all that the recipe copies."""
+    let_through = {line[1:] for line in (ROOT / ".dockerignore").read_text().splitlines() if line.startswith("!")}
+    copied = {name for line in re.findall(r"^COPY \S+ (.*) \S+$", dockerfile(), re.MULTILINE) for name in line.split()}
+    assert copied == let_through
+    assert all((ROOT / name).exists() for name in copied)
+
+
+def test_services_wait_for_what_they_name(compose: Any) -> None:
+    """Every dependency is a service, and is waited for until it is well or done."""
+    for service in compose["services"].values():
+        for name, how in service.get("depends_on", {}).items():
+            done = "service_completed_successfully" if name in ONE_SHOT else "service_healthy"
+            assert compose["services"][name]
+            assert how == {"condition": done}
+
+
+def test_airflow_services_share_their_settings(compose: Any) -> None:
+    """What must be the same everywhere is: the execution API, the token's secret, the database, the emulator."""
+    airflow = [service for name, service in compose["services"].items() if name.startswith("airflow-")]
+    for name in (
+        "AIRFLOW__CORE__EXECUTION_API_SERVER_URL",
+        "AIRFLOW__API_AUTH__JWT_SECRET",
+        "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN",
+        "AIRFLOW__CORE__FERNET_KEY",
+        "AIRFLOW_CONN_AWS_DEFAULT",
+        "AIRFLOW__TITAN__OUTPUT_ROOT",
+    ):
+        assert len({service["environment"][name] for service in airflow}) == 1
+    assert "http://airflow-apiserver:8080/execution/" in str(airflow)
+
+
+def test_the_fernet_key_is_one(compose: Any) -> None:
+    """The default key has the length that Fernet wants."""
+    key = compose["services"]["airflow-worker"]["environment"]["AIRFLOW__CORE__FERNET_KEY"]
+    default = key.removeprefix("${FERNET_KEY:-").removesuffix("}")
+    assert len(base64.urlsafe_b64decode(default)) == 32

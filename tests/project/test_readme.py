@@ -1,0 +1,103 @@
+"""README says nothing that isn't so."""
+
+from __future__ import annotations
+
+import inspect
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+from airflow_titan import get_provider_info, operators
+
+ROOT = Path(__file__).parents[2]
+README = (ROOT / "README.md").read_text()
+OPERATORS = [getattr(operators, name) for name in operators.__all__]
+
+
+def blocks(language: str) -> list[str]:
+    """Give the code blocks of a language."""
+    return re.findall(rf"```{language}\n(.*?)```", README, re.DOTALL)
+
+
+def rows(head: str) -> list[list[str]]:
+    """Give the cells of the table that has ``head`` as its first line's start."""
+    table = README[README.index(f"\n| {head}") :].strip().split("\n\n")[0]
+    return [[cell.strip() for cell in line.strip("|").split("|")] for line in table.splitlines()[2:]]
+
+
+def names(cell: str) -> set[str]:
+    """Give the names that a cell has as code."""
+    return set(re.findall(r"`(\w+)`", cell))
+
+
+def own_parameters(operator: type) -> set[str]:
+    """Give the parameters that an operator adds to those of all operators."""
+    return {
+        name
+        for name, parameter in inspect.signature(operator.__init__).parameters.items()
+        if parameter.kind is inspect.Parameter.KEYWORD_ONLY
+    }
+
+
+def test_the_dag_is_one() -> None:
+    """The DAG in README loads, and has at most ten lines."""
+    (source,) = blocks("python")
+    lines = [line for line in source.splitlines() if line.strip()]
+    assert len(lines) <= 10
+    space: dict[str, object] = {}
+    exec(compile(source, "README.md", "exec"), space)  # noqa: S102
+    dag = space["cup"].dag  # type: ignore[attr-defined]
+    assert sorted(dag.task_ids) == ["alike", "blue", "cup"]
+    assert dag.get_task("blue").upstream_task_ids == {"cup"}
+
+
+def test_every_operator_is_listed_with_its_parameters() -> None:
+    """The table names every operator, and for each the parameters it adds."""
+    listed = {next(iter(names(row[0]))): names(row[2]) | names(row[3]) for row in rows("Operator |")}
+    assert listed == {operator.__name__: own_parameters(operator) for operator in OPERATORS}
+
+
+def test_every_parameter_is_explained() -> None:
+    """The two tables of parameters explain all there are, and no others."""
+    tables = re.findall(r"\n\| Parameter \|.*?\n\n", README, re.DOTALL)
+    explained = [names(line.split("|")[1]) for table in tables for line in table.strip().splitlines()[2:]]
+    own = set().union(*(own_parameters(operator) for operator in OPERATORS))
+    assert set().union(*explained) == own | set(operators.TitanTextToImageOperator.shared_fields)
+
+
+def test_every_option_is_listed() -> None:
+    """The table of the configuration section names all options with their defaults."""
+    options = get_provider_info()["config"]["titan"]["options"]
+    listed = {next(iter(names(row[0]))): row for row in rows("Section")}
+    assert set(listed) == set(options)
+    assert f"`{options['model_id']['default']}`" in listed["model_id"]
+    for option, row in listed.items():
+        assert f"AIRFLOW__TITAN__{option.upper()}" in row[1]
+
+
+def test_the_policy_is_json() -> None:
+    """The IAM policy can be pasted, and allows no whole service."""
+    (source,) = blocks("json")
+    actions = [statement["Action"] for statement in json.loads(source)["Statement"]]
+    assert "bedrock:InvokeModel" in actions
+    assert "*" not in str(actions)
+
+
+def test_links_lead_somewhere() -> None:
+    """Every relative link, README's and the docs', has its file."""
+    for page in (ROOT / "README.md", *(ROOT / "docs").glob("*.md")):
+        for target in re.findall(r"\]\((?!http)([^)#]+)", page.read_text()):
+            assert (page.parent / target).exists(), f"{page.name}: {target}"
+
+
+@pytest.mark.parametrize("command", sorted(set(re.findall(r"`make (\w+)", README))))
+def test_make_targets_exist(command: str) -> None:
+    """Every make target that README names is in the Makefile."""
+    assert re.search(rf"^{command}:", (ROOT / "Makefile").read_text(), re.MULTILINE)
+
+
+def test_the_picture_is_light() -> None:
+    """The picture on the first page loads fast."""
+    assert (ROOT / "docs/images/contact-sheet.png").stat().st_size <= 400_000

@@ -1,0 +1,60 @@
+"""What importing costs: a DAG file that names our operators must not pull in what only tasks need."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+
+import pytest
+
+_HEAVY = ("boto3", "botocore", "PIL", "numpy", "s3transfer", "urllib3", "moto", "airflow.providers.amazon")
+_SCRIPT = """
+import json, sys
+{before}
+known = set(sys.modules)
+{then}
+print(json.dumps(sorted(set(sys.modules) - known)))
+"""
+
+
+def added(before: str, then: str) -> list[str]:
+    """Name the modules that a fresh process imports between two steps."""
+    done = subprocess.run(  # noqa: S603 - this Python, our own script
+        [sys.executable, "-c", _SCRIPT.format(before=before, then=then)],
+        capture_output=True, text=True, check=True, env={**os.environ, "AIRFLOW__LOGGING__LOGGING_LEVEL": "ERROR"},
+    )  # fmt: skip
+    return json.loads(done.stdout.splitlines()[-1])  # type: ignore[no-any-return]
+
+
+def _heavy(names: list[str]) -> list[str]:
+    return [name for name in names if name in _HEAVY or name.startswith(tuple(f"{heavy}." for heavy in _HEAVY))]
+
+
+def test_operators_bring_nothing_heavy_to_a_dag_file() -> None:
+    """Beside Airflow itself, only our own few modules are new."""
+    airflow = "try:\n    from airflow.sdk import DAG\nexcept ImportError:\n    from airflow.models import DAG"
+    new = added(airflow, "import airflow_titan.operators")
+    assert _heavy(new) == []
+    assert "airflow_titan.operators.inpainting" in new
+    assert [name for name in new if not name.startswith(("airflow_titan", "airflow.providers.common.compat"))] == []
+
+
+@pytest.mark.parametrize("module", ["check", "families", "catalog", "tasks", "images", "errors"])
+def test_the_core_knows_neither_airflow_nor_aws(module: str) -> None:
+    """Requests can be checked and encoded anywhere."""
+    new = added("", f"import airflow_titan.{module}")
+    assert [name for name in new if name.partition(".")[0] in {"airflow", "boto3", "botocore", "PIL", "numpy"}] == []
+
+
+def test_the_package_tells_airflow_of_itself() -> None:
+    """Every module that the provider's description names is there."""
+    from importlib import import_module
+
+    from airflow_titan import get_provider_info
+
+    info = get_provider_info()
+    for entry in (*info["operators"], *info["hooks"]):
+        for name in entry["python-modules"]:
+            assert import_module(name)
