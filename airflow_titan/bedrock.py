@@ -71,9 +71,11 @@ class _Refusal(NamedTuple):
     advice: str
 
 
+_TOO_MANY = "Run fewer tasks at once with an Airflow pool, or raise the quota."
 # Looked up from top to bottom. The service tells some failures apart by their words alone, so words count.
 # Sources: botocore's service model for codes and statuses; public issues that quote the service for the words.
 _REFUSALS = (
+    _Refusal(None, "Throttling", "", errors.Throttled, _TOO_MANY),
     _Refusal(400, "Validation", "blocked by our content filters", errors.ContentBlocked, "Reword the prompt."),
     _Refusal(
         400, "Validation", "model identifier is invalid", errors.UnknownModel,
@@ -97,7 +99,7 @@ _REFUSALS = (
     ),
     _Refusal(401, "", "", errors.AccessDenied, "Check the connection's credentials."),
     _Refusal(413, "", "", errors.RequestRefused, "Use fewer or smaller images."),
-    _Refusal(429, "", "", errors.Throttled, "Run fewer tasks at once with an Airflow pool, or raise the quota."),
+    _Refusal(429, "", "", errors.Throttled, _TOO_MANY),
     _Refusal(503, "", "", errors.Unavailable, "The service has no capacity at the moment."),
     _Refusal(408, "", "", errors.ServiceFailed, "The model took too long."),
     _Refusal(424, "", "", errors.ServiceFailed, "The model failed."),

@@ -77,7 +77,7 @@ def recall(request: Request, store: Store, place: Place) -> Result | None:
         return None
     log.info("The result of an earlier try is there; nothing is paid.")
     # the try that wrote the manifest may have died before it could clear up
-    Ledger(store, folder, fingerprint, place.owner, lease=0).forget_answer(manifest.slot)
+    Ledger(store, folder, fingerprint, place.owner, lease=0).forget_answers(manifest.slot)
     return Result(manifest, f"{folder}/manifest.json")
 
 
@@ -156,9 +156,8 @@ class _Line:
         pause = _FIRST_PAUSE
         why = None
         while not why:
-            manifest = published(self._store, self._folder)
-            if manifest:
-                return self._result(manifest)
+            if done := self._done():
+                return done
             seen = self._ledger.look(number)
             if seen is None or seen.slot.state == "unused":
                 # its owner gave it back, having paid nothing
@@ -178,6 +177,9 @@ class _Line:
                 return self._finish(reply, number)
             except BadAnswer as error:
                 why = str(error)
+        # where there is no journal, it may have gone because the manifest has come since we looked
+        elif done := self._done():
+            return done
         spent.append(f"call {number}: {why}")
         return None
 
@@ -194,7 +196,15 @@ class _Line:
             store=self._store,
             place=self._place,
         )
-        self._ledger.forget_answer(number)
+        self._ledger.forget_answers(number)
+        return self._result(manifest)
+
+    def _done(self) -> Result | None:
+        """Find the result of another worker, which may have died before it could clear up."""
+        manifest = published(self._store, self._folder)
+        if manifest is None:
+            return None
+        self._ledger.forget_answers(manifest.slot)
         return self._result(manifest)
 
     def _result(self, manifest: Manifest) -> Result:

@@ -191,10 +191,14 @@ class Ledger:
             elapsed_ms=int(found.metadata.get("elapsed-ms", "0")),
         )
 
-    def forget_answer(self, number: int) -> None:
-        """Delete a journal that is no longer needed. A leftover costs a little storage, so nothing is raised."""
+    def forget_answers(self, last: int) -> None:
+        """Delete the journals that a manifest makes needless, up to its own slot's: a bad answer may lie before it.
+
+        A leftover costs a little storage, so nothing is raised.
+        """
         try:
-            self._store.delete(self._answer_uri(number))
+            for number in range(1, last + 1):
+                self._store.delete(self._answer_uri(number))
         except (StoreFailed, StoreRefused) as error:
             log.warning("The journal could not be deleted: %s", error)
 

@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict
 #: The version of the record. A reader turns down versions that it doesn't know.
 VERSION: Literal[1] = 1
 #: Longest message of the content filter in XCom, in characters: the record there stays under 2 KiB.
-_SHORT = 200
+_SHORT = 80
 
 
 class _Record(BaseModel):

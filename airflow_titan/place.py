@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 DIGITS = 16
 #: S3 takes keys of 1,024 bytes. Three ids and the rest of a key fit in that, if none of them is longer than this.
 _LONGEST_SEGMENT = 220
+#: In bytes: it leaves room for the folder of a request and the name of an image.
+_LONGEST_PREFIX = 950
 
 
 @dataclass(frozen=True)
@@ -52,10 +54,12 @@ class Place:
         if owner.map_index >= 0:
             below.append(str(owner.map_index))
         place = "/".join([str(chosen).rstrip("/"), *map(_segment, below)])
+        name = "output_prefix" if prefix else "[titan] output_root"
         try:
-            split(f"{place}/_")
+            _, key = split(f"{place}/_")
+            if len(key.encode()) > _LONGEST_PREFIX:
+                raise ValueError("is too long for S3, whose keys have at most 1,024 bytes")
         except ValueError as error:
-            name = "output_prefix" if prefix else "[titan] output_root"
             raise ConfigurationError(
                 f"{name}: got {shown(chosen)}, which {error}; allowed is s3://bucket/prefix. Check what it renders to."
             ) from None

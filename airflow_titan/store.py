@@ -10,10 +10,19 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 import tenacity
-from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError, ParamValidationError
+from botocore.exceptions import (
+    BotoCoreError,
+    ClientError,
+    CredentialRetrievalError,
+    HTTPClientError,
+    NoCredentialsError,
+    ParamValidationError,
+    PartialCredentialsError,
+    TokenRetrievalError,
+)
 from urllib3.exceptions import HTTPError
 
-from airflow_titan.errors import Problem, StoreFailed, StoreRefused, UnsafeStore, shown
+from airflow_titan.errors import AccessDenied, Problem, StoreFailed, StoreRefused, UnsafeStore, shown
 from airflow_titan.images import Image
 
 if TYPE_CHECKING:
@@ -30,7 +39,10 @@ _REMEDIES = {
     "AccessDenied": "Allow s3:GetObject on it; without s3:ListBucket, S3 says this of missing objects too.",
     "InvalidObjectState": "Restore the object from its archive first.",
 }
+_NO_CREDENTIALS = (NoCredentialsError, PartialCredentialsError, CredentialRetrievalError, TokenRetrievalError)
 _MISSING = frozenset({"NoSuchKey", "404", "NotFound"})
+#: Refusals that may pass: a retry takes new credentials, a new connection or a new look at the clock.
+_PASSING = frozenset({"ExpiredToken", "RequestTimeout", "RequestTimeTooSkewed", "OperationAborted", "SlowDown"})
 _SERVER_ERROR, _TAKEN, _CONFLICT = 500, 412, 409
 _JSON = "application/json"
 #: Stores that were seen to honour conditional writes, by endpoint and bucket: one probe a process is enough.
@@ -127,7 +139,7 @@ class Store:
             return Image(str(uri), problem=Problem(parameter, shown(uri), "s3://bucket/key", f"It {error}. {remedy}"))
         except ClientError as error:
             code, message, status = _told(error)
-            if status >= _SERVER_ERROR:
+            if status >= _SERVER_ERROR or code in _PASSING:
                 raise StoreFailed(f"S3 failed to read {shown(uri)}: {code}: {message}") from error
             remedy = _REMEDIES.get(code, "Check the URI and the connection's permissions.")
             given = f"{shown(uri)}, of which S3 says {code}: {message}"
@@ -135,6 +147,8 @@ class Store:
         except ParamValidationError as error:
             problem = Problem(parameter, shown(uri), "s3://bucket/key", f"S3 takes no such name: {error}")
             return Image(uri, problem=problem)
+        except _NO_CREDENTIALS as error:
+            raise AccessDenied(f"no AWS credentials: {error}. Check the connection.") from error
         except (BotoCoreError, HTTPClientError, HTTPError) as error:
             raise StoreFailed(f"S3 failed to read {shown(uri)}: {error}") from error
 
@@ -153,6 +167,8 @@ class Store:
             if _told(error)[0] in _MISSING:
                 return None
             raise self._failed("read", uri, error, "s3:GetObject and s3:ListBucket") from error
+        except _NO_CREDENTIALS as error:
+            raise AccessDenied(f"no AWS credentials: {error}. Check the connection.") from error
         except (BotoCoreError, HTTPClientError, HTTPError) as error:
             raise StoreFailed(f"S3 failed to read {uri}: {error}") from error
         return Stored(data, found["ETag"], found["LastModified"], _store_time(found), found.get("Metadata", {}))
@@ -186,16 +202,17 @@ class Store:
                 **condition,
             )
         except ClientError as error:
-            if condition and _told(error)[2] in {_TAKEN, _CONFLICT, 404}:
+            if condition and _told(error)[2] in {_TAKEN, _CONFLICT, 404 if "IfMatch" in condition else _TAKEN}:
                 resent = bool(error.response.get("ResponseMetadata", {}).get("RetryAttempts"))
                 raise Taken(status=_told(error)[2], resent=resent) from error
             raise self._failed("write", uri, error, "s3:PutObject") from error
         except ParamValidationError as error:
             raise StoreRefused(f"output_prefix: S3 takes no such name as {shown(uri)}: {error}") from error
+        except _NO_CREDENTIALS as error:
+            raise AccessDenied(f"no AWS credentials: {error}. Check the connection.") from error
         except (BotoCoreError, HTTPClientError, HTTPError) as error:
             raise StoreFailed(f"S3 failed to write {uri}: {error}") from error
-        etag: str = written["ETag"]
-        return etag
+        return str(written.get("ETag", ""))
 
     def create(self, uri: str, data: bytes) -> str | None:
         """
@@ -234,6 +251,8 @@ class Store:
             self._s3.delete_object(**self._at(uri))
         except ClientError as error:
             raise self._failed("delete", uri, error, "s3:DeleteObject") from error
+        except _NO_CREDENTIALS as error:
+            raise AccessDenied(f"no AWS credentials: {error}. Check the connection.") from error
         except (BotoCoreError, HTTPClientError, HTTPError) as error:
             raise StoreFailed(f"S3 failed to delete {uri}: {error}") from error
 
@@ -249,11 +268,15 @@ class Store:
         try:
             return looking_again(self.write, uri, data, **condition)
         except Taken as error:
-            if not error.resent:
+            if not error.resent and looking_again.statistics["attempt_number"] == 1:
                 return None
-            # the SDK sends a write again when the reply got lost, and then runs into its own first one
+            # a write is sent again when the reply got lost or told of a conflict, and may meet its own first one
             found = self.read(uri)
-            return found.etag if found is not None and found.data == data else None
+            if found is not None and found.data == data:
+                return found.etag
+            if error.status == _CONFLICT:
+                raise StoreFailed(f"S3 reports conflicting writes to {uri} without end") from error
+            return None
         except StoreFailed:
             # the write may have happened all the same; if this look fails too, that failure is as good
             found = self.read(uri)
@@ -294,7 +317,7 @@ class Store:
 
     def _failed(self, verb: str, uri: str, error: ClientError, permission: str) -> StoreFailed | StoreRefused:
         code, message, status = _told(error)
-        if status >= _SERVER_ERROR:
+        if status >= _SERVER_ERROR or code in _PASSING:
             return StoreFailed(f"S3 failed to {verb} {uri}: {code}: {message}")
         return StoreRefused(
             f"S3 refuses to {verb} {uri}: {code}: {message}. Check output_prefix or [titan] output_root, that the "

@@ -6,6 +6,9 @@ Both come from the Amazon provider's hooks, so that its connections work here as
 
 from __future__ import annotations
 
+import hashlib
+import os
+from dataclasses import fields
 from typing import TYPE_CHECKING, Any
 
 from airflow.providers.amazon.aws.hooks.bedrock import BedrockRuntimeHook
@@ -27,6 +30,10 @@ _DEFAULTS = Config(read_timeout=300, tcp_keepalive=True)
 _ONE_ATTEMPT = Config(retries={"total_max_attempts": 1})
 #: Arguments that are numbers: a template renders them to text, which urllib3 refuses in the middle of the call.
 _NUMBERS = {"read_timeout": float, "connect_timeout": float, "max_pool_connections": int}
+
+
+#: The clients of this process, by a hash of what they are made of.
+_kept: dict[str, tuple[Any, Any]] = {}
 
 
 class TitanBedrockHook(BedrockRuntimeHook):
@@ -67,7 +74,10 @@ class TitanBedrockHook(BedrockRuntimeHook):
 
     def clients(self) -> tuple[Any, Any]:
         """
-        Make the two clients, ``bedrock-runtime`` and ``s3``.
+        Give the two clients, ``bedrock-runtime`` and ``s3``.
+
+        They are kept for the process, for as long as nothing changes that they are made of: making them reads
+        megabytes of JSON, which costs more than all the rest of a task.
 
         :raises ConfigurationError: if no region or no credentials can be found
         """
@@ -76,6 +86,14 @@ class TitanBedrockHook(BedrockRuntimeHook):
             region_name=self._region_name,
             verify=self._verify,
         )
+        made_of = _made_of(self, s3_hook, self.own_config)
+        if made_of not in _kept:
+            # one pair is kept: a process rarely needs another, and a pair holds connections
+            _kept.clear()
+            _kept[made_of] = self._new_clients(s3_hook)
+        return _kept[made_of]
+
+    def _new_clients(self, s3_hook: _S3Hook) -> tuple[Any, Any]:
         if self.s3_conn_id in {None, self.aws_conn_id}:
             s3_hook.shared_session = self.get_session(self.region_name)
         try:
@@ -100,6 +118,19 @@ class _S3Hook(S3Hook):
 
     def get_session(self, region_name: str | None = None, deferrable: bool = False) -> boto3.session.Session:  # noqa: FBT001, FBT002 - the parent's signature
         return self.shared_session or super().get_session(region_name, deferrable)
+
+
+def _made_of(*parts: Any) -> str:
+    """Name everything that clients are made of, by a hash: process, environment, connections and configuration."""
+    facts: list[Any] = [os.getpid(), sorted(item for item in os.environ.items() if item[0].startswith("AWS_"))]
+    for part in parts:
+        connection = getattr(part, "conn_config", None)
+        names = [field.name for field in fields(connection)] if connection else []
+        # a Config shows its address, not its content; the connection's own comes from its extra, which is here too
+        facts.append([getattr(connection, name) for name in names if name != "botocore_config"])
+        if isinstance(part, Config):
+            facts.append(sorted(vars(part).items(), key=lambda item: item[0]))
+    return hashlib.sha256(repr(facts).encode()).hexdigest()
 
 
 def _number(name: str, value: Any) -> Any:

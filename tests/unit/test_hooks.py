@@ -121,3 +121,30 @@ def test_the_model_and_the_bucket_share_the_region() -> None:
     """The task's region is that of both clients."""
     bedrock, s3 = TitanBedrockHook(None, region_name="us-west-2").clients()
     assert bedrock.meta.region_name == s3.meta.region_name == "us-west-2"
+
+
+def test_clients_are_kept_while_nothing_changes() -> None:
+    """Two tasks of one process with the same settings share their clients."""
+    first, second = TitanBedrockHook(None).clients(), TitanBedrockHook(None).clients()
+    assert first[0] is second[0]
+    assert first[1] is second[1]
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("AWS_ENDPOINT_URL", "http://127.0.0.1:1"), ("AWS_ACCESS_KEY_ID", "other"), ("AWS_DEFAULT_REGION", "us-west-2")],
+)
+def test_clients_are_made_anew_when_the_environment_changes(
+    name: str, value: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A client never outlives the settings that it was made of."""
+    before = TitanBedrockHook(None).clients()
+    monkeypatch.setenv(name, value)
+    assert TitanBedrockHook(None).clients()[0] is not before[0]
+
+
+def test_clients_are_made_anew_for_another_configuration() -> None:
+    """The user's botocore_config belongs to what a client is made of."""
+    before = TitanBedrockHook(None, botocore_config={"read_timeout": 7}).clients()
+    after = TitanBedrockHook(None, botocore_config={"read_timeout": 8}).clients()
+    assert (before[0].meta.config.read_timeout, after[0].meta.config.read_timeout) == (7, 8)
