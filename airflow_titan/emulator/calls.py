@@ -8,6 +8,8 @@ from typing import Any
 
 # Prompts have at most 512 characters and even a refused one is worth reading; an image never is.
 _READABLE = 2048
+# A body may be nested as deeply as its parser goes; no request that makes sense is nested more than four deep.
+_DEEPEST = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,12 +56,14 @@ class Call:
     """The kinds of the injected faults that it met."""
 
 
-def redact(value: Any, key: str = "") -> Any:
+def redact(value: Any, key: str = "", depth: int = 0) -> Any:
     """Return a copy of a JSON value without its images: strings below a key like ``maskImage``, and very long ones."""
+    if depth > _DEEPEST and isinstance(value, dict | list):
+        return "<nested too deeply>"
     if isinstance(value, dict):
-        return {name: redact(item, name) for name, item in value.items()}
+        return {name: redact(item, name, depth + 1) for name, item in value.items()}
     if isinstance(value, list):
-        return [redact(item, key) for item in value]
+        return [redact(item, key, depth + 1) for item in value]
     if isinstance(value, str) and (key.lower().endswith(("image", "images")) or len(value) > _READABLE):
         return marker(value)
     return value

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from PIL import Image, ImageChops, ImageFilter
 
-from . import scenes
+from . import brush, scenes
 from .chance import Chance
 from .palette import mix, palette
 
@@ -53,7 +53,7 @@ def inpaint(picture: Image.Image, inside: Mask, text: str, chance: Chance) -> Im
     if text.strip():
         fill = _object(background, hole, text, chance)
     else:
-        fill = ImageChops.add(background, _grain(picture.size, chance, 7), 1, -7)
+        fill = ImageChops.add(_across(picture, inside, background), _grain(picture.size, chance, 3), 1, -3)
     return Image.composite(fill, picture, hole)
 
 
@@ -75,15 +75,17 @@ def outpaint(picture: Image.Image, inside: Mask, text: str, chance: Chance, *, p
 
 
 def vary(pictures: Sequence[Image.Image], text: str, similarity: float, chance: Chance) -> Image.Image:
-    """Return a picture on the straight way from the first input to another one that mixes all inputs with a scene.
+    """Return a picture on the straight way from the first input to one in the text's colours and light.
+
+    With several inputs, that one shows a part of each.
 
     How far along is linear in `similarity` (0.2 to 1.0), so a lower one is always farther from the first input. At
     1.0 a trace is left, so that several images of one request still differ.
     """
     first = pictures[0]
     base = first
-    for number, other in enumerate(pictures[1:], start=2):
-        base = Image.blend(base, other.resize(first.size, Image.Resampling.BICUBIC), 1 / number)
+    for other in pictures[1:]:
+        base = Image.composite(other.resize(first.size, Image.Resampling.BICUBIC), base, _clouds(first.size, chance))
     colours = palette(text or f"variation {chance.random()}", chance)
     lit = mix(colours.layer(0.2), colours.paint(), 0.4)
     stops = [colours.layer(1.0), colours.layer(0.65), lit, colours.sky[1], colours.light]
@@ -95,9 +97,10 @@ def vary(pictures: Sequence[Image.Image], text: str, similarity: float, chance: 
         ],
         axis=1,
     ).astype(np.uint8)
-    graded = Image.fromarray(table[levels])
-    scene = scenes.paint(text, first.size, chance)
-    target = Image.composite(scene, graded, _clouds(first.size, chance))
+    target = Image.fromarray(table[levels])
+    for colour in (colours.light, colours.paint(0.1), colours.sky[0], colours.sky[1], colours.paint(-0.1)):
+        centre = first.width * chance.random(), first.height * chance.random()
+        brush.glow(target, centre, max(first.size) * chance.uniform(0.12, 0.34), colour, chance.uniform(0.35, 0.7))
     return Image.blend(first, target, 0.04 + (1 - similarity) * 1.05)
 
 
@@ -111,6 +114,36 @@ def _object(background: Image.Image, hole: Image.Image, text: str, chance: Chanc
     edge = _softened(hole, 0.012).crop(box).point(lambda value: max(0, min(255, (value - 110) * 2)))
     fill.paste(scene, (left, top), edge)
     return fill
+
+
+def _across(picture: Image.Image, inside: Mask, otherwise: Image.Image) -> Image.Image:
+    """Return the picture with each row of its hole drawn from the row's pixels to the left and right of it.
+
+    Horizons and table edges run on that way. Where the hole reaches a border, the one side that there is counts;
+    a row without either is taken from `otherwise`.
+    """
+    used = np.flatnonzero(inside.any(axis=0))
+    rows = np.flatnonzero(inside.any(axis=1) & ~inside.all(axis=1))
+    if not len(rows):
+        return otherwise
+    edge = 6  # pixels to each side that the hole is drawn from
+    first, end = max(0, int(used[0]) - edge), min(picture.width, int(used[-1]) + edge + 1)
+    holes = inside[rows, first:end]
+    width = end - first
+    here = np.arange(width, dtype=np.int32)
+    left = np.maximum.accumulate(np.where(holes, np.int32(-1), here), axis=1)
+    right = np.minimum.accumulate(np.where(holes, np.int32(width), here)[:, ::-1], axis=1)[:, ::-1]
+    share = ((here - left) / np.maximum(right - left, 1)).astype(np.float32)
+    share[left < 0] = 1
+    share[right >= width] = 0
+    known = np.asarray(picture.filter(ImageFilter.BoxBlur(2)))[rows, first:end]
+    # Three pixels further out, where the blur has seen nothing of the hole.
+    row = np.arange(len(rows))[:, None]
+    before = known[row, np.maximum(left - 3, 0)].astype(np.float32)
+    after = known[row, np.minimum(right + 3, width - 1)]
+    result = np.array(otherwise)
+    result[rows, first:end] = before + (after - before) * share[:, :, None]
+    return Image.fromarray(result)
 
 
 def _extended(picture: Image.Image, hole: Image.Image) -> Image.Image:
@@ -158,8 +191,8 @@ def _softened(mask: Image.Image, share: float) -> Image.Image:
 
 
 def _clouds(size: tuple[int, int], chance: Chance) -> Image.Image:
-    """Return a soft mask of a few large spots."""
-    cells = np.array([[chance.uniform(20, 190) for _ in range(5)] for _ in range(5)], np.uint8)
+    """Return a soft mask of a few large spots, some of them black and some white."""
+    cells = np.array([[chance.choice((0, 60, 195, 255)) for _ in range(5)] for _ in range(5)], np.uint8)
     return Image.fromarray(cells).resize(size, Image.Resampling.BICUBIC)
 
 

@@ -24,8 +24,11 @@ def scope(environ: WSGIEnvironment) -> tuple[str, str]:
     authorization = environ.get("HTTP_AUTHORIZATION", "")
     if authorization.startswith("Bearer "):  # only Bedrock has API keys
         return "bedrock", _DEFAULT_REGION
+    query = parse_qs(environ.get("QUERY_STRING", ""))
+    if "AWSAccessKeyId" in query:  # the older kind of presigned address, which only S3 has and boto3 makes by default
+        return "s3", _DEFAULT_REGION
     found = re.search(r"Credential=([^,\s]+)", authorization)
-    credential = found[1] if found else parse_qs(environ.get("QUERY_STRING", "")).get("X-Amz-Credential", [""])[0]
+    credential = found[1] if found else query.get("X-Amz-Credential", [""])[0]
     match = _SCOPE.search(credential)
     if not match:
         return "", _DEFAULT_REGION

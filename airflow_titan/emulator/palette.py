@@ -114,8 +114,9 @@ def palette(text: str, chance: Chance) -> Palette:
         land, chroma, shift = named[0]
         standing_out = named[0]
         top, low = land + own.uniform(-18, 18), land - own.uniform(15, 50)
-    if len(named) > 1:
-        low = named[1][0]
+    if len(named) > 1:  # "a red house in a green valley": the first is the thing's, the second its surroundings'
+        land, chroma, shift = named[1]
+        top, low = own.choice(_MOODS)[:2]
     turn = chance.uniform(-9, 9)
     top, low, land = top + turn, low + turn, land + turn
     darkness = own.choice(("day", "day", "dusk"))

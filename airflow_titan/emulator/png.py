@@ -52,8 +52,9 @@ def check_whole(data: bytes) -> None:
     """
     inflater = zlib.decompressobj()
     left = _pixel_bytes(data)
-    names = []
+    names: list[bytes] = []
     for name, content in _chunks(data):
+        _check_place(name, names)
         names.append(name)
         if name == b"acTL":
             raise Broken("the PNG file is an animation")
@@ -71,6 +72,14 @@ def check_whole(data: bytes) -> None:
         raise Broken("the PNG file has less pixel data than its size needs")
     if _ihdr(data)[3] == _PALETTE and b"PLTE" not in names:
         raise Broken("the PNG file has no palette")
+
+
+def _check_place(name: bytes, before: list[bytes]) -> None:
+    """Refuse a chunk that may not follow the ones before it."""
+    if name == b"IHDR" and before:
+        raise Broken("the PNG file has two headers")
+    if name == b"IDAT" and before[-1] != name and name in before:
+        raise Broken("the PNG file's pixel data lies in two places")
 
 
 def _ihdr(data: bytes) -> tuple[int, ...]:

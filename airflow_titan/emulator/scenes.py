@@ -29,6 +29,7 @@ _KINDS = {
     "ribbons": {"abstract", "wave", "waves", "pattern", "silk", "dunes", "texture", "flow", "paint", "ribbons"},
     "lights": {"lights", "city", "bokeh", "festival", "party", "bubbles", "galaxy", "space", "street", "glow"},
 }
+_LEAST = 64  # pixels a side; a mask may leave a scene less room than its smallest parts need
 _OF_SUBJECT = {"cup": "table", "vase": "table", "bottle": "table", "house": "hills", "tree": "hills", "boat": "sea"}
 
 
@@ -41,9 +42,10 @@ def paint(text: str, size: tuple[int, int], chance: Chance) -> Image.Image:
         kind = _OF_SUBJECT[subject]
     if kind is None:
         kind = Chance("kind", text).choice(("hills", "sea", "ribbons", "lights"))
-    picture = Image.new("RGB", size)
+    width, height = size
+    picture = Image.new("RGB", (max(width, _LEAST), max(height, _LEAST)))
     _SCENES[kind](picture, palette(text, chance), chance, subject)
-    return picture
+    return picture if picture.size == size else picture.resize(size, Image.Resampling.BOX)
 
 
 def _wave(width: int, base: float, swing: float, chance: Chance, *, rough: float = 0.5) -> Floats:
@@ -77,6 +79,7 @@ def _hills(picture: Image.Image, colours: Palette, chance: Chance, subject: str 
     width, height = picture.size
     unit = min(width, height)
     horizon = chance.uniform(0.42, 0.55)
+    picture.paste(colours.sky[1], (0, 0, width, height))  # what shows where the farthest ridge dips below the sky
     _sky(picture, colours, chance, horizon + 0.08)
     layers = 6
     trees_at = chance.choice((3, 4)) if subject is None else None
