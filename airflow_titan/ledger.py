@@ -26,7 +26,7 @@ import tenacity
 from pydantic import BaseModel, ConfigDict
 
 from airflow_titan.bedrock import Reply
-from airflow_titan.errors import StoreFailed, StoreRefused
+from airflow_titan.errors import AccessDenied, StoreFailed, StoreRefused
 
 if TYPE_CHECKING:
     from airflow_titan.manifest import TaskInstance
@@ -36,6 +36,8 @@ log = logging.getLogger(__name__)
 
 #: Seconds for which a paid answer is offered to a failing S3, before the worker goes on without a journal.
 _JOURNAL_PATIENCE = 60.0
+#: Every way in which S3 may not do what it is asked; credentials may fail to be renewed between two requests.
+_STORE_ERRORS = (StoreFailed, StoreRefused, AccessDenied)
 #: The tokens of the slots on which this very process is working.
 _working: set[str] = set()
 
@@ -149,7 +151,7 @@ class Ledger:
         slot = claim.slot.model_copy(update={"state": state, "detail": detail})
         try:
             self._store.replace(self._slot_uri(claim.number), slot.to_json(), claim.etag)
-        except (StoreFailed, StoreRefused) as error:
+        except _STORE_ERRORS as error:
             log.warning("Slot %d could not be settled as %s: %s", claim.number, state, error)
         finally:
             _working.discard(claim.slot.token)
@@ -166,14 +168,14 @@ class Ledger:
             "model-latency-ms": "" if reply.model_latency_ms is None else str(reply.model_latency_ms),
         }
         insisting = tenacity.Retrying(
-            retry=tenacity.retry_if_exception_type(StoreFailed),
+            retry=tenacity.retry_if_exception_type((StoreFailed, AccessDenied)),
             wait=tenacity.wait_random_exponential(multiplier=0.5, max=10),
             stop=tenacity.stop_before_delay(_JOURNAL_PATIENCE),
             reraise=True,
         )
         try:
             insisting(self._store.write, self._answer_uri(claim.number), reply.body, metadata=facts)
-        except (StoreFailed, StoreRefused) as error:
+        except _STORE_ERRORS as error:
             log.warning("The paid answer could not be journaled; going on without: %s", error)
         finally:
             _working.discard(claim.slot.token)
@@ -199,7 +201,7 @@ class Ledger:
         try:
             for number in range(1, last + 1):
                 self._store.delete(self._answer_uri(number))
-        except (StoreFailed, StoreRefused) as error:
+        except _STORE_ERRORS as error:
             log.warning("The journal could not be deleted: %s", error)
 
     def left_behind(self, seen: Seen) -> str | None:

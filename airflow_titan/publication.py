@@ -9,7 +9,14 @@ from typing import TYPE_CHECKING, Any
 from pydantic import ValidationError
 
 from airflow_titan import __version__
-from airflow_titan.errors import BadAnswer, ConfigurationError, ContentBlocked, StoreFailed, StoreRefused
+from airflow_titan.errors import (
+    AccessDenied,
+    BadAnswer,
+    ConfigurationError,
+    ContentBlocked,
+    StoreFailed,
+    StoreRefused,
+)
 from airflow_titan.families import FAMILIES
 from airflow_titan.images import BadImage, Header, Image, prove, read_header
 from airflow_titan.manifest import Blocked, Input, Manifest, Model, Output
@@ -94,7 +101,7 @@ def publish(
         if store.create(f"{folder}/{_MANIFEST}", manifest.to_json()) is not None:
             return manifest
         standing = published(store, folder)
-    except StoreRefused as error:
+    except (StoreRefused, AccessDenied) as error:
         # the money is spent by now: what S3 refuses today may be allowed when somebody has put it right
         raise StoreFailed(f"{error} The answer is kept, so that another try costs nothing.") from error
     if standing is None:
