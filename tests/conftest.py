@@ -20,7 +20,9 @@ BUCKET = "titan-images"
 
 # Airflow reads its environment when it is first imported, so this comes before any test module.
 _HOME = tempfile.mkdtemp(prefix="airflow-titan-tests-")
-for _name in [name for name in os.environ if name.startswith(("AIRFLOW", "AWS_"))]:
+# the tests of the real service need the real settings; everything else must not see them
+_LIVE = "TITAN_LIVE_BUCKET" in os.environ
+for _name in [name for name in os.environ if name.startswith("AIRFLOW" if _LIVE else ("AIRFLOW", "AWS_"))]:
     del os.environ[_name]
 os.environ.update(
     {
@@ -30,16 +32,21 @@ os.environ.update(
         "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
         "AIRFLOW__CORE__PARALLELISM": "8",
         "AIRFLOW__TITAN__OUTPUT_ROOT": f"s3://{BUCKET}/results",
-        "AWS_ACCESS_KEY_ID": "testing",
-        "AWS_SECRET_ACCESS_KEY": "testing",
-        "AWS_DEFAULT_REGION": "us-east-1",
-        "AWS_EC2_METADATA_DISABLED": "true",
-        "AWS_CONFIG_FILE": os.devnull,
-        "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
-        # a client that was not told of the emulator meets a closed port of this machine, not AWS
-        "AWS_ENDPOINT_URL": "http://127.0.0.1:9",
     }
 )
+if not _LIVE:
+    os.environ.update(
+        {
+            "AWS_ACCESS_KEY_ID": "testing",
+            "AWS_SECRET_ACCESS_KEY": "testing",
+            "AWS_DEFAULT_REGION": "us-east-1",
+            "AWS_EC2_METADATA_DISABLED": "true",
+            "AWS_CONFIG_FILE": os.devnull,
+            "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+            # a client that was not told of the emulator meets a closed port of this machine, not AWS
+            "AWS_ENDPOINT_URL": "http://127.0.0.1:9",
+        }
+    )
 
 
 def pytest_unconfigure() -> None:
