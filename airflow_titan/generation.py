@@ -13,7 +13,15 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from airflow_titan import bedrock
-from airflow_titan.errors import BadAnswer, InvalidRequest, NotExecuted, OutcomeUnknown, RequestFailed
+from airflow_titan.errors import (
+    BadAnswer,
+    InvalidRequest,
+    NotExecuted,
+    OutcomeUnknown,
+    RequestFailed,
+    StoreFailed,
+    StoreRefused,
+)
 from airflow_titan.families import wire
 from airflow_titan.ledger import Claim, Ledger
 from airflow_titan.place import Place
@@ -56,12 +64,19 @@ def generate(
     :param patience: seconds of waiting in all for a service that is throttled or unavailable
     :raises TitanError: one of :mod:`airflow_titan.errors`
     """
-    if place.owner.try_number > 1 and (done := recall(request, store, place)):
-        return done
-    prepared = prepare(request, store, place)
-    for warning in prepared.warnings:
-        log.warning(warning)
-    return _Line(prepared, client, store, place, patience).run()
+    retried = place.owner.try_number > 1
+    try:
+        if retried and (done := recall(request, store, place)):
+            return done
+        prepared = prepare(request, store, place)
+        for warning in prepared.warnings:
+            log.warning(warning)
+        return _Line(prepared, client, store, place, patience).run()
+    except StoreRefused as error:
+        if not retried:
+            raise
+        # what S3 refuses now it allowed to an earlier try, which may have paid: that is worth another look
+        raise StoreFailed(f"{error} If an earlier try has paid, its answer is kept.") from error
 
 
 def recall(request: Request, store: Store, place: Place) -> Result | None:
@@ -164,8 +179,8 @@ class _Line:
                 claim = self._ledger.reclaim(number, seen) if seen else self._ledger.claim(number)
                 if claim:
                     return self._pay_and_finish(claim)
-                continue
-            why = self._ledger.left_behind(seen)
+            else:
+                why = self._ledger.left_behind(seen)
             if not why:
                 log.info("Another worker has call %d; waiting for its result.", number)
                 time.sleep(pause * random.uniform(0.5, 1))

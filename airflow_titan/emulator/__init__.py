@@ -13,8 +13,12 @@ In a test::
         ...
         assert emulator.calls[0].task_type == "TEXT_IMAGE"
 
+        emulator.inject("reset_after", times=2)  # trouble on request: `faults` has the options, `fault_kinds` the kinds
+        ...
+        assert emulator.billed == 2
+
 Other processes read the record at ``GET /_titan/calls``, empty everything with ``POST /_titan/reset``, and wait for
-``GET /_titan/health``.
+``GET /_titan/health``. Faults are added, listed and cleared by ``POST``, ``GET`` and ``DELETE /_titan/faults``.
 
 The rules it holds requests to are stated here a second time, from Amazon's documents, and share nothing with this
 package's own checks: were they one, a mistake in them could not be seen. The pictures are painted, not generated:
