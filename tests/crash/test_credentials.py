@@ -1,0 +1,50 @@
+"""Credentials can't be renewed in the middle of a request that is paid for."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import boto3
+import pytest
+from botocore.exceptions import CredentialRetrievalError
+
+from airflow_titan import ledger
+from airflow_titan.bedrock import Reply
+from airflow_titan.ledger import Ledger
+from airflow_titan.manifest import TaskInstance
+from airflow_titan.store import Store
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from airflow_titan.ledger import Claim
+
+REPLY = Reply(b"answer", "request", None, 1)
+
+
+@pytest.mark.parametrize(
+    "step",
+    [
+        pytest.param(lambda book, claim: book.journal(claim, REPLY), id="journal"),
+        pytest.param(lambda book, claim: book.settle(claim, "over", "why"), id="settle"),
+        pytest.param(lambda book, _: book.forget_answers(1), id="forget"),
+    ],
+)
+def test_the_ledger_goes_on(
+    emulator: object, bucket: str, monkeypatch: pytest.MonkeyPatch, step: Callable[[Ledger, Claim], None]
+) -> None:
+    """What S3 doesn't take for want of credentials stops nothing: the worker still has the answer."""
+    del emulator
+    monkeypatch.setattr(ledger, "_JOURNAL_PATIENCE", 0)
+    s3 = boto3.client("s3")
+    owner = TaskInstance(dag_id="dag", run_id="run", task_id="task")
+    book = Ledger(Store(s3), f"s3://{bucket}/folder", "fingerprint", owner, lease=1)
+    claim = book.claim(1)
+    assert claim
+
+    def fail(**_: object) -> None:
+        raise CredentialRetrievalError(provider="role", error_msg="no answer")
+
+    monkeypatch.setattr(s3, "put_object", fail)
+    monkeypatch.setattr(s3, "delete_object", fail)
+    step(book, claim)
