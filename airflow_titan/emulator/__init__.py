@@ -1,4 +1,6 @@
-"""A local Amazon Bedrock with Titan Image Generator, and S3 beside it, on one port of this machine.
+"""A local Amazon Bedrock with its image models, and S3 beside it, on one port of this machine.
+
+Titan Image Generator, Nova Canvas and Stability AI's models; ``models.toml`` lists them.
 
 For developing and testing DAGs without an account, a bill or a network. It needs the ``emulator`` extra::
 
@@ -22,7 +24,8 @@ Other processes read the record at ``GET /_titan/calls``, empty everything with 
 
 The rules it holds requests to are stated here a second time, from Amazon's documents, and share nothing with this
 package's own checks: were they one, a mistake in them could not be seen. The pictures are painted, not generated:
-equal requests give equal bytes. `filters` lists the words that trip its content filter.
+equal requests give equal bytes, but for Stability's models, which draw a seed where none is sent. `filters` lists the
+words that trip the content filters.
 """
 
 from __future__ import annotations
@@ -43,16 +46,24 @@ except ModuleNotFoundError as error:
     ) from error
 
 from .calls import Call
+from .offer import Offer
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
+    from datetime import date
 
 __all__ = ["Call", "Emulator", "running", "serve"]
 
 
 @contextmanager
 def running(
-    host: str = "127.0.0.1", port: int = 0, latency: float = 0.0, *, allow_remote: bool = False
+    host: str = "127.0.0.1",
+    port: int = 0,
+    latency: float = 0.0,
+    *,
+    allow_remote: bool = False,
+    as_of: date | None = None,
+    aliases: Mapping[str, str] | None = None,
 ) -> Iterator[Emulator]:
     """Run an emulator in the background of this process for the length of a ``with`` block.
 
@@ -64,13 +75,17 @@ def running(
         port: The port to bind; 0, the default, lets the system choose a free one.
         latency: Seconds that the model takes for each request that it accepts. Calls wait side by side.
         allow_remote: Whether `host` may be an address that other machines can reach. No credentials are checked.
+        as_of: The day it is at Amazon: models answer, or have reached their end of life, as on this day. From the
+            day itself of its end of life on, a model is gone. Without a day every model answers.
+        aliases: What is behind ARNs that hide their model (of provisioned throughput, custom models, application
+            inference profiles): from an ARN to the id that the model is invoked by.
 
     Raises:
-        ValueError: `host` is not a loopback address, or `latency` is negative.
+        ValueError: `host` is not a loopback address, `latency` is negative, or an alias stands for no model.
         OSError: the port is in use.
 
     """
-    emulator = Emulator(host, port, latency=latency, allow_remote=allow_remote)
+    emulator = Emulator(host, port, latency=latency, allow_remote=allow_remote, offer=Offer(as_of, aliases or {}))
     emulator.start()
     try:
         yield emulator
@@ -78,7 +93,7 @@ def running(
         emulator.stop()
 
 
-def serve(host: str, port: int, *, latency: float = 0.0, allow_remote: bool = False) -> None:
+def serve(host: str, port: int, *, latency: float = 0.0, allow_remote: bool = False, as_of: date | None = None) -> None:
     """Run an emulator until SIGINT or SIGTERM. Prints its address on one line when it is ready.
 
     Must be called in the main thread, where Python delivers signals. The arguments and errors are those of `running`.
@@ -86,7 +101,7 @@ def serve(host: str, port: int, *, latency: float = 0.0, allow_remote: bool = Fa
     done = threading.Event()
     before = {number: signal.signal(number, lambda *_: done.set()) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
-        with running(host, port, latency, allow_remote=allow_remote) as emulator:
+        with running(host, port, latency, allow_remote=allow_remote, as_of=as_of) as emulator:
             print(f"airflow-titan emulator listening on {emulator.url}", flush=True)  # noqa: T201  (its one output)
             done.wait()
     finally:

@@ -23,7 +23,7 @@ from .dialects import DIALECTS
 from .errors import Refused
 from .faults import Cut, Faults, Met
 from .front import scope
-from .models import find, models
+from .offer import Offer
 from .server import reset
 
 if TYPE_CHECKING:
@@ -55,8 +55,9 @@ class _Answer:
 class Bedrock:
     """The WSGI application for everything signed for ``bedrock``."""
 
-    def __init__(self, calls: list[Call], faults: Faults, *, latency: float) -> None:
+    def __init__(self, calls: list[Call], faults: Faults, *, latency: float, offer: Offer | None = None) -> None:
         self._calls, self._faults, self._latency = calls, faults, latency
+        self._offer = offer or Offer()
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         """Answer one request."""
@@ -69,7 +70,7 @@ class Bedrock:
             elapsed = round((time.perf_counter() - began) * 1000)
             headers.append(("x-amzn-bedrock-invocation-latency", str(elapsed)))
         else:
-            answer = _described(method, path, environ)
+            answer = _described(method, path, environ, self._offer)
         if answer.error_type:
             headers.append(("x-amzn-ErrorType", answer.error_type))
         if not answer.status:
@@ -90,12 +91,13 @@ class Bedrock:
         answer = _Answer()
         body: Any = None
         try:
-            model = find(model_id)
+            model = self._offer.invoked(model_id, scope(environ)[1])
             dialect = DIALECTS[model.dialect]
             body = _receive(raw)
             job = dialect.check(model, body)
             texts = dialect.texts(job)
-            filters.check_input(texts)
+            if filters.flagged(texts):
+                raise dialect.blocked()
             answer.met = met = self._faults.model(texts)
             met.before_work()
             time.sleep(self._latency)  # the model's time; a refused request doesn't reach it
@@ -104,7 +106,7 @@ class Bedrock:
             met.after_work()
             passed, error = filters.withhold(texts, images)
             answer.images, answer.error_message = len(passed), error
-            answer.body = met.changed(dialect.answer(passed, error))
+            answer.body = met.changed(dialect.answer(job, passed, error))
         except Refused as refusal:
             _refuse(answer, refusal)
         except Cut:
@@ -143,10 +145,10 @@ def _receive(raw: bytes) -> Any:
 
 def _refuse(answer: _Answer, refusal: Refused) -> None:
     answer.status, answer.error_type, answer.error_message = refusal.status, refusal.type, refusal.message
-    answer.body = {"message": refusal.message}
+    answer.body = refusal.body or {"message": refusal.message}
 
 
-def _described(method: str, path: str, environ: WSGIEnvironment) -> _Answer:
+def _described(method: str, path: str, environ: WSGIEnvironment, offer: Offer) -> _Answer:
     """Answer ListFoundationModels or GetFoundationModel."""
     answer = _Answer()
     _, region = scope(environ)
@@ -159,10 +161,10 @@ def _described(method: str, path: str, environ: WSGIEnvironment) -> _Answer:
                 404,
             )
         if found[1]:
-            answer.body = {"modelDetails": find(unquote(found[1])).summary(region)}
+            answer.body = {"modelDetails": offer.described(unquote(found[1]), region).summary(region, offer.day)}
         else:
             wanted = {name: values[0] for name, values in parse_qs(environ.get("QUERY_STRING", "")).items()}
-            summaries = [model.summary(region) for model in models().values()]
+            summaries = [model.summary(region, offer.day) for model in offer.listed(region)]
             answer.body = {"modelSummaries": [row for row in summaries if _matches(row, wanted)]}
     except Refused as refusal:
         _refuse(answer, refusal)
@@ -173,7 +175,7 @@ def _matches(summary: dict[str, Any], wanted: dict[str, str]) -> bool:
     return (
         wanted.get("byProvider", summary["providerName"]).lower() == summary["providerName"].lower()
         and wanted.get("byOutputModality", "IMAGE") in summary["outputModalities"]
-        and wanted.get("byInferenceType", "ON_DEMAND") in summary["inferenceTypesSupported"]
+        and wanted.get("byInferenceType", *summary["inferenceTypesSupported"]) in summary["inferenceTypesSupported"]
         and "byCustomizationType" not in wanted
     )
 

@@ -6,7 +6,7 @@ import hashlib
 from dataclasses import dataclass
 from typing import Any
 
-# Prompts have at most 512 characters and even a refused one is worth reading; an image never is.
+# Even a refused prompt is worth reading, and some have 10,000 characters; an image never is. A text has spaces.
 _READABLE = 2048
 # A body may be nested as deeply as its parser goes; no request that makes sense is nested more than four deep.
 _DEEPEST = 20
@@ -40,7 +40,7 @@ class Call:
     error_type: str | None
     """E.g. ``ValidationException``; None when the status is 200."""
     error_message: str | None
-    """The error's message; with status 200, the ``error`` of the answer's body."""
+    """The error's message; with status 200, what a content filter said."""
     images: int
     """How many images the answer carried."""
     billed: bool
@@ -64,7 +64,7 @@ def redact(value: Any, key: str = "", depth: int = 0) -> Any:
         return {name: redact(item, name, depth + 1) for name, item in value.items()}
     if isinstance(value, list):
         return [redact(item, key, depth + 1) for item in value]
-    if isinstance(value, str) and (key.lower().endswith(("image", "images")) or len(value) > _READABLE):
+    if isinstance(value, str) and (key.lower().endswith(("image", "images", "mask")) or _is_opaque(value)):
         return marker(value)
     return value
 
@@ -73,3 +73,7 @@ def marker(encoded: str) -> str:
     """Return what stands in a record for a base64 string."""
     digest = hashlib.sha256(encoded.encode("utf-8", "surrogatepass")).hexdigest()
     return f"<base64 {len(encoded)} chars sha256:{digest}>"
+
+
+def _is_opaque(value: str) -> bool:
+    return len(value) > _READABLE and " " not in value

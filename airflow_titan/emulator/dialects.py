@@ -1,14 +1,15 @@
-"""The wire dialects: one module each, all with the same four functions."""
+"""The wire dialects: one module each, all with the same five functions."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Protocol
 
-from . import titan
+from . import nova, stability, titan
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from .errors import Refused
     from .models import Model
 
 
@@ -21,11 +22,14 @@ class Dialect(Protocol):
     def texts(self, job: Any) -> Sequence[str]:
         """Return the texts that the content filter reads."""
 
+    def blocked(self) -> Refused:
+        """Return what is said of a request that the input filter stops."""
+
     def work(self, job: Any) -> list[bytes]:
         """Return the image files that the job asks for, always the same for the same job."""
 
-    def answer(self, images: list[bytes], error: str | None) -> dict[str, Any]:
+    def answer(self, job: Any, images: list[bytes], error: str | None) -> dict[str, Any]:
         """Return the body of the answer for the images that passed the output filter."""
 
 
-DIALECTS: Mapping[str, Dialect] = {"titan": titan}
+DIALECTS: Mapping[str, Dialect] = {"titan": titan, "nova": nova, "stability": stability}

@@ -17,12 +17,13 @@ if TYPE_CHECKING:
     from wsgiref.types import StartResponse, WSGIEnvironment
 
     from .calls import Call
+    from .offer import Offer
 
 
 class Emulator:
     """A running emulator. ``url, calls = emulator`` works too."""
 
-    def __init__(self, host: str, port: int, *, latency: float, allow_remote: bool) -> None:
+    def __init__(self, host: str, port: int, *, latency: float, allow_remote: bool, offer: Offer | None = None) -> None:
         check_host(host, allow_remote=allow_remote)
         if latency < 0:
             raise ValueError(f"latency: {latency} seconds; it must not be negative.")
@@ -32,7 +33,7 @@ class Emulator:
         self._faults = Faults()
         front = Front(
             control=self._control,
-            bedrock=Bedrock(self.calls, self._faults, latency=latency),
+            bedrock=Bedrock(self.calls, self._faults, latency=latency, offer=offer),
             aws=FaultyStore(self._faults, self._aws),
         )
         self._server = Server(host, port, front)

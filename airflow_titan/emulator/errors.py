@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 
 class Refused(Exception):
     """A request that the service answers with an error: `type` and `status` as AWS documents them for InvokeModel."""
 
-    def __init__(self, message: str, type: str = "ValidationException", status: int = 400) -> None:  # noqa: A002
+    body: Any = None
+    """What is answered in place of the message alone."""
+
+    def __init__(self, message: str, type: str | None = "ValidationException", status: int = 400) -> None:  # noqa: A002
         super().__init__(message)
         self.message, self.type, self.status = message, type, status
 

@@ -46,7 +46,7 @@ class Kind:
 
 
 def _images(change: Callable[[list[str]], list[str]]) -> Callable[[dict[str, Any]], object]:
-    return lambda body: body | {"images": change(body["images"])}
+    return lambda body: body | {"images": change(body.get("images", []))}
 
 
 def _last(change: Callable[[str], str]) -> Callable[[dict[str, Any]], object]:

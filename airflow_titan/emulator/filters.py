@@ -1,21 +1,19 @@
 """The content filter: words that stand in for what a moderation model would flag, so that a test can trip it.
 
 =================  =====================================================================================
-``flagged``        refuses the request, in the words Titan's input filter was seen to use
+``flagged``        stops the request before the model works, in the words of the model's family
 ``flagged-output`` the model works, and every image is withheld
 ``flagged-some``   the model works, and one image is withheld; with one image asked for, that is all of them
 =================  =====================================================================================
 
 Each counts as a whole word in any letter case, in any text of the request (``text``, ``negativeText``,
-``maskPrompt``).
+``maskPrompt``; ``prompt``, ``negative_prompt``, ``search_prompt``).
 """
 
 from __future__ import annotations
 
 import re
 from typing import TYPE_CHECKING
-
-from .errors import Refused
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -28,20 +26,17 @@ INPUT_BLOCKED = (
     "This request has been blocked by our content filters. Our filters automatically flagged this prompt because it "
     "may conflict our AUP or AWS Responsible AI Policy. Please adjust your text prompt to submit a new request."
 )
+NOVA_INPUT_BLOCKED = (
+    "This request has been blocked by our content filters. Please adjust your text prompt to submit a new request."
+)
 # Titan's own words for a withheld image aren't documented; these are Nova Canvas's.
 ALL_BLOCKED = "All of the generated images have been blocked by our content filters."
 SOME_BLOCKED = "Some of the generated images have been blocked by our content filters."
 
 
-def check_input(texts: Iterable[str]) -> None:
-    """Refuse a request that has the flagged word in one of its texts.
-
-    Raises:
-        Refused: with `INPUT_BLOCKED`.
-
-    """
-    if _has(INPUT_WORD, texts):
-        raise Refused(INPUT_BLOCKED)
+def flagged(texts: Iterable[str]) -> bool:
+    """Say whether the input filter stops a request with these texts."""
+    return _has(INPUT_WORD, texts)
 
 
 def withhold(texts: Iterable[str], images: list[bytes]) -> tuple[list[bytes], str | None]:

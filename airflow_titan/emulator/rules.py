@@ -115,6 +115,9 @@ _SAYINGS: dict[str, Callable[[Any, Any, ValidationError], str]] = {
     "maxLength": lambda value, limit, _: f"expected maxLength: {limit}, actual: {len(value)}",
     "minLength": lambda value, limit, _: f"expected minLength: {limit}, actual: {len(value)}",
     "maxItems": lambda value, limit, _: f"expected maximum item count: {limit}, found: {len(value)}",
+    "multipleOf": lambda value, step, _: f"{_shown(value)} is not a multiple of {step}",
+    "pattern": lambda value, pattern, _: f"string [{_shown(value)}] does not match pattern {pattern}",
+    "dependentRequired": lambda _, __, error: f"property [{error.message.split(chr(39))[1]}] is required",
     "minItems": lambda value, limit, _: f"expected minimum item count: {limit}, found: {len(value)}",
 }
 

@@ -91,10 +91,10 @@ def test_metadata_of_a_request_is_recorded(titan: Titan, emulator: Emulator) -> 
 
 
 def test_the_region_of_the_signature_is_recorded(emulator: Emulator) -> None:
-    """A wrong region can be seen."""
+    """The region that a client asks in can be seen."""
     body = json.dumps(text_image()).encode()
-    client("bedrock-runtime", emulator.url, "eu-west-1").invoke_model(modelId=V2, body=body)
-    assert (emulator.calls[0].model_id, emulator.calls[0].region) == (V2, "eu-west-1")
+    client("bedrock-runtime", emulator.url, "us-west-2").invoke_model(modelId=V2, body=body)
+    assert (emulator.calls[0].model_id, emulator.calls[0].region) == (V2, "us-west-2")
 
 
 def test_an_unknown_model_is_recorded(emulator: Emulator) -> None:

@@ -1,0 +1,48 @@
+"""Nova Canvas's dialect: Titan's tasks, with sizes and words of its own."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from . import filters, rules, titan
+from .errors import Refused, malformed
+
+if TYPE_CHECKING:
+    from .models import Model
+
+texts, work = titan.texts, titan.work
+
+_SIZED = {"TEXT_IMAGE", "COLOR_GUIDED_GENERATION", "IMAGE_VARIATION"}
+_RATIO = 4
+_PIXELS = 4_194_304
+
+
+def check(model: Model, body: Any) -> titan.Job:
+    """Return the job that a body asks for.
+
+    Raises:
+        Refused: the body breaks the model's schema, its sizes, or a rule for images.
+
+    """
+    rules.check(model.schema, body)
+    if body["taskType"] not in _SIZED:
+        return titan.job(model, body, None)
+    width, height = size = titan.asked_size(model, body)
+    if max(size) > _RATIO * min(size):
+        raise malformed(f"#/imageGenerationConfig: {width} x {height} is not between 1:{_RATIO} and {_RATIO}:1")
+    if width * height > _PIXELS:
+        raise malformed(f"#/imageGenerationConfig: {width} x {height} has more than {_PIXELS} pixels")
+    return titan.job(model, body, size)
+
+
+def blocked() -> Refused:
+    """Return the refusal of a flagged text."""
+    return Refused(filters.NOVA_INPUT_BLOCKED)
+
+
+def answer(job: titan.Job, images: list[bytes], error: str | None) -> dict[str, Any]:
+    """Return the answer's body; it has an ``error`` only when something was withheld."""
+    body = titan.answer(job, images, error)
+    if error is None:
+        del body["error"]
+    return body

@@ -1,0 +1,123 @@
+"""Stability AI's dialect: one image a call, and a reason where there is none."""
+
+from __future__ import annotations
+
+import base64
+import random
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from PIL import Image
+
+from . import cutout, edit, pixels, repaint, rules, scenes, styles
+from .chance import Chance
+from .errors import Refused
+from .files import as_file
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from .models import Model
+
+_LARGEST_SEED = 4_294_967_294
+_PROMPT = "Filter reason: prompt"
+_OUTPUT = "Filter reason: output image"
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """A checked request."""
+
+    task: str
+    """That of the model."""
+    prompt: str
+    negative_prompt: str
+    search_prompt: str | None
+    seed: int
+    """Never 0: drawn when the request left it to the service."""
+    format: str
+    style: str
+    size: tuple[int, int]
+    """Of the answer's image, in pixels."""
+    image: Image.Image | None
+    strength: float
+    change: Image.Image | None
+    """Where a repainting changes the image: white fully, black not at all."""
+
+
+def check(model: Model, body: Any) -> Job:
+    """Return the job that a body asks for.
+
+    Raises:
+        Refused: the body breaks the model's schema or a rule for images.
+
+    """
+    rules.check(model.schema, body)
+    values = {"seed": 0, "aspect_ratio": "1:1", "output_format": "png"} | model.defaults | body
+    image = None
+    # A mode counts more than an image; without a mode an image is one to start from, as in Amazon's sample.
+    if model.input and "image" in body and body.get("mode") != "text-to-image":
+        image = pixels.read_image("#/image", body["image"], model.input)
+    return Job(
+        task=model.task,
+        prompt=values.get("prompt", ""),
+        negative_prompt=values.get("negative_prompt", ""),
+        search_prompt=values.get("search_prompt"),
+        seed=int(values["seed"]) or random.randint(1, _LARGEST_SEED),
+        format=values["output_format"],
+        style=values.get("style_preset", ""),
+        size=image.size if image else model.sizes[values["aspect_ratio"]],
+        image=image,
+        strength=float(values.get("strength", 1)),
+        change=_change(model, values, image) if image and model.task == "repaint" else None,
+    )
+
+
+def texts(job: Job) -> Sequence[str]:
+    """Return every text of the request."""
+    return job.prompt, job.negative_prompt, job.search_prompt or ""
+
+
+def blocked() -> Refused:
+    """Return the answer to a flagged text: a success without an image."""
+    refusal = Refused(_PROMPT, None, 200)
+    refusal.body = {"finish_reasons": [_PROMPT]}
+    return refusal
+
+
+def work(job: Job) -> list[bytes]:
+    """Return the one picture as a file; equal jobs give equal bytes."""
+    return [as_file(_picture(job), job.format)]
+
+
+def answer(job: Job, images: list[bytes], error: str | None) -> dict[str, Any]:
+    """Return the answer's body; without an image it has only the reason."""
+    if error:
+        return {"finish_reasons": [_OUTPUT]}
+    return {
+        "seeds": [job.seed],
+        "finish_reasons": [None],
+        "images": [base64.b64encode(image).decode() for image in images],
+    }
+
+
+def _change(model: Model, values: dict[str, Any], image: Image.Image) -> Image.Image:
+    """Return where an image is to be changed: by its mask, by what is searched for, or by its transparency."""
+    assert model.input  # noqa: S101  (it has read the image)
+    if "search_prompt" in values:
+        drawn = Image.fromarray(edit.region(values["search_prompt"], image.size)).convert("L")
+    elif "mask" in values:
+        drawn = pixels.read_soft_mask("#/mask", values["mask"], model.input)
+    else:
+        drawn = repaint.transparency(image)
+    return repaint.grown(repaint.fitted(drawn, image.size), int(values["grow_mask"]))
+
+
+def _picture(job: Job) -> Image.Image:
+    chance = Chance(job.task, job.prompt, job.negative_prompt, job.seed)
+    if job.task == "cut_out" and job.image:
+        return cutout.cut_out(job.image)
+    if job.change and job.image:
+        return repaint.repaint(job.image.convert("RGB"), job.change, job.prompt, job.style, chance)
+    scene = styles.applied(scenes.paint(job.prompt, job.size, chance), job.style)
+    return repaint.between(job.image.convert("RGB"), scene, job.strength) if job.image else scene
