@@ -30,6 +30,11 @@ def get_provider_info() -> dict[str, Any]:
                     "airflow_titan.operators.inpainting",
                     "airflow_titan.operators.outpainting",
                     "airflow_titan.operators.image_variation",
+                    "airflow_titan.operators.color_guided",
+                    "airflow_titan.operators.background_removal",
+                    "airflow_titan.operators.prepare_image",
+                    "airflow_titan.operators.mask",
+                    "airflow_titan.operators.extend_canvas",
                 ],
             }
         ],
@@ -57,6 +62,26 @@ def get_provider_info() -> dict[str, Any]:
                         "version_added": "0.1.0",
                         "type": "string",
                         "example": "s3://my-bucket/titan",
+                        "default": None,
+                    },
+                    "reroute": {
+                        "description": (
+                            "A JSON object from model id to model id: tasks that ask for the first are sent to the "
+                            "second. For models that have reached the end of their life."
+                        ),
+                        "version_added": "0.1.0",
+                        "type": "string",
+                        "example": '{"amazon.titan-image-generator-v2:0": "stability.sd3-5-large-v1:0"}',
+                        "default": None,
+                    },
+                    "max_price_usd_per_task": {
+                        "description": (
+                            "The estimated price in US dollars above which a task fails before it calls the model, "
+                            "unless it sets max_price_usd itself. None if not set."
+                        ),
+                        "version_added": "0.1.0",
+                        "type": "float",
+                        "example": "0.25",
                         "default": None,
                     },
                     "patience_seconds": {

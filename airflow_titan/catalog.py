@@ -6,6 +6,7 @@ One file holds one family. An unknown or missing key in it is an error, so that 
 
 from __future__ import annotations
 
+import math
 import re
 import tomllib
 from datetime import date  # noqa: TC003 - pydantic reads the annotations at run time
@@ -60,7 +61,10 @@ class Limit(Fact):
     :param max_items: most images of a list
     :param min_side: shortest side of an image in pixels
     :param max_side: longest side of an image in pixels
+    :param max_pixels: most pixels of an image
+    :param max_ratio: most that the longer side of an image may be of the shorter one
     :param max_bytes: largest image file in bytes
+    :param pattern: regular expression that each of a list's texts must match as a whole
     """
 
     min_length: int | None = None
@@ -72,7 +76,10 @@ class Limit(Fact):
     max_items: int | None = None
     min_side: int | None = None
     max_side: int | None = None
+    max_pixels: int | None = None
+    max_ratio: float | None = None
     max_bytes: int | None = None
+    pattern: str | None = None
 
 
 class Parameter(_Strict):
@@ -84,7 +91,7 @@ class Parameter(_Strict):
     :param default: what the model takes when nothing is sent, for people to read; nothing here is sent in its place
     """
 
-    type: Literal["text", "integer", "number", "choice", "image", "images", "mask"]
+    type: Literal["text", "texts", "boolean", "integer", "number", "choice", "image", "images", "mask"]
     limits: tuple[Limit, ...]
     default: int | float | str | None = None
 
@@ -104,13 +111,19 @@ class TaskRule(_Strict):
     :param required: parameters that must be given
     :param optional: parameters that may be given
     :param exactly_one: parameters of which one must be given, and no second
-    :param size: ``sent`` where width and height set the output's size, ``ignored`` where the input's size does
+    :param requires: parameters that may be given only together with another: ``{control_mode = "condition_image"}``
+    :param settings: which generation settings may be given; default: all that the model has
+    :param size: what width and height do: ``sent``, they set the output's size; ``ignored``, the input's size does;
+        ``either``, the one or the other, and nobody says which; ``ratio``, they choose the nearest offered ratio;
+        ``free``, neither does, and the model chooses
     """
 
     required: tuple[str, ...]
     optional: tuple[str, ...] = ()
     exactly_one: tuple[str, ...] = ()
-    size: Literal["sent", "ignored"]
+    requires: dict[str, str] = {}
+    settings: tuple[str, ...] | None = None
+    size: Literal["sent", "ignored", "either", "ratio", "free"]
 
 
 class SizeClass(Fact):
@@ -120,22 +133,74 @@ class SizeClass(Fact):
     max_pixels: int
 
 
+class Grid(_Strict):
+    """
+    Sizes by rule: each side from ``min_side`` to ``max_side`` in steps of ``step`` pixels.
+
+    :param max_ratio: most that the longer side may be of the shorter one
+    :param max_pixels: most pixels in all
+    """
+
+    min_side: int
+    max_side: int
+    step: int
+    max_ratio: float
+    max_pixels: int
+
+    def allows(self, width: int, height: int) -> bool:
+        """Tell whether a size obeys the rule."""
+        sides = all(self.min_side <= side <= self.max_side and side % self.step == 0 for side in (width, height))
+        ratio = max(width, height) <= self.max_ratio * min(width, height)
+        return sides and ratio and width * height <= self.max_pixels
+
+    def __str__(self) -> str:
+        return (
+            f"sides of {self.min_side} to {self.max_side} in steps of {self.step}, up to {self.max_ratio:g}:1 and "
+            f"{self.max_pixels:,} pixels"
+        )
+
+
 class Sizes(Fact):
     """
-    The sizes that a model makes.
+    The sizes that a model makes: by a table, by a rule, or by aspect ratios alone.
 
     :param default: width and height that are sent when the user names none
     :param table: rows of width, height, aspect ratio and price class
+    :param grid: the rule
+    :param ratios: the offered aspect ratios, such as ``16:9``
     :param classes: the price class of sizes outside the table
     """
 
     default: tuple[int, int]
-    table: tuple[tuple[int, int, str, str], ...]
+    table: tuple[tuple[int, int, str, str], ...] = ()
+    grid: Grid | None = None
+    ratios: tuple[str, ...] = ()
     classes: tuple[SizeClass, ...]
 
     def allows(self, width: int, height: int) -> bool:
         """Tell whether the model makes pictures of this size."""
-        return any((width, height) == row[:2] for row in self.table)
+        if self.grid:
+            return self.grid.allows(width, height)
+        return bool(self.ratios) or any((width, height) == row[:2] for row in self.table)
+
+    def __str__(self) -> str:
+        if self.grid:
+            return str(self.grid)
+        return f"one of {', '.join(self.ratios or [f'{row[0]}x{row[1]}' for row in self.table])}"
+
+    def closest(self, width: int, height: int) -> tuple[int, int] | None:
+        """Give the size of the table that comes closest; ``None`` where there is no table."""
+        near = min(self.table, key=lambda row: abs(row[0] - width) + abs(row[1] - height), default=None)
+        return near[:2] if near else None
+
+    def ratio(self, width: int, height: int) -> str:
+        """Give the offered aspect ratio that comes closest to a size."""
+
+        def distance(ratio: str) -> float:
+            across, down = ratio.split(":")
+            return abs(math.log(int(across) / int(down)) - math.log(width / height))
+
+        return min(self.ratios, key=distance)
 
     def price_class(self, width: int, height: int) -> str:
         """Name the price class of a size; outside the table an estimate by the number of pixels."""
@@ -173,6 +238,7 @@ class ModelSpec(_Strict):
     :param name: what people call it
     :param regions: where it is offered on demand
     :param max_request_bytes: largest body of a request
+    :param routes: which model does a job that this one doesn't do itself, by the dialect's names for the jobs
     """
 
     id: str
@@ -186,6 +252,15 @@ class ModelSpec(_Strict):
     settings: tuple[str, ...]
     sizes: Sizes
     prices: tuple[Price, ...]
+    routes: dict[str, str] = {}
+
+    def takes(self, task: str, parameter: str | None = None) -> bool:
+        """Tell whether the model does a task, and takes a parameter for it."""
+        rule = self.tasks.get(task)
+        if rule is None or parameter is None:
+            return rule is not None
+        settings = self.settings if rule.settings is None else rule.settings
+        return parameter in {*rule.required, *rule.optional, *rule.exactly_one, *settings}
 
     def price(self, width: int, height: int, quality: str | None, count: int) -> float | None:
         """
@@ -197,7 +272,8 @@ class ModelSpec(_Strict):
         :param count: how many images
         :return: ``None`` where no price is known
         """
-        wanted = self.sizes.price_class(width, height), quality or self.parameters["quality"].default
+        usual = self.parameters["quality"].default if "quality" in self.parameters else "standard"
+        wanted = self.sizes.price_class(width, height), quality or usual
         seen = [price for price in self.prices if (price.size, price.quality) == wanted]
         # rounded because prices are decimal fractions and floats are not
         return round(max(seen, key=lambda price: price.seen).usd * count, 6) if seen else None
@@ -214,17 +290,25 @@ class _File(_Strict):
     settings: dict[Literal["optional"], tuple[str, ...]]
     parameters: dict[str, Parameter]
     sizes: Sizes
+    routes: dict[str, str] = {}
     models: dict[str, _Entry]
 
 
 class _Entry(_Strict):
-    """A model's own facts; its parameters replace those of the family."""
+    """
+    A model's own facts; its parameters replace those of the family.
+
+    :param lacks: tasks and parameters of the family that this model doesn't have
+    :param routes: replaces the family's routes; ``{}`` for a model that does everything itself
+    """
 
     name: str
     regions: tuple[str, ...]
     lifecycle: Lifecycle
     prices: tuple[Price, ...]
     parameters: dict[str, Parameter] = {}
+    lacks: tuple[str, ...] = ()
+    routes: dict[str, str] | None = None
 
 
 _File.model_rebuild()
@@ -252,12 +336,15 @@ def find(model_id: str, model_family: str | None = None) -> ModelSpec:
                 f"Name the family of the model behind {model_id!r}."
             )
         return spec
-    plain = re.sub(r"^arn:[^/]+:foundation-model/", "", model_id)
-    if plain in known:
-        return known[plain]
+    plain = re.sub(r"^arn:[^/]+:(foundation-model|inference-profile)/", "", model_id)
+    # a profile's id is the model's with the name of its part of the world before it
+    for name in (plain, re.sub(r"^(us|eu|apac|global)\.", "", plain)):
+        if name in known:
+            return known[name]
     if model_id.startswith("arn:"):
         raise ConfigurationError(
-            f"model_id: got {model_id!r}, an ARN that doesn't say which model is behind it. "
+            f"model_id: got {model_id!r}; an ARN of this kind (a provisioned or custom model, an application inference "
+            "profile) doesn't say which model is behind it, and so not how to speak with it. "
             f"Set model_family to one of {', '.join([*families, *known])}."
         )
     raise ConfigurationError(
@@ -283,17 +370,31 @@ def parse(text: str) -> tuple[str, str, dict[str, ModelSpec]]:
             regions=entry.regions,
             lifecycle=entry.lifecycle,
             max_request_bytes=file.max_request_bytes,
-            tasks=file.tasks,
+            tasks=_without(file.tasks, entry.lacks),
             parameters=file.parameters | entry.parameters,
             settings=file.settings["optional"],
             sizes=file.sizes,
             prices=entry.prices,
+            routes=file.routes if entry.routes is None else entry.routes,
         )
         for model_id, entry in file.models.items()
     }
     if missing := set(_sources(file.model_dump())) - set(file.sources):
         raise ValueError(f"{file.family}: facts name sources that the file doesn't list: {sorted(missing)}")
     return file.family, file.family_model, found
+
+
+def _without(tasks: dict[str, TaskRule], lacks: tuple[str, ...]) -> dict[str, TaskRule]:
+    """Leave out tasks, and parameters of the others."""
+
+    def rest(names: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(name for name in names if name not in lacks)
+
+    return {
+        name: rule.model_copy(update={"optional": rest(rule.optional), "exactly_one": rest(rule.exactly_one)})
+        for name, rule in tasks.items()
+        if name not in lacks
+    }
 
 
 def _sources(value: Any) -> list[str]:

@@ -16,9 +16,10 @@ from dataclasses import dataclass, replace
 from numbers import Integral, Real
 from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar
 
+from airflow_titan.catalog import models
 from airflow_titan.errors import InvalidRequest, Problem, shown
 from airflow_titan.images import BadImage, Image, impure_colours, is_opaque, prove
-from airflow_titan.tasks import Task, parameters
+from airflow_titan.tasks import Task, parameters, setting
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -68,6 +69,14 @@ def _shortest_side(image: Image) -> int:
     return min(image.header.size)
 
 
+def _pixels(image: Image) -> int:
+    return math.prod(image.header.size)
+
+
+def _ratio(image: Image) -> float:
+    return max(image.header.size) / min(image.header.size)
+
+
 def _weight(image: Image) -> int:
     return image.weight
 
@@ -86,12 +95,23 @@ _VALUE_BOUNDS = {
     ),
 }
 _LIST_BOUNDS = {
-    "min_items": _Bound(len, operator.ge, "{} images", "{} or more", "Give at least one image."),
-    "max_items": _Bound(len, operator.le, "{} images", "{} or fewer", "Choose some, or map the task over them."),
+    "min_items": _Bound(len, operator.ge, "{} of them", "{} or more", "Give at least one."),
+    "max_items": _Bound(len, operator.le, "{} of them", "{} or fewer", "Choose some, or map the task over them."),
+    "pattern": _Bound(
+        lambda texts: texts,
+        lambda texts, pattern: (
+            not texts or isinstance(texts[0], Image) or all(re.fullmatch(pattern, text) for text in texts)
+        ),
+        "{!s:.100}",  # there may be any number of them, of any length
+        "texts like {}",
+        "Write each of them so.",
+    ),
 }
 _IMAGE_BOUNDS = {
     "max_side": _Bound(_longest_side, operator.le, "a long side of {:,} pixels", "at most {:,}", "Scale it down."),
     "min_side": _Bound(_shortest_side, operator.ge, "a short side of {:,} pixels", "at least {:,}", "Scale it up."),
+    "max_pixels": _Bound(_pixels, operator.le, "{:,} pixels", "at most {:,}", "Scale it down."),
+    "max_ratio": _Bound(_ratio, operator.le, "sides of {:.2f}:1", "at most {:g}:1", "Crop or pad it."),
     "max_bytes": _Bound(
         _weight, operator.le, "{:,} bytes", "at most {:,} bytes", "Make the file smaller, perhaps as a JPEG."
     ),
@@ -131,12 +151,13 @@ class _Findings:
         return len(self.problems) == before
 
 
-def check(task: T, spec: ModelSpec) -> Checked[T]:
+def check(task: T, spec: ModelSpec, *, lenient: bool = False) -> Checked[T]:
     """
     Compare a task with a model.
 
     :param task: the task as rendered, its images already read (:class:`airflow_titan.images.Image` in a tuple)
     :param spec: the model
+    :param lenient: whether to drop what the model has no counterpart for, with a warning, instead of refusing it
     :return: the task with every value in its own type, and warnings
     :raises InvalidRequest: with every problem that was found
     """
@@ -144,18 +165,25 @@ def check(task: T, spec: ModelSpec) -> Checked[T]:
     findings = _Findings()
     rule = spec.tasks.get(task.name)
     if rule is None:
-        findings.add("model_id", spec.id, f"a model that does {task.name}", "Choose another model.")
+        findings.add("model_id", spec.id, f"a model that does {task.name}", f"{_who_takes(task.name)}.")
         raise InvalidRequest(findings.problems, subject)
 
     values: dict[str, Any] = {}
-    allowed = {*rule.required, *rule.optional, *rule.exactly_one, *spec.settings}
     for name in parameters(task):
         given = getattr(task, name)
         if _is_nothing(given):
             continue
-        if name not in allowed:
-            findings.add(name, shown(given), f"nothing: {spec.id} doesn't take it", "Leave it out.")
+        if not spec.takes(task.name, name):
+            values[name] = None
+            if lenient:
+                findings.warnings.append(f"{name} is left out: {spec.id} has no counterpart for it.")
+            else:
+                remedy = f"Leave it out, or set translate='lenient'. {_who_takes(task.name, name)}."
+                told = _told(given, spec.parameters.get(name))
+                findings.add(name, told, f"nothing: {spec.id} doesn't take it", remedy)
             continue
+        if lenient and isinstance(given, tuple):
+            given = _fewer(name, given, spec.parameters[name], findings)
         value = _read(name, given, spec.parameters[name], findings)
         if value is not None:
             values[name] = value
@@ -167,6 +195,29 @@ def check(task: T, spec: ModelSpec) -> Checked[T]:
     if findings.problems:
         raise InvalidRequest(findings.problems, subject)
     return Checked(replace(task, **values), tuple(findings.warnings))
+
+
+def _who_takes(task: str, parameter: str | None = None) -> str:
+    """Name the models that can do what this one can't."""
+    able = [spec.id for spec in models().values() if spec.takes(task, parameter)]
+    return f"It can be done by {', '.join(able)}" if able else "No known model can do it"
+
+
+def _told(given: Any, rule: Parameter | None) -> str:
+    """Show a value without any prompt's words, and images by their URIs."""
+    if isinstance(given, tuple):
+        return shown([part.uri if isinstance(part, Image) else part for part in given])
+    if isinstance(given, Real) or (rule and rule.type != "text"):
+        return shown(given)
+    return f"{len(given):,} characters" if isinstance(given, str) else f"a value of type {type(given).__name__}"
+
+
+def _fewer(name: str, given: tuple[Any, ...], rule: Parameter, findings: _Findings) -> tuple[Any, ...]:
+    """Leave out what is too many for the model, and say so."""
+    most = rule.largest("max_items") or 1
+    if len(given) > most:
+        findings.warnings.append(f"{name}: only the first {most} of {len(given)} are used; the model takes no more.")
+    return given[:most]
 
 
 def _is_nothing(given: Any) -> bool:
@@ -184,6 +235,22 @@ def _read(name: str, given: Any, rule: Parameter, findings: _Findings) -> Any:
         # a text that is too long, perhaps by megabytes, doesn't come this far
         _look_at_text(name, value, findings)
     return value[0] if rule.type in {"image", "mask"} and value else value
+
+
+def _read_texts(name: str, given: Any, _: Parameter, findings: _Findings) -> tuple[str, ...] | None:
+    texts = tuple(given) if isinstance(given, list | tuple) else None
+    if texts is None or not all(isinstance(text, str) for text in texts):
+        findings.add(name, shown(given), "a list of texts", "Give a list; check what the template renders to.")
+        return None
+    return texts
+
+
+def _read_truth(name: str, given: Any, _: Parameter, findings: _Findings) -> bool | None:
+    word = str(given).strip().lower()
+    if word not in {"true", "false"}:
+        findings.add(name, shown(given), "True or False", "Give one of the two.")
+        return None
+    return word == "true"
 
 
 def _read_text(name: str, given: Any, _: Parameter, findings: _Findings) -> str | None:
@@ -308,6 +375,8 @@ def _look_at_mask(name: str, image: Image, findings: _Findings) -> bool:
 
 _READERS: dict[str, Callable[[str, Any, Parameter, _Findings], Any]] = {
     "text": _read_text,
+    "texts": _read_texts,
+    "boolean": _read_truth,
     "choice": _read_choice,
     "integer": _read_number,
     "number": _read_number,
@@ -326,6 +395,9 @@ def _check_presence(task: Task, rule: TaskRule, findings: _Findings) -> None:
 
     for name in filter(missing, rule.required):
         findings.add(name, "nothing", f"required for {task.name}", "Give it; a template may have rendered to nothing.")
+    for name, other in rule.requires.items():
+        if hasattr(task, name) and not missing(name) and missing(other):
+            findings.add(name, f"{name} without {other}", f"only together with {other}", f"Give {other} too.")
     if rule.exactly_one:
         given = [name for name in rule.exactly_one if not missing(name)]
         names = " or ".join(rule.exactly_one)
@@ -336,20 +408,31 @@ def _check_presence(task: Task, rule: TaskRule, findings: _Findings) -> None:
 
 def _check_size(values: dict[str, Any], task: Task, rule: TaskRule, spec: ModelSpec, findings: _Findings) -> None:
     """Width and height are a pair: the model makes certain sizes, not certain widths."""
-    if task.width is None and task.height is None:
-        if rule.size == "sent":
+    given = setting(task, "width"), setting(task, "height")
+    if given == (None, None):
+        if rule.size in {"sent", "ratio"}:
             values["width"], values["height"] = spec.sizes.default
         return
     width, height = values.get("width"), values.get("height")
     if rule.size == "ignored":
         findings.warnings.append(f"width and height have no effect on {task.name}: the output keeps the input's size.")
-    elif task.width is None or task.height is None:
-        given = "only height" if task.width is None else "only width"
-        findings.add("width, height", given, "both or neither", "Give both.")
-    elif width is not None and height is not None and not spec.sizes.allows(width, height):
-        sizes = ", ".join(f"{w}x{h}" for w, h, _, _ in spec.sizes.table)
-        near = min(spec.sizes.table, key=lambda row: abs(row[0] - width) + abs(row[1] - height))
-        findings.add("width, height", f"{width}x{height}", f"one of {sizes}", f"The closest is {near[0]}x{near[1]}.")
+    elif rule.size == "free":
+        findings.warnings.append(f"width and height have no effect on {task.name}: {spec.id} chooses the size.")
+    elif rule.size == "either":
+        findings.warnings.append(f"whether {task.name} heeds width and height, AWS doesn't say.")
+    elif None in given:
+        findings.add(
+            "width, height", "only height" if given[0] is None else "only width", "both or neither", "Give both."
+        )
+    elif width is None or height is None:
+        return
+    elif rule.size == "ratio":
+        ratio = spec.sizes.ratio(width, height)
+        findings.warnings.append(f"{width}x{height} becomes the nearest aspect ratio that {spec.id} offers, {ratio}.")
+    elif not spec.sizes.allows(width, height):
+        near = spec.sizes.closest(width, height)
+        remedy = "The closest is {}x{}.".format(*near) if near else "Choose a size that fits."
+        findings.add("width, height", f"{width}x{height}", str(spec.sizes), remedy)
 
 
 def _check_mask_fits(values: dict[str, Any], findings: _Findings) -> None:
@@ -382,4 +465,5 @@ def _check_weight(values: dict[str, Any], spec: ModelSpec, findings: _Findings) 
 
 
 def _images_in(value: Any) -> Iterable[Image]:
-    return value if isinstance(value, tuple) else (value,) if isinstance(value, Image) else ()
+    parts = value if isinstance(value, tuple) else (value,)
+    return [part for part in parts if isinstance(part, Image)]

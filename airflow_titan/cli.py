@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from datetime import date
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -24,15 +25,39 @@ def main(arguments: Sequence[str] | None = None) -> int:
     emulator.add_argument("--port", type=int, default=_DEFAULT_PORT, help="0 takes a free one (default: %(default)s)")
     emulator.add_argument("--latency", type=float, default=0.0, help="seconds that each picture takes (default: 0)")
     emulator.add_argument("--allow-remote", action="store_true", help="let --host be another than loopback")
+    emulator.add_argument(
+        "--as-of", type=date.fromisoformat, metavar="DATE", help="answer as on that day: models past their end are gone"
+    )
+    models = commands.add_parser("models", help="print what is known of each model")
+    models.add_argument("--live", action="store_true", help="ask Bedrock too, and say where the two differ")
+    models.add_argument("--region", help="region to ask (default: the AWS configuration's)")
+    emulator.set_defaults(run=_emulator)
+    models.set_defaults(run=_models)
     chosen = parser.parse_args(arguments)
-    return _emulator(chosen)
+    code: int = chosen.run(chosen)
+    return code
+
+
+def _models(chosen: argparse.Namespace) -> int:
+    from airflow_titan.listing import differences, table
+
+    print(table())  # noqa: T201 - a command's output
+    if chosen.live:
+        from botocore.exceptions import BotoCoreError
+
+        try:
+            print(differences(chosen.region))  # noqa: T201 - a command's output
+        except BotoCoreError as error:
+            # no region, no credentials, no connection
+            raise SystemExit(f"airflow-titan models: {error}") from error
+    return 0
 
 
 def _emulator(chosen: argparse.Namespace) -> int:
     from airflow_titan.emulator import serve
 
     try:
-        serve(chosen.host, chosen.port, latency=chosen.latency, allow_remote=chosen.allow_remote)
+        serve(chosen.host, chosen.port, latency=chosen.latency, allow_remote=chosen.allow_remote, as_of=chosen.as_of)
     except (OSError, ValueError) as error:
         raise SystemExit(f"airflow-titan emulator: {error}") from error
     return 0

@@ -153,6 +153,30 @@ class Image:
         return read_header(self.data or b"")
 
 
+@dataclass(frozen=True)
+class Inverted:
+    """A mask with black and white changed over, for models that read masks the other way round."""
+
+    mask: Image
+
+    @cached_property
+    def data(self) -> bytes:
+        """The bytes of the inverted mask, a PNG."""
+        import PIL.Image
+        import PIL.ImageChops
+
+        with PIL.Image.open(BytesIO(self.mask.data or b"")) as picture:
+            grey = picture.convert("L")
+        file = BytesIO()
+        PIL.ImageChops.invert(grey).save(file, "PNG")
+        return file.getvalue()
+
+    @property
+    def identity(self) -> str:
+        """Name the content, by the mask that it was made of."""
+        return f"inverted {self.mask.identity}"
+
+
 def read_header(data: bytes) -> Header:
     """
     Read format, size and kind of pixels from the first bytes, without decoding.

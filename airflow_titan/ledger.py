@@ -11,6 +11,9 @@ Records of one request, all below its folder:
 - ``slot-1.json`` ..: claimed, unused (surely nothing was paid) or over (its worker has ended)
 - ``answer-1`` ..: the raw answer of the call that slot 1 paid for; goes when the manifest stands
 - ``manifest.json``: the result
+
+A request that takes several calls, one for each image, has slots and answers for each; from the second call on their
+names begin with ``call-2-``.
 """
 
 from __future__ import annotations
@@ -107,17 +110,21 @@ class Seen:
 
 class Ledger:
     """
-    The slots and journals of one request.
+    The slots and journals of one call of a request.
 
     :param store: where they lie
     :param folder: below which prefix
+    :param call: which of the request's calls, from 1
     :param owner: the task instance that works on the request
     :param lease: seconds after which a claim counts as left behind, by the store's clock
     """
 
-    def __init__(self, store: Store, folder: str, fingerprint: str, owner: TaskInstance, *, lease: float) -> None:
+    def __init__(
+        self, store: Store, folder: str, fingerprint: str, owner: TaskInstance, *, lease: float, call: int = 1
+    ) -> None:
         self._store = store
-        self._folder = folder
+        self._folder = folder if call == 1 else f"{folder}/call-{call}"
+        self._join = "/" if call == 1 else "-"
         self._fingerprint = fingerprint
         self._owner = owner
         self._lease = lease
@@ -156,6 +163,10 @@ class Ledger:
         finally:
             _working.discard(claim.slot.token)
 
+    def let_go(self, claim: Claim) -> None:
+        """Stop counting as at work on a claim, whose result stands."""
+        _working.discard(claim.slot.token)
+
     def journal(self, claim: Claim, reply: Reply) -> None:
         """
         Keep a paid answer. If S3 doesn't take it, the worker has it still and goes on, so nothing is raised.
@@ -177,8 +188,6 @@ class Ledger:
             insisting(self._store.write, self._answer_uri(claim.number), reply.body, metadata=facts)
         except _STORE_ERRORS as error:
             log.warning("The paid answer could not be journaled; going on without: %s", error)
-        finally:
-            _working.discard(claim.slot.token)
 
     def answer(self, number: int) -> Reply | None:
         """Read the journal of a slot; ``None`` if there is none."""
@@ -237,10 +246,10 @@ class Ledger:
         return Claim(number, slot, etag)
 
     def _slot_uri(self, number: int) -> str:
-        return f"{self._folder}/slot-{number}.json"
+        return f"{self._folder}{self._join}slot-{number}.json"
 
     def _answer_uri(self, number: int) -> str:
-        return f"{self._folder}/answer-{number}"
+        return f"{self._folder}{self._join}answer-{number}"
 
 
 def _machine() -> str:

@@ -42,10 +42,12 @@ class Model(_Record):
 
     :param id: the exact Bedrock model id whose rules were applied
     :param invoked: what Bedrock was told: the same id, or an ARN
+    :param asked_for: the model that the task named, where the deployment sent it to another
     """
 
     id: str
     invoked: str
+    asked_for: str | None = None
     family: str
     region: str
 
@@ -73,6 +75,24 @@ class Output(_Record):
     height: int
 
 
+class Paid(_Record):
+    """
+    One call of the model, and its answer.
+
+    :param model_id: who did the job, where the family has several models for several jobs
+    :param slot: which of the allowed calls brought the answer; those before it may have been paid in vain
+    :param seed: the seed of this call, where each image has a call of its own
+    """
+
+    model_id: str
+    slot: int
+    aws_request_id: str
+    latency_ms: int
+    model_latency_ms: int | None
+    price_usd: float | None
+    seed: int | None
+
+
 class Blocked(_Record):
     """What the content filter stopped: its words, and how many images are missing."""
 
@@ -92,9 +112,11 @@ class Manifest(_Record):
     :param seed: the seed that was used
     :param seed_derived: whether it was derived from the task instance, because the user gave none
     :param price_usd: an estimate, from the model data; ``None`` where no price is known
-    :param slot: which of the allowed calls brought the answer; those before it may have been paid in vain
-    :param latency_ms: how long the call took
+    :param slot: the last slot that was used; those before it may have been paid in vain
+    :param latency_ms: how long the calls took together
     :param model_latency_ms: how long the model worked, as Bedrock measured it
+    :param calls: each call of the model; one, but for families that make one image a call
+    :param mask: the mask that the model used, where it was asked for
     """
 
     version: Literal[1] = VERSION
@@ -106,14 +128,16 @@ class Manifest(_Record):
     parameters: dict[str, Any]
     inputs: tuple[Input, ...]
     outputs: tuple[Output, ...]
+    mask: Output | None = None
     model: Model
-    seed: int
+    seed: int | None
     seed_derived: bool
     price_usd: float | None
     slot: int
     latency_ms: int
     model_latency_ms: int | None
     aws_request_id: str
+    calls: tuple[Paid, ...]
     blocked: Blocked | None
     warnings: tuple[str, ...]
     task_instance: TaskInstance

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -19,12 +20,17 @@ from airflow_titan.errors import (
 )
 from airflow_titan.families import FAMILIES
 from airflow_titan.images import BadImage, Header, Image, prove, read_header
-from airflow_titan.manifest import Blocked, Input, Manifest, Model, Output
+from airflow_titan.manifest import Blocked, Input, Manifest, Model, Output, Paid
 from airflow_titan.place import DIGITS
 from airflow_titan.request import inputs
+from airflow_titan.tasks import setting
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from airflow_titan.bedrock import Reply
+    from airflow_titan.families.wire import Call
+    from airflow_titan.manifest import TaskInstance
     from airflow_titan.place import Place
     from airflow_titan.request import Prepared
     from airflow_titan.store import Store
@@ -33,70 +39,88 @@ if TYPE_CHECKING:
 _MANIFEST = "manifest.json"
 
 
-def accept(prepared: Prepared, body: bytes) -> tuple[list[tuple[bytes, Header]], Blocked | None]:
-    """
-    Take an answer apart, and prove that it is what was asked for.
+@dataclass(frozen=True)
+class Result:
+    """What became of a request: the record, and where it lies."""
 
-    :return: the images with their headers, and what the content filter stopped
-    :raises ContentBlocked: if it stopped anything, and the rest isn't wanted or isn't there
+    manifest: Manifest
+    manifest_uri: str
+
+
+@dataclass(frozen=True)
+class Accepted:
+    """
+    One call's answer, taken apart and proved.
+
+    :param reply: the answer as it came
+    :param slot: the slot that paid for it
+    :param images: the bytes of each image with their header
+    :param blocked: what the content filter stopped
+    :param mask: the mask that the model used, where it was asked for
+    """
+
+    call: Call
+    reply: Reply
+    slot: int
+    images: tuple[tuple[bytes, Header], ...]
+    blocked: Blocked | None
+    mask: tuple[bytes, Header] | None
+
+
+def accept(prepared: Prepared, call: Call, reply: Reply, slot: int) -> Accepted:
+    """
+    Take one call's answer apart, and prove that it is what was asked for.
+
+    :raises ContentBlocked: if the content filter stopped anything, and partial results are not wanted
     :raises BadAnswer: if there are too few or too many images, or one isn't a whole picture of the right size
     """
-    answer = FAMILIES[prepared.spec.family].decode(body)
-    if answer.blocked and not (answer.images and prepared.request.keep_partial):
-        raise ContentBlocked(
-            f"{prepared.spec.id}: {answer.blocked} {len(answer.images)} of {prepared.count} images came back. "
-            "Reword the prompt or change the images; on_blocked='keep' keeps what came back.",
-            kept=len(answer.images),
-        )
-    missing = prepared.count - len(answer.images)
+    answer = FAMILIES[prepared.spec.family].decode(reply.body)
+    missing = call.count - len(answer.images)
+    if answer.blocked and not prepared.request.keep_partial:
+        raise _blocked(prepared, answer.blocked, kept=len(answer.images))
     if missing < 0 or (missing > 0 and not answer.blocked):
-        raise BadAnswer(f"the answer has {len(answer.images)} images of {prepared.count}, and gives no reason")
-    images = [(data, _proved(data, index, prepared.sizes)) for index, data in enumerate(answer.images, start=1)]
-    return images, Blocked(message=answer.blocked, missing=missing) if answer.blocked else None
+        raise BadAnswer(f"the answer has {len(answer.images)} images of {call.count}, and gives no reason")
+    if call.with_mask and answer.mask is None and answer.images:
+        raise BadAnswer("the answer has no mask, though return_mask asked for it")
+    return Accepted(
+        call=call,
+        reply=reply,
+        slot=slot,
+        images=tuple(
+            (data, _proved(data, f"image {index}", prepared.sizes)) for index, data in enumerate(answer.images, start=1)
+        ),
+        blocked=Blocked(message=answer.blocked, missing=missing) if answer.blocked else None,
+        mask=None if answer.mask is None else (answer.mask, _proved(answer.mask, "the mask", prepared.sizes)),
+    )
 
 
-def publish(
-    prepared: Prepared,
-    reply: Reply,
-    images: list[tuple[bytes, Header]],
-    blocked: Blocked | None,
-    *,
-    slot: int,
-    region: str,
-    store: Store,
-    place: Place,
-) -> Manifest:
+def publish(prepared: Prepared, answers: Sequence[Accepted], *, region: str, store: Store, place: Place) -> Manifest:
     """
     Write a result: the images byte for byte, then the manifest, if no other worker has written one.
 
     :return: the manifest that stands, which is the other worker's if that was faster
-    :raises StoreFailed: if S3 fails or refuses; the answer is kept, and another try goes on from there
+    :raises ContentBlocked: if the content filter left nothing
+    :raises StoreFailed: if S3 fails or refuses; the answers are kept, and another try goes on from there
     """
     folder = place.folder(prepared.fingerprint)
-    outputs = [_output(folder, index, data, header) for index, (data, header) in enumerate(images, start=1)]
-    manifest = Manifest(
-        status="partial" if blocked else "complete",
-        created=datetime.now(UTC).isoformat(timespec="seconds"),
-        provider=f"airflow-titan {__version__}",
-        fingerprint=prepared.fingerprint,
-        task=prepared.task.name,
-        parameters=_told_by_uri(prepared.task),
-        inputs=tuple(_input(name, image) for name, image in inputs(prepared.task)),
-        outputs=tuple(outputs),
-        model=Model(id=prepared.spec.id, invoked=prepared.request.model_id, family=prepared.spec.family, region=region),
-        seed=prepared.task.seed,
-        seed_derived=prepared.seed_derived,
-        price_usd=prepared.price_usd,
-        slot=slot,
-        latency_ms=reply.elapsed_ms,
-        model_latency_ms=reply.model_latency_ms,
-        aws_request_id=reply.request_id,
+    images = [image for answer in answers for image in answer.images]
+    blocked = [answer.blocked for answer in answers if answer.blocked]
+    if not images:
+        raise _blocked(prepared, blocked[0].message, kept=0)
+    outputs = [_output(f"{folder}/image-{index}", *image) for index, image in enumerate(images, start=1)]
+    masks = [(_output(f"{folder}/mask", *answer.mask), answer.mask) for answer in answers if answer.mask]
+    manifest = _manifest(
+        prepared,
+        answers,
+        outputs=outputs,
+        mask=masks[0][0] if masks else None,
         blocked=blocked,
-        warnings=prepared.warnings,
-        task_instance=place.owner,
+        region=region,
+        owner=place.owner,
     )
     try:
-        for output, (data, _) in zip(outputs, images, strict=True):
+        written = [*zip(outputs, images, strict=True), *masks]
+        for output, (data, _) in written:
             store.write(output.uri, data, output.content_type)
         if store.create(f"{folder}/{_MANIFEST}", manifest.to_json()) is not None:
             return manifest
@@ -107,6 +131,72 @@ def publish(
     if standing is None:
         raise StoreFailed(f"the manifest in {folder} was there, and is gone again")
     return standing
+
+
+def _manifest(
+    prepared: Prepared,
+    answers: Sequence[Accepted],
+    *,
+    outputs: Sequence[Output],
+    mask: Output | None,
+    blocked: Sequence[Blocked],
+    region: str,
+    owner: TaskInstance,
+) -> Manifest:
+    """Write down what was asked for and what came back."""
+    request = prepared.request
+    calls = tuple(_paid(prepared, answer) for answer in answers)
+    worked = [call.model_latency_ms for call in calls if call.model_latency_ms is not None]
+    return Manifest(
+        status="partial" if blocked else "complete",
+        created=datetime.now(UTC).isoformat(timespec="seconds"),
+        provider=f"airflow-titan {__version__}",
+        fingerprint=prepared.fingerprint,
+        task=prepared.task.name,
+        parameters=_told_by_uri(prepared.task),
+        inputs=tuple(_input(name, image) for name, image in inputs(prepared.task)),
+        outputs=tuple(outputs),
+        mask=mask,
+        model=Model(
+            id=prepared.spec.id,
+            invoked=request.model_id,
+            asked_for=request.asked_for,
+            family=prepared.spec.family,
+            region=region,
+        ),
+        seed=setting(prepared.task, "seed"),
+        seed_derived=prepared.seed_derived,
+        price_usd=prepared.price_usd,
+        slot=max(call.slot for call in calls),
+        latency_ms=sum(call.latency_ms for call in calls),
+        model_latency_ms=sum(worked) if worked else None,
+        aws_request_id=calls[0].aws_request_id,
+        calls=calls,
+        blocked=Blocked(message=blocked[0].message, missing=sum(part.missing for part in blocked)) if blocked else None,
+        warnings=prepared.warnings,
+        task_instance=owner,
+    )
+
+
+def _paid(prepared: Prepared, answer: Accepted) -> Paid:
+    config = answer.call.message.get("imageGenerationConfig", answer.call.message)
+    return Paid(
+        model_id=answer.call.model_id or prepared.request.model_id,
+        slot=answer.slot,
+        aws_request_id=answer.reply.request_id,
+        latency_ms=answer.reply.elapsed_ms,
+        model_latency_ms=answer.reply.model_latency_ms,
+        price_usd=prepared.price_of(answer.call),
+        seed=config.get("seed"),
+    )
+
+
+def _blocked(prepared: Prepared, message: str, *, kept: int) -> ContentBlocked:
+    return ContentBlocked(
+        f"{prepared.spec.id}: {message} {kept} of {prepared.count} images came back. "
+        "Reword the prompt or change the images; on_blocked='keep' keeps what came back.",
+        kept=kept,
+    )
 
 
 def published(store: Store, folder: str) -> Manifest | None:
@@ -128,15 +218,15 @@ def published(store: Store, folder: str) -> Manifest | None:
         ) from error
 
 
-def _proved(data: bytes, index: int, sizes: frozenset[tuple[int, int]]) -> Header:
+def _proved(data: bytes, what: str, sizes: frozenset[tuple[int, int]]) -> Header:
     try:
         header = read_header(data)
-        if header.size not in sizes:
+        if sizes and header.size not in sizes:
             wanted = " or ".join(f"{width}x{height}" for width, height in sorted(sizes))
-            raise BadAnswer(f"image {index} of the answer has {header.width}x{header.height} pixels, not {wanted}")
+            raise BadAnswer(f"{what} of the answer has {header.width}x{header.height} pixels, not {wanted}")
         prove(data, header)
     except BadImage as error:
-        raise BadAnswer(f"image {index} of the answer {error}") from error
+        raise BadAnswer(f"{what} of the answer {error}") from error
     return header
 
 
@@ -153,11 +243,11 @@ def _input(name: str, image: Image) -> Input:
     )
 
 
-def _output(folder: str, index: int, data: bytes, header: Header) -> Output:
+def _output(name: str, data: bytes, header: Header) -> Output:
     """Name an image by its place and its content, so that two different images never share a key."""
     sha256 = hashlib.sha256(data).hexdigest()
     return Output(
-        uri=f"{folder}/image-{index}-{sha256[:DIGITS]}.{header.extension}",
+        uri=f"{name}-{sha256[:DIGITS]}.{header.extension}",
         content_type=header.content_type,
         bytes=len(data),
         sha256=sha256,

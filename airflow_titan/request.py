@@ -5,13 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from airflow_titan.catalog import find
+from airflow_titan.catalog import find, models
 from airflow_titan.check import check
+from airflow_titan.errors import InvalidRequest, Problem
 from airflow_titan.families import FAMILIES, wire
 from airflow_titan.images import Image
+from airflow_titan.tasks import parameters, setting
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from datetime import date
 
     from airflow_titan.catalog import ModelSpec
     from airflow_titan.place import Place
@@ -27,16 +30,22 @@ class Request:
     :param task: the task, its images named by URI
     :param model_id: model id or ARN
     :param model_family: the family or model behind an ARN that hides it
+    :param asked_for: the model that the task named, where the deployment sends it to another
     :param keep_partial: whether to keep what the content filter left of a result
     :param max_paid_calls: how many calls to the model may ever be paid for it; a second one is made only where the
-        outcome of the first is unknown
+        outcome of the first is unknown; where a family makes one call an image, for each of them
+    :param max_price_usd: refuse what is estimated to cost more, in US dollars
+    :param lenient: whether to drop what the model has no counterpart for, with a warning
     """
 
     task: Task
     model_id: str
     model_family: str | None = None
+    asked_for: str | None = None
     keep_partial: bool = False
     max_paid_calls: int = 2
+    max_price_usd: float | None = None
+    lenient: bool = False
 
 
 @dataclass(frozen=True)
@@ -45,7 +54,7 @@ class Prepared:
     A request that was found good, ready to be paid for.
 
     :param task: the checked task
-    :param message: the request in the model's dialect, images still as values
+    :param calls: the calls in the model's dialect, images still as values
     :param fingerprint: SHA-256 of everything that changes the picture
     :param seed_derived: whether the seed comes from the task instance
     :param warnings: what is allowed and probably not meant
@@ -54,7 +63,7 @@ class Prepared:
     request: Request
     spec: ModelSpec
     task: Task
-    message: dict[str, Any]
+    calls: tuple[wire.Call, ...]
     fingerprint: str
     seed_derived: bool
     warnings: tuple[str, ...]
@@ -62,29 +71,36 @@ class Prepared:
     @property
     def count(self) -> int:
         """How many images are asked for."""
-        count: int = self.task.number_of_images or 1
-        return count
+        return sum(call.count for call in self.calls)
 
     @property
     def sizes(self) -> frozenset[tuple[int, int]]:
-        """The sizes that an answer may have, as width and height in pixels."""
+        """The sizes that an answer may have, as width and height in pixels; empty where nobody says."""
         return frozenset(self._sizes())
 
     def _sizes(self) -> Iterator[tuple[int, int]]:
-        task = self.task
-        # AWS doesn't say which size a variation has, least of all one of several images
-        asked = task.name == "image_variation" and task.width and task.height
-        if self.spec.tasks[task.name].size == "sent" or asked:
-            yield task.width, task.height
-        for name, image in inputs(task):
-            if name != "mask_image":
-                yield image.header.size
+        width, height = setting(self.task, "width"), setting(self.task, "height")
+        size = self.spec.tasks[self.task.name].size
+        if size in {"ratio", "free"}:
+            return
+        if size == "sent" or (size == "either" and width and height):
+            yield width, height
+        if size != "sent":
+            for name, image in inputs(self.task):
+                if name != "mask_image":
+                    yield image.header.size
 
     @property
     def price_usd(self) -> float | None:
         """What the request is estimated to cost; ``None`` where no price is known."""
-        width, height = max(self.sizes, key=lambda size: size[0] * size[1])
-        return self.spec.price(width, height, self.task.quality, self.count)
+        prices = [self.price_of(call) for call in self.calls]
+        return None if None in prices else round(sum(price for price in prices if price is not None), 6)
+
+    def price_of(self, call: wire.Call) -> float | None:
+        """Estimate what one of the calls costs."""
+        spec = models()[call.model_id] if call.model_id else self.spec
+        width, height = max(self.sizes or {spec.sizes.default}, key=lambda size: size[0] * size[1])
+        return spec.price(width, height, setting(self.task, "quality"), call.count)
 
 
 def prepare(request: Request, store: Store, place: Place) -> Prepared:
@@ -99,7 +115,9 @@ def prepare(request: Request, store: Store, place: Place) -> Prepared:
     def read(name: str, uri: Any, max_bytes: int | None) -> Image:
         return store.read_image(name, uri, max_bytes)
 
-    return _prepare(request, place, read)
+    prepared = _prepare(request, place, read)
+    _check_price(prepared)
+    return prepared
 
 
 def sketch(request: Request, store: Store, place: Place) -> Prepared:
@@ -128,20 +146,34 @@ def inputs(task: Task) -> Iterator[tuple[str, Image]]:
 def _prepare(request: Request, place: Place, get: Callable[[str, Any, int | None], Image]) -> Prepared:
     spec = find(request.model_id, request.model_family)
     task = _with_images(request.task, spec, get)
-    derived = task.seed is None
+    derived = "seed" in parameters(task) and setting(task, "seed") is None
     if derived:
-        task = replace(task, seed=place.seed(spec.parameters["seed"].largest("maximum") or 0))
-    checked = check(task, spec)
-    message = FAMILIES[spec.family].encode(checked.task)
+        seed: dict[str, Any] = {"seed": place.seed(spec.parameters["seed"].largest("maximum") or 0)}
+        task = replace(task, **seed)
+    checked = check(task, spec, lenient=request.lenient)
+    encoded = FAMILIES[spec.family].encode(checked.task, spec)
     return Prepared(
         request=request,
         spec=spec,
         task=checked.task,
-        message=message,
-        fingerprint=wire.fingerprint(request.model_id, message),
+        calls=encoded.calls,
+        fingerprint=wire.fingerprint(request.model_id, encoded.calls),
         seed_derived=derived,
-        warnings=checked.warnings,
+        warnings=checked.warnings + encoded.approximations,
     )
+
+
+def _check_price(prepared: Prepared) -> None:
+    """Refuse what costs more than the user or the deployment allows."""
+    limit = prepared.request.max_price_usd
+    if limit is None:
+        return
+    price = prepared.price_usd
+    if price is None or price > limit:
+        told = "an unknown price" if price is None else f"about {price:g} USD for {prepared.count} image(s)"
+        remedy = "Raise it, or ask for fewer, smaller or standard images, or for a cheaper model."
+        problem = Problem("max_price_usd", told, f"at most {limit:g} USD", remedy)
+        raise InvalidRequest([problem], f"{prepared.task.name} on {prepared.spec.id}")
 
 
 def _with_images(task: Task, spec: ModelSpec, get: Callable[[str, Any, int | None], Image]) -> Task:
@@ -149,13 +181,15 @@ def _with_images(task: Task, spec: ModelSpec, get: Callable[[str, Any, int | Non
     found: dict[str, Any] = {}
     for name in task.image_parameters:
         uris = list(_flat(getattr(task, name)))
+        if name not in spec.parameters:
+            # the check will say that this model doesn't take it
+            found[name] = tuple(Image(str(uri)) for uri in uris) or None
+            continue
         rule = spec.parameters[name]
         most = rule.largest("max_items") or 1
-        if len(uris) > most:
-            # the check will refuse so many; there is no use in reading them
-            found[name] = tuple(Image(str(uri)) for uri in uris)
-        else:
-            found[name] = tuple(get(name, uri, rule.largest("max_bytes")) for uri in uris) or None
+        # the check will refuse more, or leave them out; there is no use in reading them
+        read = tuple(get(name, uri, rule.largest("max_bytes")) for uri in uris[:most])
+        found[name] = (read + tuple(Image(str(uri)) for uri in uris[most:])) or None
     return replace(task, **found)
 
 
@@ -168,3 +202,50 @@ def _flat(value: Any) -> Iterator[Any]:
         return
     for part in value:
         yield from _flat(part)
+
+
+def lifecycle_warning(prepared: Prepared, region: str, today: date) -> str | None:
+    """Warn of a model past its end of life, naming the day and what can stand in for it."""
+    life = prepared.spec.lifecycle
+    if life.status != "retired" and not (life.end_of_life and life.end_of_life <= today):
+        return None
+    when = f"on {life.end_of_life}" if life.end_of_life else f"({life.note})"
+    return (
+        f"{prepared.spec.id} reached its end of life {when}; it is tried all the same, because private arrangements "
+        f"exist. {alternatives(prepared, region)}"
+    )
+
+
+def alternatives(prepared: Prepared, region: str) -> str:
+    """Name the living models that can run this very task: those of the region, or all where it has none."""
+    living = [spec for spec in models().values() if spec.lifecycle.status == "active"]
+    able = [(spec, told) for spec in living if (told := _as_run_by(spec, prepared))]
+    here = [(spec, told) for spec, told in able if region in spec.regions] or able
+    if not here:
+        return "No living model is known that can run this task."
+    return (
+        f"Living models that can run this task: {'; '.join(told for _, told in here)}. "
+        "[titan] reroute sends it to one of them without a change to the DAG."
+    )
+
+
+def _as_run_by(spec: ModelSpec, prepared: Prepared) -> str | None:
+    """Tell where and for how much another model would run the task; ``None`` if it can't."""
+    given: dict[str, Any] = {
+        name: (value,)
+        for name in prepared.task.image_parameters
+        if isinstance(value := getattr(prepared.task, name), Image)
+    }
+    for lenient, note in ((False, ""), (True, ", with translate='lenient'")):
+        try:
+            checked = check(replace(prepared.task, **given), spec, lenient=lenient)
+        except InvalidRequest:
+            continue
+        if setting(checked.task, "text") != setting(prepared.task, "text"):
+            # without its words it would be another task
+            continue
+        calls = FAMILIES[spec.family].encode(checked.task, spec).calls
+        price = replace(prepared, spec=spec, task=checked.task, calls=calls).price_usd
+        cost = "price unknown" if price is None else f"about {price:g} USD"
+        return f"{spec.id} ({', '.join(spec.regions)}; {cost}{note})"
+    return None

@@ -295,10 +295,10 @@ class Store:
         place = endpoint, split(uri)[0]
         if place in _proven or host.endswith((".amazonaws.com", ".amazonaws.com.cn")):
             return
-        _proven.add(place)
         try:
             self.write(uri, data, IfNoneMatch="*")
         except Taken:
+            _proven.add(place)
             return
         told = (
             f"the store at {endpoint} ignores conditional writes (If-None-Match), so nothing can keep two workers "
@@ -306,8 +306,8 @@ class Store:
         )
         if self._unsafe:
             log.warning("%s; [titan] unsafe_store allows it.", told)
+            _proven.add(place)
             return
-        _proven.discard(place)
         self.delete(uri)
         raise UnsafeStore(f"{told}. Use S3 or a store that honours them, or set [titan] unsafe_store = True.")
 

@@ -36,17 +36,25 @@ class Settings:
 @dataclass(frozen=True, kw_only=True)
 class TextToImage(Settings):
     """
-    A picture from words.
+    A picture from words, and if wanted after the structure of another.
 
     :param text: what to show
     :param negative_text: what not to show
+    :param condition_image: a picture whose structure the new one follows
+    :param control_mode: what of it to follow: ``CANNY_EDGE`` its edges, ``SEGMENTATION`` its areas
+    :param control_strength: how closely to follow
+    :param style: one of the styles that the model has a name for
     """
 
     name: ClassVar[str] = "text_to_image"
-    image_parameters: ClassVar[tuple[str, ...]] = ()
+    image_parameters: ClassVar[tuple[str, ...]] = ("condition_image",)
 
     text: Any = None
     negative_text: Any = None
+    condition_image: Any = None
+    control_mode: Any = None
+    control_strength: Any = None
+    style: Any = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,6 +67,7 @@ class _MaskedEdit(Settings):
     :param mask_image: a picture of the same size; black is inside the mask, white outside
     :param text: what to show in the changed part
     :param negative_text: what not to show
+    :param return_mask: whether to give back the mask that was used
     """
 
     image_parameters: ClassVar[tuple[str, ...]] = ("image", "mask_image")
@@ -68,6 +77,7 @@ class _MaskedEdit(Settings):
     mask_image: Any = None
     text: Any = None
     negative_text: Any = None
+    return_mask: Any = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -110,12 +120,53 @@ class ImageVariation(Settings):
     similarity_strength: Any = None
 
 
-Task = TextToImage | Inpainting | Outpainting | ImageVariation
+@dataclass(frozen=True, kw_only=True)
+class ColorGuided(Settings):
+    """
+    A picture from words in given colours.
+
+    :param text: what to show
+    :param colors: the colours, as ``#RRGGBB``
+    :param reference_image: a picture whose content and style the new one takes up
+    :param negative_text: what not to show
+    """
+
+    name: ClassVar[str] = "color_guided"
+    image_parameters: ClassVar[tuple[str, ...]] = ("reference_image",)
+
+    text: Any = None
+    colors: Any = None
+    reference_image: Any = None
+    negative_text: Any = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class BackgroundRemoval:
+    """
+    A picture without its background, which becomes transparent. There is nothing to generate, so no settings.
+
+    :param image: the picture
+    """
+
+    name: ClassVar[str] = "background_removal"
+    image_parameters: ClassVar[tuple[str, ...]] = ("image",)
+
+    image: Any = None
+
+
+Task = TextToImage | Inpainting | Outpainting | ImageVariation | ColorGuided | BackgroundRemoval
 
 #: Every task by its name.
-TASKS: dict[str, type[Task]] = {task.name: task for task in (TextToImage, Inpainting, Outpainting, ImageVariation)}
+TASKS: dict[str, type[Task]] = {
+    task.name: task for task in (TextToImage, Inpainting, Outpainting, ImageVariation, ColorGuided, BackgroundRemoval)
+}
 
 
-def parameters(task: type[Settings] | Settings) -> tuple[str, ...]:
+def setting(task: Task, name: str) -> Any:
+    """Give one of the generation settings, ``None`` for tasks that have none."""
+    return getattr(task, name, None)
+
+
+def parameters(task: type[Task | Settings] | Task) -> tuple[str, ...]:
     """Name all parameters of a task, its generation settings included."""
     return tuple(field.name for field in fields(task))

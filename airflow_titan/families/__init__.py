@@ -1,26 +1,27 @@
 """
 Wire dialects, one module each.
 
-A family turns a checked task into the body of a request, and the body of an answer into images. To add one, write a
-module with the two functions of :class:`Family` and name it in :data:`FAMILIES`.
+A family turns a checked task into calls of a model, and the body of an answer into images. To add one, write a module
+with the two functions of :class:`Family` and name it in :data:`FAMILIES`.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Protocol
 
-from airflow_titan.families import titan
+from airflow_titan.families import stability, titan
 
 if TYPE_CHECKING:
-    from airflow_titan.families.wire import Answer
+    from airflow_titan.catalog import ModelSpec
+    from airflow_titan.families.wire import Answer, Encoded
     from airflow_titan.tasks import Task
 
 
 class Family(Protocol):
     """What a module here has to bring."""
 
-    def encode(self, task: Task) -> dict[str, Any]:
-        """Say a checked task in the model's words, with :class:`~airflow_titan.images.Image` where images go."""
+    def encode(self, task: Task, spec: ModelSpec) -> Encoded:
+        """Say a checked task in the model's words, with images as values where they go."""
 
     def decode(self, body: bytes) -> Answer:
         """
@@ -30,5 +31,5 @@ class Family(Protocol):
         """
 
 
-#: Every family by the name that the model data gives it.
-FAMILIES: dict[str, Family] = {"titan": titan}
+#: Every family by the name that the model data gives it. Nova Canvas speaks Titan's dialect.
+FAMILIES: dict[str, Family] = {"titan": titan, "nova": titan, "stability": stability}

@@ -1,5 +1,5 @@
 """
-The dialect of Amazon Titan Image Generator G1, version 1 and 2.
+The dialect of Amazon Titan Image Generator G1, version 1 and 2, and of Nova Canvas.
 
 Source: the manual's page "Amazon Titan Image Generator G1 models" (model-parameters-titan-image).
 """
@@ -9,10 +9,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from airflow_titan.errors import BadAnswer
-from airflow_titan.families.wire import Answer, read_base64, read_json
+from airflow_titan.families.wire import Answer, Call, Encoded, read_base64, read_json
 from airflow_titan.tasks import Settings, parameters
 
 if TYPE_CHECKING:
+    from airflow_titan.catalog import ModelSpec
     from airflow_titan.tasks import Task
 
 #: A task's ``taskType`` and the name of its own object.
@@ -21,27 +22,34 @@ _TASKS = {
     "inpainting": ("INPAINTING", "inPaintingParams"),
     "outpainting": ("OUTPAINTING", "outPaintingParams"),
     "image_variation": ("IMAGE_VARIATION", "imageVariationParams"),
+    "color_guided": ("COLOR_GUIDED_GENERATION", "colorGuidedGenerationParams"),
+    "background_removal": ("BACKGROUND_REMOVAL", "backgroundRemovalParams"),
 }
 #: Our names and the model's, where changing snake case to camel case is not enough.
 _NAMES = {"outpainting_mode": "outPaintingMode"}
 
 
-def encode(task: Task) -> dict[str, Any]:
-    """Say a task in Titan's words; what the user left out is left out."""
+def encode(task: Task, _: ModelSpec) -> Encoded:
+    """Say a task in Titan's words, in one call; what the user left out is left out."""
     task_type, own_object = _TASKS[task.name]
     given = {name: value for name in parameters(task) if (value := getattr(task, name)) is not None}
     settings = parameters(Settings)
-    message = {
+    message: dict[str, Any] = {
         "taskType": task_type,
         own_object: {_wire_name(name): value for name, value in given.items() if name not in settings},
     }
     config = {_wire_name(name): given[name] for name in settings if name in given}
-    return message | ({"imageGenerationConfig": config} if config else {})
+    if config:
+        message["imageGenerationConfig"] = config
+    count = given.get("number_of_images", 1)
+    return Encoded((Call(message, count=count, with_mask=given.get("return_mask", False)),))
 
 
 def decode(body: bytes) -> Answer:
     """
-    Read an answer: ``images``, and ``error`` where the content filter stopped some of them.
+    Read an answer: ``images``, ``error`` where the content filter stopped some of them, ``maskImage`` if wanted.
+
+    Nova's manual names the key of the mask; Titan's doesn't, and is taken to use the same.
 
     :raises BadAnswer: if it is not JSON, has no list of images and no error, or an image is not valid base64
     """
@@ -53,7 +61,9 @@ def decode(body: bytes) -> Answer:
         images = []
     if not isinstance(images, list):
         raise BadAnswer(f"'images' of the answer is of type {type(images).__name__}, not a list")
+    mask = answer.get("maskImage")
     return Answer(
+        mask=None if mask is None else read_base64(mask, 0),
         images=tuple(read_base64(image, index) for index, image in enumerate(images, start=1)),
         blocked=None if error is None else str(error),
     )

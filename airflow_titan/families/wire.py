@@ -7,15 +7,54 @@ import hashlib
 import json
 import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 from airflow_titan.errors import BadAnswer
 
-if TYPE_CHECKING:
-    from airflow_titan.images import Image
-
 #: Marks the place of an image. NUL can't be in a text that passed the check, so nothing else looks like this.
 _PLACE = re.compile(r"\\u0000(\d+)\\u0000")
+
+
+class Picture(Protocol):
+    """Anything that stands for an image in a message: an input, or what was made of one."""
+
+    @property
+    def data(self) -> bytes | None:
+        """The bytes."""
+
+    @property
+    def identity(self) -> str:
+        """What names the content; the same for the same bytes."""
+
+
+@dataclass(frozen=True)
+class Call:
+    """
+    One call of a model.
+
+    :param message: the body, images as values
+    :param model_id: the model that does the job; ``None`` for the one that was asked
+    :param count: how many images it asks for
+    :param with_mask: whether it asks for the mask, too
+    """
+
+    message: dict[str, Any]
+    model_id: str | None = None
+    count: int = 1
+    with_mask: bool = False
+
+
+@dataclass(frozen=True)
+class Encoded:
+    """
+    A task in a dialect.
+
+    :param calls: the calls that make it up, in the order of their images
+    :param approximations: what of the task comes out only nearly as meant
+    """
+
+    calls: tuple[Call, ...]
+    approximations: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -25,21 +64,23 @@ class Answer:
 
     :param images: the bytes of each image, in the model's order
     :param blocked: what the content filter said, ``None`` where it let everything pass
+    :param mask: the bytes of the mask that was used, where the model gives it back
     """
 
     images: tuple[bytes, ...]
     blocked: str | None
+    mask: bytes | None = None
 
 
 def body(message: dict[str, Any]) -> bytes:
     """
-    Write a message as JSON, each :class:`Image` in it as base64.
+    Write a message as JSON, each image in it as base64.
 
     The images are spliced in between the pieces of JSON, which spares ``json`` from copying and escaping megabytes.
     """
-    images: list[Image] = []
+    images: list[Picture] = []
 
-    def place(image: Image) -> str:
+    def place(image: Picture) -> str:
         images.append(image)
         return f"\0{len(images) - 1}\0"
 
@@ -50,14 +91,17 @@ def body(message: dict[str, Any]) -> bytes:
     )
 
 
-def fingerprint(model_id: str, message: dict[str, Any]) -> str:
+def fingerprint(model_id: str, calls: tuple[Call, ...]) -> str:
     """
     Name everything that changes the picture: the model, each parameter, the seed, the bytes of the inputs.
 
     :return: SHA-256 in hexadecimal; equal requests have equal fingerprints, whatever their inputs are called
     :raises LookupError: if the content of an image is unknown
     """
-    canonical = json.dumps([model_id, message], sort_keys=True, default=lambda image: {"image": image.identity})
+    asked = [[call.model_id or model_id, call.message] for call in calls]
+    # a single call is told as such, which keeps the results of earlier versions
+    whole: Any = asked if len(asked) > 1 else asked[0]
+    canonical = json.dumps(whole, sort_keys=True, default=lambda image: {"image": image.identity})
     return hashlib.sha256(canonical.encode("ascii")).hexdigest()
 
 

@@ -45,6 +45,7 @@ class TitanBedrockHook(BedrockRuntimeHook):
     :param region_name: AWS region of the model; default: the connection's
     :param verify: whether or how to verify TLS certificates
     :param botocore_config: arguments of :class:`botocore.config.Config`, laid over the connection's own
+    :param model_region: region for Bedrock alone, instead of all the above; S3 keeps its own
     """
 
     def __init__(
@@ -55,9 +56,11 @@ class TitanBedrockHook(BedrockRuntimeHook):
         region_name: str | None = None,
         verify: bool | str | None = None,
         botocore_config: Mapping[str, Any] | None = None,
+        model_region: str | None = None,
     ) -> None:
         super().__init__(aws_conn_id=aws_conn_id, region_name=region_name, verify=verify)
         self.s3_conn_id = s3_conn_id
+        self.model_region = model_region
         try:
             self.own_config = Config(**{name: _number(name, value) for name, value in (botocore_config or {}).items()})
         except (AttributeError, TypeError, ValueError, BotoCoreError) as error:
@@ -71,6 +74,12 @@ class TitanBedrockHook(BedrockRuntimeHook):
         if self._session is None:
             self._session = super().get_session(region_name, deferrable)
         return self._session
+
+    @property
+    def usual_region(self) -> str | None:
+        """The region that Bedrock is asked in, unless ``model_region`` says otherwise."""
+        region: str | None = self.region_name or self.get_session(self.region_name).region_name
+        return region
 
     def clients(self) -> tuple[Any, Any]:
         """
@@ -86,7 +95,7 @@ class TitanBedrockHook(BedrockRuntimeHook):
             region_name=self._region_name,
             verify=self._verify,
         )
-        made_of = _made_of(self, s3_hook, self.own_config)
+        made_of = _made_of(self, s3_hook, self.own_config, self.model_region)
         if made_of not in _kept:
             # one pair is kept: a process rarely needs another, and a pair holds connections
             _kept.clear()
@@ -98,6 +107,8 @@ class TitanBedrockHook(BedrockRuntimeHook):
             s3_hook.shared_session = self.get_session(self.region_name)
         try:
             config = _DEFAULTS.merge(self.config).merge(self.own_config).merge(_ONE_ATTEMPT)
+            if self.model_region:
+                config = config.merge(Config(region_name=self.model_region))
             return (
                 self.get_client_type(region_name=self.region_name, config=config),
                 s3_hook.get_client_type(region_name=s3_hook.region_name, config=s3_hook.config.merge(self.own_config)),
@@ -124,6 +135,8 @@ def _made_of(*parts: Any) -> str:
     """Name everything that clients are made of, by a hash: process, environment, connections and configuration."""
     facts: list[Any] = [os.getpid(), sorted(item for item in os.environ.items() if item[0].startswith("AWS_"))]
     for part in parts:
+        if part is None or isinstance(part, str):
+            facts.append(part)
         connection = getattr(part, "conn_config", None)
         names = [field.name for field in fields(connection)] if connection else []
         # a Config shows its address, not its content; the connection's own comes from its extra, which is here too

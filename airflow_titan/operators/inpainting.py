@@ -4,18 +4,19 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from airflow_titan.operators.base import TitanOperator
+from airflow_titan.operators.generating import TitanGeneratingOperator
 from airflow_titan.tasks import Inpainting
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
 
-class TitanInpaintingOperator(TitanOperator):
+class TitanInpaintingOperator(TitanGeneratingOperator):
     """
     Change the inside of a mask; without ``text``, take it away and fill in the background.
 
-    Takes the parameters of :class:`~airflow_titan.operators.base.TitanOperator` too. Exactly one of ``mask_prompt``
+    Takes the parameters of
+    :class:`~airflow_titan.operators.generating.TitanGeneratingOperator` too. Exactly one of ``mask_prompt``
     and ``mask_image`` must be given.
 
     :param image: ``s3://bucket/key`` of the picture to change, or a list of one, as operators return it; JPEG or PNG,
@@ -25,10 +26,13 @@ class TitanInpaintingOperator(TitanOperator):
         (templated)
     :param text: what to show inside the mask; at most 512 characters. (templated)
     :param negative_text: what not to show; at most 512 characters. (templated)
+    :param return_mask: whether to store the mask that the model used, named in the manifest; Titan v2.
+        (templated)
     """
 
     template_fields: Sequence[str] = (
-        "image", "mask_prompt", "mask_image", "text", "negative_text", *TitanOperator.shared_fields
+        "image", "mask_prompt", "mask_image", "text", "negative_text", "return_mask",
+        *TitanGeneratingOperator.shared_fields,
     )  # fmt: skip
     task_class = Inpainting
 
@@ -40,6 +44,7 @@ class TitanInpaintingOperator(TitanOperator):
         mask_image: str | Sequence[str] | None = None,
         text: str | None = None,
         negative_text: str | None = None,
+        return_mask: bool | str | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
@@ -48,3 +53,4 @@ class TitanInpaintingOperator(TitanOperator):
         self.mask_image = mask_image
         self.text = text
         self.negative_text = negative_text
+        self.return_mask = return_mask

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from airflow_titan.operators.base import TitanOperator
+from airflow_titan.operators.generating import TitanGeneratingOperator
 from airflow_titan.tasks import Outpainting
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
 
-class TitanOutpaintingOperator(TitanOperator):
+class TitanOutpaintingOperator(TitanGeneratingOperator):
     """
     Keep the inside of a mask and paint everything around it.
 
-    Takes the parameters of :class:`~airflow_titan.operators.base.TitanOperator` too. Exactly one of ``mask_prompt``
+    Takes the parameters of
+    :class:`~airflow_titan.operators.generating.TitanGeneratingOperator` too. Exactly one of ``mask_prompt``
     and ``mask_image`` must be given.
 
     :param image: ``s3://bucket/key`` of the picture, or a list of one, as operators return it; JPEG or PNG, at most
@@ -27,11 +28,13 @@ class TitanOutpaintingOperator(TitanOperator):
     :param negative_text: what not to show; at most 512 characters. (templated)
     :param outpainting_mode: ``DEFAULT`` (default) may change pixels inside the mask to make ends meet, ``PRECISE``
         never does. (templated)
+    :param return_mask: whether to store the mask that the model used, named in the manifest; Titan v2.
+        (templated)
     """
 
     template_fields: Sequence[str] = (
-        "image", "text", "mask_prompt", "mask_image", "negative_text", "outpainting_mode",
-        *TitanOperator.shared_fields,
+        "image", "text", "mask_prompt", "mask_image", "negative_text", "outpainting_mode", "return_mask",
+        *TitanGeneratingOperator.shared_fields,
     )  # fmt: skip
     task_class = Outpainting
 
@@ -44,6 +47,7 @@ class TitanOutpaintingOperator(TitanOperator):
         mask_image: str | Sequence[str] | None = None,
         negative_text: str | None = None,
         outpainting_mode: str | None = None,
+        return_mask: bool | str | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
@@ -53,3 +57,4 @@ class TitanOutpaintingOperator(TitanOperator):
         self.mask_image = mask_image
         self.negative_text = negative_text
         self.outpainting_mode = outpainting_mode
+        self.return_mask = return_mask

@@ -4,29 +4,52 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from airflow_titan.operators.base import TitanOperator
+from airflow_titan.operators.generating import TitanGeneratingOperator
 from airflow_titan.tasks import TextToImage
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
 
-class TitanTextToImageOperator(TitanOperator):
+class TitanTextToImageOperator(TitanGeneratingOperator):
     """
     Make a picture from words.
 
-    Takes the parameters of :class:`~airflow_titan.operators.base.TitanOperator` too. Width and height must be one of
+    Takes the parameters of
+    :class:`~airflow_titan.operators.generating.TitanGeneratingOperator` too. Width and height must be one of
     the model's sizes; without them the picture has 1024 by 1024 pixels.
 
     :param text: what to show; at most 512 characters. (templated)
     :param negative_text: what not to show; at most 512 characters. Name the thing, don't forbid it: ``mirrors``, not
         ``no mirrors``. (templated)
+    :param condition_image: ``s3://bucket/key`` of a picture whose structure the new one follows; Titan v2 and Nova
+        Canvas. (templated)
+    :param control_mode: what of it to follow: ``CANNY_EDGE`` (default) or ``SEGMENTATION``. (templated)
+    :param control_strength: how closely to follow; 0.0 to 1.0, default 0.7. (templated)
+    :param style: a style that the model has a name for, such as ``PHOTOREALISM``; Nova Canvas. (templated)
     """
 
-    template_fields: Sequence[str] = ("text", "negative_text", *TitanOperator.shared_fields)
+    template_fields: Sequence[str] = (
+        "text", "negative_text", "condition_image", "control_mode", "control_strength", "style",
+        *TitanGeneratingOperator.shared_fields,
+    )  # fmt: skip
     task_class = TextToImage
 
-    def __init__(self, *, text: str, negative_text: str | None = None, **kwargs: Any) -> None:
+    def __init__(
+        self,
+        *,
+        text: str,
+        negative_text: str | None = None,
+        condition_image: str | Sequence[str] | None = None,
+        control_mode: str | None = None,
+        control_strength: float | str | None = None,
+        style: str | None = None,
+        **kwargs: Any,
+    ) -> None:
         super().__init__(**kwargs)
         self.text = text
         self.negative_text = negative_text
+        self.condition_image = condition_image
+        self.control_mode = control_mode
+        self.control_strength = control_strength
+        self.style = style

@@ -1,0 +1,28 @@
+"""A picture without its background."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from airflow_titan.operators.base import TitanOperator
+from airflow_titan.tasks import BackgroundRemoval
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+
+class TitanBackgroundRemovalOperator(TitanOperator):
+    """
+    Make a picture's background transparent; Titan v2, Nova Canvas and Stability AI.
+
+    Takes the parameters of :class:`~airflow_titan.operators.base.TitanOperator` too; there are no generation settings.
+
+    :param image: ``s3://bucket/key`` of the picture, or a list of one, as operators return it. (templated)
+    """
+
+    template_fields: Sequence[str] = ("image", *TitanOperator.shared_fields)
+    task_class = BackgroundRemoval
+
+    def __init__(self, *, image: str | Sequence[str], **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.image = image

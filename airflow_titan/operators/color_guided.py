@@ -1,0 +1,44 @@
+"""A picture from words in given colours."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from airflow_titan.operators.generating import TitanGeneratingOperator
+from airflow_titan.tasks import ColorGuided
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+
+class TitanColorGuidedOperator(TitanGeneratingOperator):
+    """
+    Make a picture from words in given colours; Titan v2 and Nova Canvas.
+
+    Takes the parameters of :class:`~airflow_titan.operators.generating.TitanGeneratingOperator` too.
+
+    :param text: what to show; at most 512 characters. (templated)
+    :param colors: one to ten colours, as ``#RRGGBB``. (templated)
+    :param reference_image: ``s3://bucket/key`` of a picture whose content and style the new one takes up. (templated)
+    :param negative_text: what not to show; at most 512 characters. (templated)
+    """
+
+    template_fields: Sequence[str] = (
+        "text", "colors", "reference_image", "negative_text", *TitanGeneratingOperator.shared_fields
+    )  # fmt: skip
+    task_class = ColorGuided
+
+    def __init__(
+        self,
+        *,
+        text: str,
+        colors: str | Sequence[str],
+        reference_image: str | Sequence[str] | None = None,
+        negative_text: str | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.text = text
+        self.colors = colors
+        self.reference_image = reference_image
+        self.negative_text = negative_text

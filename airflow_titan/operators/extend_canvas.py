@@ -1,0 +1,123 @@
+"""A larger canvas around a picture, and the mask that goes with it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from airflow_titan.operators.inputs import TitanInputOperator
+from airflow_titan.operators.prepare_image import bounds_of
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from airflow.providers.common.compat.sdk import Context
+
+    from airflow_titan.operators.given import Given
+    from airflow_titan.preparation import File
+    from airflow_titan.store import Store
+
+
+class TitanExtendCanvasOperator(TitanInputOperator):
+    """
+    Place a picture on a larger canvas, and make the mask for outpainting what is new.
+
+    Returns the URIs of both, ``[image, mask]``, so that a mapped task's result can be mapped on. XCom has each alone
+    too: ``output["image"]`` and ``output["mask"]`` go into ``image`` and ``mask_image`` of outpainting. The mask is
+    black where the picture is, which outpainting keeps, and white elsewhere. Takes the parameters of
+    :class:`~airflow_titan.operators.inputs.TitanInputOperator` too.
+
+    :param image: ``s3://bucket/key`` of the picture, or a list of one, as operators return it. Its kinds and bounds are
+        those of ``TitanPrepareImageOperator``; its pixels stay as they are. (templated)
+    :param left: pixels to add on the left. (templated)
+    :param right: pixels to add on the right. (templated)
+    :param top: pixels to add above. (templated)
+    :param bottom: pixels to add below. (templated)
+    :param width: of the canvas in pixels, in the place of ``left`` and ``right``; default: the picture's. (templated)
+    :param height: of the canvas in pixels, likewise. (templated)
+    :param anchor: where the picture lies on a canvas of ``width`` and ``height``: ``center`` (default), ``left``,
+        ``top``, ``top-left`` and so on. (templated)
+    :param background: colour of what is new, which a model may see at the seam; default ``white``. (templated)
+    :param overlap: pixels of the picture's rim that may be painted over to hide the seam; default 0. (templated)
+    :param model_id: the model that the pair is for, whose bounds the canvas obeys; default: ``[titan] model_id``.
+        (templated)
+    :param model_family: the family or model id behind an ARN that hides its model. (templated)
+    """
+
+    template_fields: Sequence[str] = (
+        "image", "left", "right", "top", "bottom", "width", "height", "anchor", "background", "overlap",
+        "model_id", "model_family", *TitanInputOperator.shared_fields,
+    )  # fmt: skip
+    subject = "extending a canvas"
+
+    def __init__(
+        self,
+        *,
+        image: str | Sequence[Any],
+        left: int | str = 0,
+        right: int | str = 0,
+        top: int | str = 0,
+        bottom: int | str = 0,
+        width: int | str | None = None,
+        height: int | str | None = None,
+        anchor: str = "center",
+        background: str = "white",
+        overlap: int | str = 0,
+        model_id: str | None = None,
+        model_family: str | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.image = image
+        self.left = left
+        self.right = right
+        self.top = top
+        self.bottom = bottom
+        self.width = width
+        self.height = height
+        self.anchor = anchor
+        self.background = background
+        self.overlap = overlap
+        self.model_id = model_id
+        self.model_family = model_family
+
+    def execute(self, context: Context) -> list[str]:
+        """
+        Make the pair and write it.
+
+        :return: the URIs of the image and of the mask
+        """
+        uris = super().execute(context)
+        for key, uri in zip(("image", "mask"), uris, strict=True):
+            context["ti"].xcom_push(key=key, value=uri)
+        return uris
+
+    def make(self, given: Given, store: Store) -> list[tuple[str, File]]:
+        """Make the pair."""
+        from airflow_titan.canvas import ANCHORS, Margins, around, extended
+        from airflow_titan.decoding import flat, upright
+        from airflow_titan.preparation import MOST_SIDE, encoded
+
+        bounds = bounds_of(self.model_id, self.model_family)
+        added = {name: given.whole(name, getattr(self, name), 0, MOST_SIDE) or 0 for name in Margins._fields}
+        width = given.whole("width", self.width, 1, MOST_SIDE)
+        height = given.whole("height", self.height, 1, MOST_SIDE)
+        anchor = given.choice("anchor", self.anchor, tuple(ANCHORS))
+        background = given.colour("background", self.background)
+        overlap = given.whole("overlap", self.overlap, 0, MOST_SIDE) or 0
+        if not given.problems and any(added.values()) is bool(width or height):
+            told = "both" if width or height else "nothing"
+            limit = "left, top, right and bottom, or else width and height"
+            given.add(", ".join([*added, "width", "height"]), told, limit, "Say in one way how much to add.")
+        uris = given.uris("image", self.image)
+        if len(uris) > 1:
+            given.add("image", f"{len(uris)} images", "one image", "Choose one, or map the task over them.")
+        sound = not given.problems
+        data = given.read("image", uris[0], store) if len(uris) == 1 else None
+        if not sound or data is None:
+            return []
+        with given.told_of("image", uris[0]):
+            picture = flat(upright(data)[0], background)
+            margins = around(picture.size, width, height, anchor) if width or height else Margins(**added)
+            image, mask = extended(picture, margins, background, overlap, bounds)
+            return [("image", encoded(image, max_bytes=bounds.max_bytes)), ("mask", encoded(mask))]
+        return []

@@ -1,0 +1,101 @@
+"""What all operators share: where their results go, and how AWS is reached."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from airflow.providers.common.compat.sdk import BaseOperator, conf
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from airflow.providers.common.compat.sdk import Context
+
+    from airflow_titan.place import Place
+    from airflow_titan.store import Store
+
+
+class TitanStoringOperator(BaseOperator):
+    """
+    Write images to S3.
+
+    :param output_prefix: ``s3://bucket/prefix`` for the results; default: below ``[titan] output_root``, by DAG, run
+        and task. (templated)
+    :param server_side_encryption: ``AES256``, ``aws:kms`` or ``aws:kms:dsse``; default: the bucket's. (templated)
+    :param sse_kms_key_id: the KMS key for ``aws:kms``; default: the account's. (templated)
+    :param expected_bucket_owner: account id that must own every bucket; default: unchecked. (templated)
+    :param aws_conn_id: Airflow connection; default ``aws_default``. (templated)
+    :param s3_conn_id: Airflow connection for S3; default: the same as ``aws_conn_id``. (templated)
+    :param region_name: AWS region; default: the connection's. (templated)
+    :param verify: whether or how to verify TLS certificates. (templated)
+    :param botocore_config: arguments of ``botocore.config.Config``, laid over the connection's own. (templated)
+    """
+
+    #: What every operator takes.
+    shared_fields: ClassVar[tuple[str, ...]] = (
+        "output_prefix", "server_side_encryption", "sse_kms_key_id", "expected_bucket_owner",
+        "aws_conn_id", "s3_conn_id", "region_name", "verify", "botocore_config",
+    )  # fmt: skip
+    template_fields: Sequence[str] = shared_fields
+    template_fields_renderers: ClassVar[dict[str, str]] = {"botocore_config": "json"}
+
+    def __init__(
+        self,
+        *,
+        output_prefix: str | None = None,
+        server_side_encryption: str | None = None,
+        sse_kms_key_id: str | None = None,
+        expected_bucket_owner: str | None = None,
+        aws_conn_id: str | None = "aws_default",
+        s3_conn_id: str | None = None,
+        region_name: str | None = None,
+        verify: bool | str | None = None,
+        botocore_config: Mapping[str, Any] | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.output_prefix = output_prefix
+        self.server_side_encryption = server_side_encryption
+        self.sse_kms_key_id = sse_kms_key_id
+        self.expected_bucket_owner = expected_bucket_owner
+        self.aws_conn_id = aws_conn_id
+        self.s3_conn_id = s3_conn_id
+        self.region_name = region_name
+        self.verify = verify
+        self.botocore_config = botocore_config
+
+    def place(self, context: Context, *, epoch: str = "") -> Place:
+        """
+        Find where this task instance's results lie.
+
+        :param epoch: another epoch is another place and another seed
+        """
+        from airflow_titan.manifest import TaskInstance
+        from airflow_titan.place import Place
+
+        ti = context["ti"]
+        owner = TaskInstance(
+            dag_id=ti.dag_id,
+            run_id=ti.run_id,
+            task_id=ti.task_id,
+            map_index=-1 if ti.map_index is None else ti.map_index,
+            try_number=ti.try_number,
+        )
+        root = conf.get("titan", "output_root", fallback=None)
+        return Place.of(owner, prefix=self.output_prefix, root=root, epoch=epoch)
+
+    def store(self, s3: Any) -> Store:
+        """
+        Make the store that results go to.
+
+        :param s3: a boto3 S3 client
+        """
+        from airflow_titan.store import Store
+
+        encryption = {"ServerSideEncryption": self.server_side_encryption, "SSEKMSKeyId": self.sse_kms_key_id}
+        return Store(
+            s3,
+            expected_bucket_owner=self.expected_bucket_owner,
+            encryption={name: value for name, value in encryption.items() if value},
+            unsafe=conf.getboolean("titan", "unsafe_store", fallback=False),
+        )

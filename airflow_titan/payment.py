@@ -1,0 +1,174 @@
+"""One call of a request, from a free slot to an accepted answer."""
+
+from __future__ import annotations
+
+import logging
+import random
+import time
+from typing import TYPE_CHECKING, Any
+
+from airflow_titan import bedrock
+from airflow_titan.errors import BadAnswer, ModelRetired, NotExecuted, OutcomeUnknown, RequestFailed
+from airflow_titan.families import wire
+from airflow_titan.ledger import Claim, Ledger
+from airflow_titan.publication import Accepted, Result, accept
+from airflow_titan.request import Prepared, alternatives
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from airflow_titan.place import Place
+    from airflow_titan.store import Store
+
+log = logging.getLogger(__name__)
+
+#: Seconds that a claim is given beyond the time that its call may take: for reading the answer, and for keeping it in
+#: an S3 that fails for a while.
+_GRACE = 90.0
+#: Seconds between two looks at another worker's progress: first and longest.
+_FIRST_PAUSE, _LONGEST_PAUSE = 0.2, 5.0
+
+
+class Payment:
+    """
+    One call of a request: paid for once, waited for where another worker pays, taken over where one has died.
+
+    :param number: which of the request's calls, from 1
+    :param patience: seconds of waiting in all for a service that is throttled or unavailable
+    :param standing: looks for the whole request's result, which another worker may have published
+    """
+
+    def __init__(
+        self,
+        prepared: Prepared,
+        number: int,
+        client: Any,
+        store: Store,
+        place: Place,
+        *,
+        patience: float,
+        standing: Callable[[], Result | None],
+    ) -> None:
+        config = client.meta.config
+        lease = float(config.read_timeout + config.connect_timeout) + patience + _GRACE
+        self._prepared = prepared
+        self._call = prepared.calls[number - 1]
+        self._client = client
+        self._owner = place.owner
+        self._patience = patience
+        self._standing = standing
+        self._ledger = Ledger(
+            store, place.folder(prepared.fingerprint), prepared.fingerprint, place.owner, lease=lease, call=number
+        )
+        self._claim: Claim | None = None
+
+    def run(self) -> Accepted | Result:
+        """
+        Go through the slots: pay for the first that is free, wait for or take over those that are not.
+
+        :return: this call's answer; or the whole request's result, if another worker has published it
+        :raises OutcomeUnknown: if all slots are used up, and none brought a usable answer
+        """
+        spent: list[str] = []
+        allowed = self._prepared.request.max_paid_calls
+        for number in range(1, allowed + 1):
+            claim = self._ledger.claim(number)
+            found = self._pay(claim) if claim else self._wait(number, spent)
+            if found:
+                return found
+        raise OutcomeUnknown(
+            f"max_paid_calls: {len(spent)} of {allowed} allowed calls were made, and none brought a usable answer "
+            f"({'; '.join(spent)}). They may have been paid: look for fingerprint {self._prepared.fingerprint} in "
+            "AWS's invocation log. To try again, raise max_paid_calls, or clear the task with reuse=False."
+        )
+
+    def give_up(self, error: BaseException) -> None:
+        """Note that this worker ends without a result, so that the next one needn't wait for it."""
+        if self._claim:
+            self._ledger.settle(self._claim, "over", f"{type(error).__name__}: {error}")
+            self._claim = None
+
+    def close(self) -> None:
+        """Note that the whole request's result stands."""
+        if self._claim:
+            self._ledger.let_go(self._claim)
+            self._claim = None
+
+    def _pay(self, claim: Claim) -> Accepted:
+        """Make the one call that a slot allows, and keep its answer."""
+        prepared, model_id = self._prepared, self._call.model_id or self._prepared.request.model_id
+        log.info(
+            "Asking %s for %d image(s) of %s, about %s USD (call %d of at most %d).",
+            model_id, self._call.count, prepared.task.name, prepared.price_of(self._call),
+            claim.number, prepared.request.max_paid_calls,
+        )  # fmt: skip
+        self._claim = claim
+        try:
+            reply = bedrock.invoke(
+                self._client,
+                model_id,
+                wire.body(self._call.message),
+                metadata=self._tags(claim.number),
+                patience=self._patience,
+            )
+        except (NotExecuted, RequestFailed) as error:
+            self._claim = None
+            self._ledger.settle(claim, "unused", f"{type(error).__name__}: {error}")
+            if isinstance(error, ModelRetired):
+                raise ModelRetired(f"{error} {alternatives(prepared, self._client.meta.region_name)}") from error
+            raise
+        # anything else, a SIGTERM among it, leaves open whether the model did its work
+        except BaseException as error:
+            log.warning("Call %d: its outcome is unknown, it may have been paid: %s", claim.number, error)
+            raise
+        log.info("Answered in %.1f s, AWS request id %s.", reply.elapsed_ms / 1000, reply.request_id)
+        self._ledger.journal(claim, reply)
+        return accept(prepared, self._call, reply, claim.number)
+
+    def _wait(self, number: int, spent: list[str]) -> Accepted | Result | None:
+        """
+        Wait for the worker that has a slot, within its lease; take its answer over if it is gone and left one.
+
+        :return: ``None`` if the slot's call brought nothing, which is then noted in ``spent``
+        """
+        pause = _FIRST_PAUSE
+        why = None
+        while not why:
+            if done := self._standing():
+                return done
+            seen = self._ledger.look(number)
+            if seen is None or seen.slot.state == "unused":
+                # its owner gave it back, having paid nothing
+                claim = self._ledger.reclaim(number, seen) if seen else self._ledger.claim(number)
+                if claim:
+                    return self._pay(claim)
+            else:
+                why = self._ledger.left_behind(seen)
+            if not why:
+                log.info("Another worker has call %d; waiting for its result.", number)
+                time.sleep(pause * random.uniform(0.5, 1))
+                pause = min(2 * pause, _LONGEST_PAUSE)
+        reply = self._ledger.answer(number)
+        if reply is not None:
+            log.info("Call %d was answered and paid before; going on from its journal.", number)
+            try:
+                return accept(self._prepared, self._call, reply, number)
+            except BadAnswer as error:
+                why = str(error)
+        # where there is no journal, it may have gone because the manifest has come since we looked
+        elif done := self._standing():
+            return done
+        spent.append(f"call {number}: {why}")
+        return None
+
+    def _tags(self, slot: int) -> Mapping[str, str]:
+        """Name the task instance, the request and the call for AWS's invocation log."""
+        return {
+            "dag_id": self._owner.dag_id,
+            "run_id": self._owner.run_id,
+            "task_id": self._owner.task_id,
+            "map_index": str(self._owner.map_index),
+            "try_number": str(self._owner.try_number),
+            "fingerprint": self._prepared.fingerprint,
+            "slot": str(slot),
+        }
