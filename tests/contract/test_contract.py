@@ -103,7 +103,8 @@ def agree(task: Task, model_id: str, service: Callable[[str, bytes], str | None]
     """Compare the two verdicts."""
     spec, body, ours = find(model_id), as_written(task), None
     try:
-        body = wire.body(titan.encode(check(task, spec).task))
+        (call,) = titan.encode(check(task, spec).task, spec).calls
+        body = wire.body(call.message)
     except InvalidRequest as error:
         ours = str(error)
     theirs = service(model_id, body)

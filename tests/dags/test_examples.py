@@ -46,6 +46,12 @@ EXAMPLES = {
         **{("pictures", index): (2, (512, 512)) for index in range(3)},
         **{("variations", index): (1, (512, 512)) for index in range(6)},
     },
+    "example_titan_color_guided": {("branded", -1): (1, (768, 768)), ("cut_out", -1): (1, (768, 768))},
+    "example_titan_prepare": {
+        ("photo", -1): (1, (1024, 1024)),
+        ("blue_door", -1): (1, (1024, 768)),
+        ("street", -1): (1, (1408, 768)),
+    },
     "example_titan_daily": {("card", -1): (1, (1152, 640))},
 }
 

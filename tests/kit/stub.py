@@ -64,6 +64,13 @@ def pictures(*images: bytes | str, error: Any = None) -> Says:
     )
 
 
+def stable(*images: bytes, reason: str | None = None) -> Says:
+    """Answer as Stability AI's models do: one image, or none, and why it ended."""
+    texts = [base64.b64encode(image).decode() for image in images]
+    body = {"seeds": [1], "finish_reasons": [reason]} | ({"images": texts} if texts else {})
+    return Says(body=json.dumps(body).encode(), headers={"x-amzn-RequestId": "stub-1"})
+
+
 def refuses(status: int, code: str, message: str) -> Says:
     """Answer with an error of Bedrock's."""
     body = json.dumps({"message": message}).encode()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -30,7 +31,12 @@ ids = st.text(min_size=1, max_size=30) | st.sampled_from(["..", "a/../b", "%2e%2
 owners = st.builds(TaskInstance, dag_id=ids, run_id=ids, task_id=ids, map_index=st.integers(-1, 20))
 
 
-@given(st.fixed_dictionaries(dict.fromkeys(parameters(TextToImage), anything)))
+_pictures = st.none() | st.sampled_from([photo(), jpeg(), b""]).map(lambda data: (Image("s3://b/k", data),))
+
+
+@given(
+    st.fixed_dictionaries(dict.fromkeys(parameters(TextToImage), anything) | {"condition_image": _pictures}),
+)
 @bounded
 def test_a_check_passes_or_says_what_is_wrong(values: dict[str, Any]) -> None:
     """Values of any type end in a checked task or in problems, never in a crash; what passed passes again unchanged."""
@@ -40,7 +46,8 @@ def test_a_check_passes_or_says_what_is_wrong(values: dict[str, Any]) -> None:
         found = error.problems
     else:
         found = None
-        assert check(checked, V2).task == checked
+        again = replace(checked, condition_image=values["condition_image"])  # an input comes as a list of one
+        assert check(again, V2).task == checked
     assert found != ()
 
 

@@ -6,10 +6,11 @@ from importlib.resources import files
 
 import pytest
 
-from airflow_titan.catalog import find, models, parse
+from airflow_titan.catalog import find, parse
 from airflow_titan.errors import ConfigurationError
 
 V1, V2 = "amazon.titan-image-generator-v1", "amazon.titan-image-generator-v2:0"
+NOVA, INPAINT = "amazon.nova-canvas-v1:0", "us.stability.stable-image-inpaint-v1:0"
 TEXT = files("airflow_titan").joinpath("model_data", "titan.toml").read_text(encoding="utf-8")
 #: The manual's table, row by row: width, height, aspect ratio, price equivalent.
 SIZES = """
@@ -88,8 +89,8 @@ def test_a_side_that_occurs_makes_no_size(size: tuple[int, int]) -> None:
 )
 def test_each_bound_is_the_manuals(name: str, bound: str, value: object) -> None:
     """Every bound that fails a request stands in the data as the manual has it."""
-    for spec in models().values():
-        assert spec.parameters[name].largest(bound) == value
+    for model_id in (V1, V2):
+        assert find(model_id).parameters[name].largest(bound) == value
 
 
 @pytest.mark.parametrize(
@@ -169,6 +170,12 @@ def test_every_fact_has_a_source_with_an_address_and_a_day() -> None:
         ("arn:aws:bedrock:us-east-1:123456789012:provisioned-model/abc", "titan", V2),
         ("arn:aws:bedrock:us-east-1:123456789012:application-inference-profile/abc", V1, V1),
         ("some.new-model-v9", "titan", V2),
+        (f"arn:aws:bedrock:us-east-1::foundation-model/{NOVA}", None, NOVA),
+        ("arn:aws:bedrock:us-east-1:123456789012:provisioned-model/abc", "nova", NOVA),
+        (INPAINT, None, INPAINT),
+        (f"arn:aws:bedrock:us-east-1:123456789012:inference-profile/{INPAINT}", None, INPAINT),
+        (f"arn:aws:bedrock:us-east-1:123456789012:inference-profile/eu.{NOVA}", None, NOVA),
+        ("arn:aws:bedrock:us-east-1:123456789012:custom-model/abc", NOVA, NOVA),
     ],
 )
 def test_a_model_is_found_by_id_arn_or_family(model_id: str, family: str | None, found: str) -> None:
@@ -182,8 +189,9 @@ def test_a_model_is_found_by_id_arn_or_family(model_id: str, family: str | None,
         ("amazon.titan-image-generator-v3", None, "model_id: got 'amazon.titan-image-generator-v3'; known are"),
         ("arn:aws:bedrock:us-east-1:123456789012:provisioned-model/abc", None, "Set model_family"),
         (V1, "tytan", "model_family: got 'tytan'"),
-        ("arn:aws:bedrock:us-east-1::foundation-model/amazon.nova-canvas-v1:0", None, "Set model_family"),
+        ("arn:aws:bedrock:us-east-1::foundation-model/amazon.nova-canvas-v9:0", None, "Set model_family"),
         ("", None, "model_id: got ''"),
+        ("arn:aws:bedrock:us-east-1:123456789012:application-inference-profile/abc", None, "which model is behind it"),
     ],
 )
 def test_an_unknown_model_is_a_clear_error(model_id: str, family: str | None, words: str) -> None:

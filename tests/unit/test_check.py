@@ -15,7 +15,7 @@ from airflow_titan.catalog import find
 from airflow_titan.check import check
 from airflow_titan.errors import InvalidRequest, Problem
 from airflow_titan.images import Image
-from airflow_titan.tasks import ImageVariation, Inpainting, Outpainting, Task, TextToImage
+from airflow_titan.tasks import ColorGuided, ImageVariation, Inpainting, Outpainting, Task, TextToImage
 
 V2 = find("amazon.titan-image-generator-v2:0")
 FIVE_MIB = 5 * 1024 * 1024
@@ -156,11 +156,14 @@ def test_text_to_image_gets_a_permitted_size() -> None:
     assert (task.width, task.height) == V2.sizes.default
 
 
-@pytest.mark.parametrize("make", [inpainting, outpainting, variation])
-def test_edits_only_warn_of_sizes(make: Any) -> None:
-    """Real requests carry sizes on edits too; they have no effect and do no harm."""
+@pytest.mark.parametrize(
+    ("make", "words"),
+    [(inpainting, "no effect"), (outpainting, "no effect"), (variation, "heeds width and height, AWS doesn't say")],
+)
+def test_edits_only_warn_of_sizes(make: Any, words: str) -> None:
+    """Real requests carry sizes on edits too; they do no harm, and have no effect, or none that anyone knows."""
     checked = check(make(width="512", height=511), V2)
-    assert any("no effect" in warning for warning in checked.warnings)
+    assert any(words in warning for warning in checked.warnings)
     assert (checked.task.width, checked.task.height) == (512, 511)
 
 
@@ -347,6 +350,25 @@ def test_a_model_without_the_task_is_a_problem() -> None:
     spec = V2.model_copy(update={"tasks": {}})
     with pytest.raises(InvalidRequest, match="a model that does text_to_image"):
         check(text_to_image(), spec)
+
+
+def test_a_prompt_that_the_model_lacks_is_not_repeated() -> None:
+    """Of a text, in whatever form, only its length or its type is said."""
+    spec = find("us.stability.stable-image-erase-object-v1:0")
+    for text in (_SECRET, [_SECRET], {_SECRET: 1}):
+        with pytest.raises(InvalidRequest, match=r"text: got .*; allowed is nothing") as raised:
+            check(
+                inpainting(mask_prompt=None, mask_image=image(mask(64, 64)), image=image(photo(64, 64)), text=text),
+                spec,
+            )
+        assert _SECRET not in str(raised.value)
+
+
+def test_many_long_colours_make_a_short_message() -> None:
+    """What is no colour is shown, though not to its last character."""
+    (problem,) = problems(ColorGuided(text="a", colors=["x" * 10_000] * 10))
+    assert problem.parameter == "colors"
+    assert len(str(problem)) < 600
 
 
 def test_a_parameter_that_the_model_lacks_is_a_problem() -> None:

@@ -1,4 +1,4 @@
-"""The four operators against the emulator: keys, seeds, records, templates and mapping."""
+"""The generating operators against the emulator: keys, seeds, records, templates and mapping."""
 
 from __future__ import annotations
 
@@ -16,6 +16,8 @@ from PIL import Image as Pillow
 from airflow_titan.errors import ConfigurationError
 from airflow_titan.manifest import TaskInstance
 from airflow_titan.operators import (
+    TitanBackgroundRemovalOperator,
+    TitanColorGuidedOperator,
     TitanImageVariationOperator,
     TitanInpaintingOperator,
     TitanOutpaintingOperator,
@@ -28,7 +30,8 @@ if TYPE_CHECKING:
     from airflow_titan.emulator import Emulator
 
 OPERATORS = [
-    TitanTextToImageOperator, TitanInpaintingOperator, TitanOutpaintingOperator, TitanImageVariationOperator
+    TitanTextToImageOperator, TitanInpaintingOperator, TitanOutpaintingOperator, TitanImageVariationOperator,
+    TitanColorGuidedOperator, TitanBackgroundRemovalOperator,
 ]  # fmt: skip
 #: Ids that would leave their folder, or break a key, if they were taken as they are.
 STRANGE = ["../..", "..", ".", "a/b", "/", "%2e%2e", "%2F", "a b", "ä 🎨", "a\\b", "a\nb", "?x#y", "'\"", "x" * 250]
@@ -82,7 +85,8 @@ def test_every_template_is_rendered(operator: Any) -> None:
 @pytest.mark.parametrize(
     ("operator", "field"),
     [(TitanTextToImageOperator, "text"), (TitanInpaintingOperator, "image"), (TitanOutpaintingOperator, "image"),
-     (TitanImageVariationOperator, "images")],
+     (TitanImageVariationOperator, "images"), (TitanColorGuidedOperator, "reference_image"),
+     (TitanBackgroundRemovalOperator, "image")],
 )  # fmt: skip
 def test_operators_map_over_what_others_return(operator: Any, field: str) -> None:
     """``partial`` and ``expand`` take each parameter on either side."""
@@ -121,8 +125,8 @@ def test_the_manifest_tells_the_whole_story(s3: Any, bucket: str) -> None:
     assert (output["uri"], output["width"], output["height"]) == (uri, 320, 704)
     assert output["bytes"] == len(object_at(s3, uri))
     assert record["model"] == {
-        "id": "amazon.titan-image-generator-v1", "invoked": "amazon.titan-image-generator-v1", "family": "titan",
-        "region": "us-west-2",
+        "id": "amazon.titan-image-generator-v1", "invoked": "amazon.titan-image-generator-v1", "asked_for": None,
+        "family": "titan", "region": "us-west-2",
     }  # fmt: skip
     assert record["task_instance"] == {
         "dag_id": "d", "run_id": "r", "task_id": "task", "map_index": 3, "try_number": 1
