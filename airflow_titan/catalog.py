@@ -114,6 +114,7 @@ class TaskRule(_Strict):
     :param requires: parameters that may be given only together with another: ``{control_mode = "condition_image"}``
     :param settings: which generation settings may be given; default: all that the model has
     :param size: what width and height do: ``sent``, they set the output's size; ``ignored``, the input's size does;
+        ``optional``, they set it too, and need not be sent because the default is a size that the model makes;
         ``either``, the one or the other, and nobody says which; ``ratio``, they choose the nearest offered ratio;
         ``free``, neither does, and the model chooses
     """
@@ -123,7 +124,7 @@ class TaskRule(_Strict):
     exactly_one: tuple[str, ...] = ()
     requires: dict[str, str] = {}
     settings: tuple[str, ...] | None = None
-    size: Literal["sent", "ignored", "either", "ratio", "free"]
+    size: Literal["sent", "optional", "ignored", "either", "ratio", "free"]
 
 
 class SizeClass(Fact):

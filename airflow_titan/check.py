@@ -157,7 +157,8 @@ def check(task: T, spec: ModelSpec, *, lenient: bool = False) -> Checked[T]:
 
     :param task: the task as rendered, its images already read (:class:`airflow_titan.images.Image` in a tuple)
     :param spec: the model
-    :param lenient: whether to drop what the model has no counterpart for, with a warning, instead of refusing it
+    :param lenient: whether to drop what the model has no counterpart for, or no use for without something else, with
+        a warning instead of an error
     :return: the task with every value in its own type, and warnings
     :raises InvalidRequest: with every problem that was found
     """
@@ -188,7 +189,7 @@ def check(task: T, spec: ModelSpec, *, lenient: bool = False) -> Checked[T]:
         if value is not None:
             values[name] = value
 
-    _check_presence(task, rule, findings)
+    _check_presence(task, rule, values, findings, lenient=lenient)
     _check_size(values, task, rule, spec, findings)
     _check_mask_fits(values, findings)
     _check_weight(values, spec, findings)
@@ -387,7 +388,7 @@ _READERS: dict[str, Callable[[str, Any, Parameter, _Findings], Any]] = {
 _LOOKS = {"image": _look_at_picture, "images": _look_at_picture, "mask": _look_at_mask}
 
 
-def _check_presence(task: Task, rule: TaskRule, findings: _Findings) -> None:
+def _check_presence(task: Task, rule: TaskRule, values: dict[str, Any], findings: _Findings, *, lenient: bool) -> None:
     """Check that what must be given was given, and of alternatives one."""
 
     def missing(name: str) -> bool:
@@ -396,7 +397,12 @@ def _check_presence(task: Task, rule: TaskRule, findings: _Findings) -> None:
     for name in filter(missing, rule.required):
         findings.add(name, "nothing", f"required for {task.name}", "Give it; a template may have rendered to nothing.")
     for name, other in rule.requires.items():
-        if hasattr(task, name) and not missing(name) and missing(other):
+        if values.get(name) is None or not missing(other):
+            continue
+        if lenient and name not in rule.exactly_one:
+            values[name] = None
+            findings.warnings.append(f"{name} is left out: it has no effect without {other}.")
+        else:
             findings.add(name, f"{name} without {other}", f"only together with {other}", f"Give {other} too.")
     if rule.exactly_one:
         given = [name for name in rule.exactly_one if not missing(name)]

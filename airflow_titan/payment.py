@@ -8,7 +8,7 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from airflow_titan import bedrock
-from airflow_titan.errors import BadAnswer, ModelRetired, NotExecuted, OutcomeUnknown, RequestFailed
+from airflow_titan.errors import BadAnswer, ModelRetired, ModelUnavailable, NotExecuted, OutcomeUnknown, RequestFailed
 from airflow_titan.families import wire
 from airflow_titan.ledger import Claim, Ledger
 from airflow_titan.publication import Accepted, Result, accept
@@ -52,6 +52,7 @@ class Payment:
         config = client.meta.config
         lease = float(config.read_timeout + config.connect_timeout) + patience + _GRACE
         self._prepared = prepared
+        self._number = number
         self._call = prepared.calls[number - 1]
         self._client = client
         self._owner = place.owner
@@ -97,10 +98,12 @@ class Payment:
     def _pay(self, claim: Claim) -> Accepted:
         """Make the one call that a slot allows, and keep its answer."""
         prepared, model_id = self._prepared, self._call.model_id or self._prepared.request.model_id
+        price = prepared.price_of(self._call)
         log.info(
-            "Asking %s for %d image(s) of %s, about %s USD (call %d of at most %d).",
-            model_id, self._call.count, prepared.task.name, prepared.price_of(self._call),
-            claim.number, prepared.request.max_paid_calls,
+            "Asking %s for %d image(s) of %s, %s (call %d of %d; slot %d of %d).",
+            model_id, self._call.count, prepared.task.name,
+            "price unknown" if price is None else f"about {price:g} USD",
+            self._number, len(prepared.calls), claim.number, prepared.request.max_paid_calls,
         )  # fmt: skip
         self._claim = claim
         try:
@@ -114,8 +117,9 @@ class Payment:
         except (NotExecuted, RequestFailed) as error:
             self._claim = None
             self._ledger.settle(claim, "unused", f"{type(error).__name__}: {error}")
-            if isinstance(error, ModelRetired):
-                raise ModelRetired(f"{error} {alternatives(prepared, self._client.meta.region_name)}") from error
+            ended = prepared.spec.lifecycle.status == "retired"
+            if isinstance(error, ModelRetired) or (ended and isinstance(error, ModelUnavailable)):
+                raise type(error)(f"{error} {alternatives(prepared, self._client.meta.region_name)}") from error
             raise
         # anything else, a SIGTERM among it, leaves open whether the model did its work
         except BaseException as error:

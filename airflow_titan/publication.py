@@ -77,7 +77,7 @@ def accept(prepared: Prepared, call: Call, reply: Reply, slot: int) -> Accepted:
     answer = FAMILIES[prepared.spec.family].decode(reply.body)
     missing = call.count - len(answer.images)
     if answer.blocked and not prepared.request.keep_partial:
-        raise _blocked(prepared, answer.blocked, kept=len(answer.images))
+        raise _blocked(prepared, answer.blocked, kept=len(answer.images), asked=call.count)
     if missing < 0 or (missing > 0 and not answer.blocked):
         raise BadAnswer(f"the answer has {len(answer.images)} images of {call.count}, and gives no reason")
     if call.with_mask and answer.mask is None and answer.images:
@@ -106,7 +106,7 @@ def publish(prepared: Prepared, answers: Sequence[Accepted], *, region: str, sto
     images = [image for answer in answers for image in answer.images]
     blocked = [answer.blocked for answer in answers if answer.blocked]
     if not images:
-        raise _blocked(prepared, blocked[0].message, kept=0)
+        raise _blocked(prepared, blocked[0].message, kept=0, asked=prepared.count)
     outputs = [_output(f"{folder}/image-{index}", *image) for index, image in enumerate(images, start=1)]
     masks = [(_output(f"{folder}/mask", *answer.mask), answer.mask) for answer in answers if answer.mask]
     manifest = _manifest(
@@ -191,9 +191,9 @@ def _paid(prepared: Prepared, answer: Accepted) -> Paid:
     )
 
 
-def _blocked(prepared: Prepared, message: str, *, kept: int) -> ContentBlocked:
+def _blocked(prepared: Prepared, message: str, *, kept: int, asked: int) -> ContentBlocked:
     return ContentBlocked(
-        f"{prepared.spec.id}: {message} {kept} of {prepared.count} images came back. "
+        f"{prepared.spec.id}: {message} {kept} of {asked} images came back. "
         "Reword the prompt or change the images; on_blocked='keep' keeps what came back.",
         kept=kept,
     )

@@ -83,9 +83,9 @@ class Prepared:
         size = self.spec.tasks[self.task.name].size
         if size in {"ratio", "free"}:
             return
-        if size == "sent" or (size == "either" and width and height):
-            yield width, height
-        if size != "sent":
+        if size != "ignored":
+            yield (width, height) if width and height else self.spec.sizes.default
+        if size in {"ignored", "either"}:
             for name, image in inputs(self.task):
                 if name != "mask_image":
                     yield image.header.size

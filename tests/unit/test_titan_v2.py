@@ -199,3 +199,11 @@ def test_what_a_model_cant_is_never_sent(operator: Any, inputs: dict[str, str], 
     with pytest.raises(AirflowFailException, match=V2):
         Instance().run(operator)
     assert emulator.calls == []
+
+
+def test_a_control_without_its_picture_is_dropped_where_one_is_lenient() -> None:
+    """It would have no effect; strict is an error, lenient a warning."""
+    task = TextToImage(text="a", control_mode="CANNY_EDGE")
+    checked = check(task, find("amazon.titan-image-generator-v2:0"), lenient=True)
+    assert checked.task.control_mode is None
+    assert any("control_mode is left out" in warning for warning in checked.warnings)
