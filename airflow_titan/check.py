@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar
 
 from airflow_titan.catalog import models
 from airflow_titan.errors import InvalidRequest, Problem, shown
-from airflow_titan.images import BadImage, Image, impure_colours, is_opaque, prove
+from airflow_titan.images import BadImage, Image
 from airflow_titan.tasks import Task, parameters, setting
 
 if TYPE_CHECKING:
@@ -345,25 +345,20 @@ def _check_image(name: str, image: Image, rule: Parameter, findings: _Findings) 
 
 
 def _look_at_picture(name: str, image: Image, findings: _Findings) -> bool:
-    data, header = image.data or b"", image.header
-    if not header.alpha:
-        prove(data, header)
-    elif not is_opaque(data, header):
+    if not image.opaque:
         findings.add(
             name, f"{shown(image.uri)} with transparent pixels", "RGB, fully opaque", "Flatten it onto a background."
         )
-        return False
-    return True
+    return image.opaque
 
 
 def _look_at_mask(name: str, image: Image, findings: _Findings) -> bool:
-    data, header = image.data or b"", image.header
-    if header.alpha:
+    if image.header.alpha:
         findings.add(
             name, f"{shown(image.uri)} with transparency", "black and white pixels without alpha", "Flatten the mask."
         )
         return False
-    if impure := impure_colours(data, header):
+    if impure := image.impurity:
         findings.add(
             name,
             f"{shown(image.uri)} with {impure}",

@@ -152,6 +152,27 @@ class Image:
         """
         return read_header(self.data or b"")
 
+    @cached_property
+    def opaque(self) -> bool:
+        """
+        Tell whether the picture is whole and no pixel transparent; looked at once, because that takes decoding.
+
+        :raises BadImage: if it isn't whole
+        """
+        if self.header.alpha:
+            return is_opaque(self.data or b"", self.header)
+        prove(self.data or b"", self.header)
+        return True
+
+    @cached_property
+    def impurity(self) -> str | None:
+        """
+        Say what a mask has beside pure black and white, ``None`` for a pure one; looked at once.
+
+        :raises BadImage: if it isn't whole
+        """
+        return impure_colours(self.data or b"", self.header)
+
 
 @dataclass(frozen=True)
 class Inverted:
@@ -204,6 +225,20 @@ def prove(data: bytes, header: Header) -> None:
         _prove_png(data, header)
     else:
         _decoded(data, header).close()
+
+
+def prove_intact(data: bytes, header: Header) -> None:
+    """
+    Prove that a picture arrived as it was made: a PNG by the checksum of each chunk and its end, a JPEG by decoding.
+
+    Cheaper than :func:`prove` by the inflating, and enough for what comes from a model: it doesn't lie about sizes.
+
+    :raises BadImage: if anything is missing or damaged
+    """
+    if header.format == "png":
+        _walk(data)
+    else:
+        prove(data, header)
 
 
 def is_opaque(data: bytes, header: Header) -> bool:

@@ -19,7 +19,7 @@ from airflow_titan.errors import (
     StoreRefused,
 )
 from airflow_titan.families import FAMILIES
-from airflow_titan.images import BadImage, Header, Image, prove, read_header
+from airflow_titan.images import BadImage, Header, Image, prove_intact, read_header
 from airflow_titan.manifest import Blocked, Input, Manifest, Model, Output, Paid
 from airflow_titan.place import DIGITS
 from airflow_titan.request import inputs
@@ -224,7 +224,7 @@ def _proved(data: bytes, what: str, sizes: frozenset[tuple[int, int]]) -> Header
         if sizes and header.size not in sizes:
             wanted = " or ".join(f"{width}x{height}" for width, height in sorted(sizes))
             raise BadAnswer(f"{what} of the answer has {header.width}x{header.height} pixels, not {wanted}")
-        prove(data, header)
+        prove_intact(data, header)
     except BadImage as error:
         raise BadAnswer(f"{what} of the answer {error}") from error
     return header

@@ -8,6 +8,7 @@ Each side runs in a process of its own, and the server in a third, so that its C
 # ruff: noqa: PLC0415 - each side imports only its own, so that its memory is its own
 from __future__ import annotations
 
+import functools
 import json
 import os
 import resource
@@ -119,12 +120,52 @@ def line() -> Callable[[int], object]:
     return edit
 
 
-SIDES = {"usual code": usual, "our operator": ours, "our line, clients kept": line}
+def bare(*, proved: bool) -> Callable[[int], object]:
+    """Give one edit by three kinds of requests and no care: get, invoke, put; with our proofs of the images or not."""
+    import binascii
+
+    from airflow_titan.hooks.bedrock import TitanBedrockHook
+    from airflow_titan.images import impure_colours, prove, read_header
+
+    client, s3 = TitanBedrockHook(None, region_name="us-east-1").clients()
+
+    def edit(number: int) -> object:
+        image, mask = (s3.get_object(Bucket=BUCKET, Key=key)["Body"].read() for key in KEYS.values())
+        if proved:
+            prove(image, read_header(image))
+            impure_colours(mask, read_header(mask))
+        texts = [binascii.b2a_base64(data, newline=False) for data in (image, mask)]
+        body = (
+            b'{"taskType": "INPAINTING", "inPaintingParams": {"text": "a red boat", "image": "%s", "maskImage": "%s"}, '
+            b'"imageGenerationConfig": {"numberOfImages": 1, "cfgScale": 8.0, "seed": %d}}'
+        ) % (*texts, number)
+        answer = json.loads(client.invoke_model(modelId="amazon.titan-image-generator-v1", body=body)["body"].read())
+        made = binascii.a2b_base64(answer["images"][0])
+        if proved:
+            prove(made, read_header(made))
+        s3.put_object(Bucket=BUCKET, Key=f"bare/{number}.png", Body=made)
+        return made[:1]
+
+    return edit
+
+
+SIDES = {
+    "usual code": usual,
+    "our operator": ours,
+    "our line, clients kept": line,
+    "bare requests, clients kept": functools.partial(bare, proved=False),
+    "bare requests and our proofs": functools.partial(bare, proved=True),
+}
 
 
 def measure(side: str) -> None:
     """Measure one side in this process: print CPU of each warm run, peak of traced memory and growth of RSS."""
-    edit = SIDES[side]()
+    once, first = SIDES[side](), os.getpid() * 100_000 % 2_000_000_000
+
+    def edit(number: int) -> object:
+        # a request of its own each time: the same one again would be answered from its manifest
+        return once(first + number)
+
     base = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     edit(1_000)
     grown = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - base) / 1024

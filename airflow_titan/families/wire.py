@@ -129,7 +129,7 @@ def read_base64(value: Any, index: int) -> bytes:
     if not isinstance(value, str):
         raise BadAnswer(f"image {index} of the answer is of type {type(value).__name__}, not text")
     try:
-        data = binascii.a2b_base64(value.encode("ascii"), strict_mode=True)
+        data = binascii.a2b_base64(value, strict_mode=True)
     except ValueError as error:
         raise BadAnswer(f"image {index} of the answer is not valid base64") from error
     # the strict mode of Python 3.11 lets padding pass that pads nothing
