@@ -9,14 +9,11 @@ tried again here, within a bounded time.
 from __future__ import annotations
 
 import json
-import logging
 import re
 import time
 from dataclasses import dataclass
-from io import BytesIO
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple
 
-import tenacity
 from botocore.exceptions import (
     BotoCoreError,
     ClientError,
@@ -33,15 +30,12 @@ from botocore.exceptions import (
 from urllib3.exceptions import HTTPError
 
 from airflow_titan import errors
+from airflow_titan.conduct import Alone
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
-log = logging.getLogger(__name__)
-
-#: Seconds that one invocation may spend on waiting for a throttled or unavailable service.
-PATIENCE = 120.0
-_LONGEST_PAUSE = 20.0
+    from tenacity import Retrying
 
 
 @dataclass(frozen=True)
@@ -108,19 +102,26 @@ _REFUSALS = (
 
 
 def invoke(
-    client: Any, model_id: str, body: bytes, *, metadata: Mapping[str, str] | None = None, patience: float = PATIENCE
+    client: Any,
+    model_id: str,
+    body: BinaryIO,
+    *,
+    metadata: Mapping[str, str] | None = None,
+    retrying: Retrying | None = None,
+    arrived: Callable[[int], None] = lambda _: None,
 ) -> Reply:
     """
     Invoke a model, once.
 
-    HTTP 429 and 503 and failed connections are tried again with exponential back-off and jitter, because the model did
-    no work; everything else is raised as it comes.
+    HTTP 429 and 503 and failed connections are tried again, because the model did no work; everything else is raised
+    as it comes.
 
     :param client: a boto3 ``bedrock-runtime`` client that doesn't retry
     :param model_id: model id or ARN
-    :param body: the request in the model's dialect
+    :param body: the request in the model's dialect; it is closed when the service has accepted it
     :param metadata: tags for AWS's invocation log; left out where the installed botocore doesn't know them
-    :param patience: seconds of waiting in all
+    :param retrying: runs the attempts; default: the first at once, and after a refusal with exponential back-off
+    :param arrived: is told the answer's length in bytes before it is read
     :raises TitanError: one of :mod:`airflow_titan.errors`
     """
     arguments: dict[str, Any] = {
@@ -129,14 +130,7 @@ def invoke(
     operation = client.meta.service_model.operation_model("InvokeModel")
     if metadata and "requestMetadata" in operation.input_shape.members:
         arguments["requestMetadata"] = request_metadata(metadata)
-    retrying = tenacity.Retrying(
-        retry=tenacity.retry_if_exception_type(errors.BackOff),
-        wait=tenacity.wait_random_exponential(multiplier=1, max=_LONGEST_PAUSE),
-        stop=tenacity.stop_before_delay(patience),
-        before_sleep=_say_that_we_wait,
-        reraise=True,
-    )
-    return retrying(_invoke_once, client, arguments, body)
+    return (retrying or Alone().retrying())(_invoke_once, client, arguments, body, arrived)
 
 
 def request_metadata(tags: Mapping[str, str]) -> str:
@@ -149,11 +143,12 @@ def request_metadata(tags: Mapping[str, str]) -> str:
     return json.dumps(plain, separators=(",", ":"))
 
 
-def _invoke_once(client: Any, arguments: dict[str, Any], body: bytes) -> Reply:
+def _invoke_once(client: Any, arguments: dict[str, Any], body: BinaryIO, arrived: Callable[[int], None]) -> Reply:
     started = time.monotonic()
+    body.seek(0)
     try:
         # a file object instead of the bytes keeps botocore from logging them at DEBUG
-        answer = client.invoke_model(body=BytesIO(body), **arguments)
+        answer = client.invoke_model(body=body, **arguments)
     except ClientError as error:
         raise _refused(error, arguments["modelId"]) from error
     except (EndpointConnectionError, ConnectTimeoutError, ProxyConnectionError) as error:
@@ -165,6 +160,10 @@ def _invoke_once(client: Any, arguments: dict[str, Any], body: bytes) -> Reply:
     except (BotoCoreError, HTTPClientError, HTTPError) as error:
         raise errors.AnswerLost(_lost(error, started)) from error
     metadata = answer["ResponseMetadata"]
+    # nobody needs the request any more, and both together are a lot to keep in memory
+    body.close()
+    length = metadata.get("HTTPHeaders", {}).get("content-length", "")
+    arrived(int(length) if length.isdigit() else 0)
     try:
         data = answer["body"].read()
     except (BotoCoreError, HTTPClientError, HTTPError, OSError) as error:
@@ -200,9 +199,3 @@ def _lost(error: Exception, started: float) -> str:
 
 def _milliseconds_since(started: float) -> int:
     return round((time.monotonic() - started) * 1000)
-
-
-def _say_that_we_wait(state: tenacity.RetryCallState) -> None:
-    pause = state.next_action.sleep if state.next_action else 0
-    error = state.outcome.exception() if state.outcome else None
-    log.info("Try %d found %s; waiting %.1f s.", state.attempt_number, type(error).__name__, pause)

@@ -19,6 +19,8 @@ Everything that can go wrong, as one tree.
     └── TryAgain                 another try may pass: left to Airflow's retries
         ├── NotExecuted          the model surely did no work, so nothing was paid
         │   ├── AccountLimited   a quota is used up, or the credentials have expired
+        │   ├── BudgetSpent      what is left of the task's budget doesn't pay for it
+        │   ├── Stopped          the task is ending, so it was not sent any more
         │   └── BackOff          asking again soon may do: tried again in place, within a bounded time
         │       ├── Throttled    HTTP 429
         │       ├── Unavailable  HTTP 503
@@ -141,6 +143,14 @@ class NotExecuted(TryAgain):
 
 class AccountLimited(NotExecuted):
     """The account's quota is used up, or its credentials have expired."""
+
+
+class BudgetSpent(NotExecuted):
+    """What is left of the budget of a whole task doesn't pay for this call."""
+
+
+class Stopped(NotExecuted):
+    """The task is ending, so the call was not made any more."""
 
 
 class BackOff(NotExecuted):

@@ -10,7 +10,7 @@ import logging
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from airflow_titan import bedrock
+from airflow_titan.conduct import Conduct
 from airflow_titan.errors import InvalidRequest, StoreFailed, StoreRefused
 from airflow_titan.ledger import Ledger
 from airflow_titan.payment import Payment
@@ -22,32 +22,31 @@ if TYPE_CHECKING:
     from airflow_titan.manifest import Manifest
     from airflow_titan.store import Store
 
-__all__ = ["Place", "Request", "Result", "generate"]
+__all__ = ["Conduct", "Place", "Request", "Result", "generate"]
 
 log = logging.getLogger(__name__)
 
 
-def generate(
-    request: Request, client: Any, store: Store, place: Place, *, patience: float = bedrock.PATIENCE
-) -> Result:
+def generate(request: Request, client: Any, store: Store, place: Place, *, conduct: Conduct | None = None) -> Result:
     """
     Run one request from end to end; or finish what an earlier try began; or find that it is done already.
 
     :param client: a boto3 ``bedrock-runtime`` client that doesn't retry
     :param store: where inputs are read and results are written
     :param place: where the result goes
-    :param patience: seconds of waiting in all for a service that is throttled or unavailable
+    :param conduct: how the calls are made; default: as suits one request alone
     :raises TitanError: one of :mod:`airflow_titan.errors`
     """
+    conduct = conduct or Conduct()
     retried = place.owner.try_number > 1
     try:
-        if retried and (done := recall(request, store, place)):
+        if retried and (done := recall(request, store, place, conduct)):
             return done
         prepared = prepare(request, store, place)
         aged = lifecycle_warning(prepared, client.meta.region_name, datetime.now(UTC).date())
         for warning in (*prepared.warnings, *([aged] if aged else [])):
-            log.warning(warning)
-        return _Line(prepared, client, store, place, patience).run()
+            (conduct.warn or log.warning)(warning)
+        return _Line(prepared, client, store, place, conduct).run()
     except StoreRefused as error:
         if not retried:
             raise
@@ -55,26 +54,29 @@ def generate(
         raise StoreFailed(f"{error} If an earlier try has paid, its answer is kept.") from error
 
 
-def recall(request: Request, store: Store, place: Place) -> Result | None:
+def recall(request: Request, store: Store, place: Place, conduct: Conduct) -> Result | None:
     """Find the result of an earlier try, without reading the inputs' bytes; ``None`` if there is none."""
     try:
         fingerprint = sketch(request, store, place).fingerprint
     except (InvalidRequest, LookupError):
         # the whole way will find out, and say so
         return None
-    result = _standing(store, place, fingerprint)
+    result = _standing(store, place, fingerprint, conduct)
     if result:
-        log.info("The result of an earlier try is there; nothing is paid.")
+        log.log(conduct.level, "The result of an earlier try is there; nothing is paid.")
     return result
 
 
-def _standing(store: Store, place: Place, fingerprint: str) -> Result | None:
+def _standing(store: Store, place: Place, fingerprint: str, conduct: Conduct) -> Result | None:
     """Find a published result, and clear up after a worker that died before it could."""
     folder = place.folder(fingerprint)
     manifest = published(store, folder)
     if manifest is None:
         return None
     _forget_answers(store, place, manifest)
+    for paid in manifest.calls:
+        # the slots before the one that brought the answer may have been paid too
+        conduct.purse.note(None if paid.price_usd is None else paid.price_usd * paid.slot)
     return Result(manifest, f"{folder}/manifest.json")
 
 
@@ -88,13 +90,14 @@ def _forget_answers(store: Store, place: Place, manifest: Manifest) -> None:
 class _Line:
     """One request on its way from claimed slots to a manifest."""
 
-    def __init__(self, prepared: Prepared, client: Any, store: Store, place: Place, patience: float) -> None:
+    def __init__(self, prepared: Prepared, client: Any, store: Store, place: Place, conduct: Conduct) -> None:
         self._prepared = prepared
         self._client = client
         self._store = store
         self._place = place
+        self._conduct = conduct
         self._payments = [
-            Payment(prepared, number, client, store, place, patience=patience, standing=self._standing)
+            Payment(prepared, number, client, store, place, conduct=conduct, standing=self._standing)
             for number in range(1, len(prepared.calls) + 1)
         ]
 
@@ -114,7 +117,7 @@ class _Line:
             raise
 
     def _standing(self) -> Result | None:
-        return _standing(self._store, self._place, self._prepared.fingerprint)
+        return _standing(self._store, self._place, self._prepared.fingerprint, self._conduct)
 
     def _publish(self, answers: list[Accepted]) -> Result:
         region = self._client.meta.region_name

@@ -53,12 +53,16 @@ class Model(_Record):
 
 
 class Input(_Record):
-    """One input image: the parameter that named it, and exactly which bytes it was."""
+    """
+    One input image: the parameter that named it, and exactly which bytes it was.
+
+    :param md5: names the bytes; S3's ETag is the same for most objects, which spares hashing them again
+    """
 
     parameter: str
     uri: str
     etag: str | None
-    sha256: str
+    md5: str
     bytes: int
     width: int
     height: int

@@ -5,18 +5,22 @@ from __future__ import annotations
 import logging
 import random
 import time
-from typing import TYPE_CHECKING, Any
+from functools import partial
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 from airflow_titan import bedrock
 from airflow_titan.errors import BadAnswer, ModelRetired, ModelUnavailable, NotExecuted, OutcomeUnknown, RequestFailed
 from airflow_titan.families import wire
 from airflow_titan.ledger import Claim, Ledger
 from airflow_titan.publication import Accepted, Result, accept
-from airflow_titan.request import Prepared, alternatives
+from airflow_titan.request import Prepared, alternatives, inputs
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from tenacity import Retrying
+
+    from airflow_titan.conduct import Conduct
     from airflow_titan.place import Place
     from airflow_titan.store import Store
 
@@ -34,7 +38,7 @@ class Payment:
     One call of a request: paid for once, waited for where another worker pays, taken over where one has died.
 
     :param number: which of the request's calls, from 1
-    :param patience: seconds of waiting in all for a service that is throttled or unavailable
+    :param conduct: how the call is made
     :param standing: looks for the whole request's result, which another worker may have published
     """
 
@@ -46,22 +50,24 @@ class Payment:
         store: Store,
         place: Place,
         *,
-        patience: float,
+        conduct: Conduct,
         standing: Callable[[], Result | None],
     ) -> None:
         config = client.meta.config
-        lease = float(config.read_timeout + config.connect_timeout) + patience + _GRACE
+        lease = float(config.read_timeout + config.connect_timeout) + conduct.pace.longest + _GRACE
         self._prepared = prepared
         self._number = number
         self._call = prepared.calls[number - 1]
         self._client = client
         self._owner = place.owner
-        self._patience = patience
+        self._line = place.line
+        self._conduct = conduct
         self._standing = standing
         self._ledger = Ledger(
             store, place.folder(prepared.fingerprint), prepared.fingerprint, place.owner, lease=lease, call=number
         )
         self._claim: Claim | None = None
+        self._body: BinaryIO
 
     def run(self) -> Accepted | Result:
         """
@@ -72,11 +78,12 @@ class Payment:
         """
         spent: list[str] = []
         allowed = self._prepared.request.max_paid_calls
-        for number in range(1, allowed + 1):
-            claim = self._ledger.claim(number)
-            found = self._pay(claim) if claim else self._wait(number, spent)
-            if found:
-                return found
+        with self._conduct.file() as self._body:
+            self._write_body()
+            for number in range(1, allowed + 1):
+                found = self._pay(partial(self._ledger.claim, number)) or self._wait(number, spent)
+                if found:
+                    return found
         raise OutcomeUnknown(
             f"max_paid_calls: {len(spent)} of {allowed} allowed calls were made, and none brought a usable answer "
             f"({'; '.join(spent)}). They may have been paid: look for fingerprint {self._prepared.fingerprint} in "
@@ -95,25 +102,45 @@ class Payment:
             self._ledger.let_go(self._claim)
             self._claim = None
 
-    def _pay(self, claim: Claim) -> Accepted:
-        """Make the one call that a slot allows, and keep its answer."""
-        prepared, model_id = self._prepared, self._call.model_id or self._prepared.request.model_id
+    def _write_body(self) -> None:
+        """Write the call down, and let the inputs go if it is the last: from here on they are in the body alone."""
+        wire.write(self._call.message, self._body)
+        if self._number == len(self._prepared.calls):
+            for _, image in inputs(self._prepared.task):
+                image.forget()
+            self._conduct.hold.release()
+
+    def _pay(self, claim: Callable[[], Claim | None]) -> Accepted | None:
+        """
+        Make the one call that a slot allows, and keep its answer.
+
+        :param claim: claims the slot
+        :return: ``None`` if somebody else has it
+        """
+        # the turn comes before the claim: what is claimed is about to be paid, and a killed worker leaves no other
+        with self._conduct.turn:
+            retrying = self._conduct.pace.retrying()
+            claimed = claim()
+            if claimed is None:
+                return None
+            reply = self._call_once(claimed, retrying)
+        self._ledger.journal(claimed, reply)
+        return accept(self._prepared, self._call, reply, claimed.number)
+
+    def _call_once(self, claim: Claim, retrying: Retrying) -> bedrock.Reply:
+        """Make the call, and say so before and after."""
+        prepared, level = self._prepared, self._conduct.level
         price = prepared.price_of(self._call)
-        log.info(
+        log.log(
+            level,
             "Asking %s for %d image(s) of %s, %s (call %d of %d; slot %d of %d).",
-            model_id, self._call.count, prepared.task.name,
+            self._call.model_id or prepared.request.model_id, self._call.count, prepared.task.name,
             "price unknown" if price is None else f"about {price:g} USD",
             self._number, len(prepared.calls), claim.number, prepared.request.max_paid_calls,
         )  # fmt: skip
         self._claim = claim
         try:
-            reply = bedrock.invoke(
-                self._client,
-                model_id,
-                wire.body(self._call.message),
-                metadata=self._tags(claim.number),
-                patience=self._patience,
-            )
+            reply = self._paid_for(price, claim, retrying)
         except (NotExecuted, RequestFailed) as error:
             self._claim = None
             self._ledger.settle(claim, "unused", f"{type(error).__name__}: {error}")
@@ -125,9 +152,31 @@ class Payment:
         except BaseException as error:
             log.warning("Call %d: its outcome is unknown, it may have been paid: %s", claim.number, error)
             raise
-        log.info("Answered in %.1f s, AWS request id %s.", reply.elapsed_ms / 1000, reply.request_id)
-        self._ledger.journal(claim, reply)
-        return accept(prepared, self._call, reply, claim.number)
+        log.log(level, "Answered in %.1f s, AWS request id %s.", reply.elapsed_ms / 1000, reply.request_id)
+        return reply
+
+    def _paid_for(self, price: float | None, claim: Claim, retrying: Retrying) -> bedrock.Reply:
+        """Set the money aside, make the call, and settle the account."""
+        purse, hold = self._conduct.purse, self._conduct.hold
+        purse.hold(price)
+        try:
+            reply = bedrock.invoke(
+                self._client,
+                self._call.model_id or self._prepared.request.model_id,
+                self._body,
+                metadata=self._tags(claim.number),
+                retrying=retrying,
+                # the answer's text and what is decoded from it, of this call and of those before
+                arrived=lambda length: hold.take(2 * length * self._number),
+            )
+        except (NotExecuted, RequestFailed):
+            purse.give_back(price)
+            raise
+        except BaseException:
+            purse.pay(price)
+            raise
+        purse.pay(price)
+        return reply
 
     def _wait(self, number: int, spent: list[str]) -> Accepted | Result | None:
         """
@@ -143,9 +192,9 @@ class Payment:
             seen = self._ledger.look(number)
             if seen is None or seen.slot.state == "unused":
                 # its owner gave it back, having paid nothing
-                claim = self._ledger.reclaim(number, seen) if seen else self._ledger.claim(number)
-                if claim:
-                    return self._pay(claim)
+                again = partial(self._ledger.reclaim, number, seen) if seen else partial(self._ledger.claim, number)
+                if found := self._pay(again):
+                    return found
             else:
                 why = self._ledger.left_behind(seen)
             if not why:
@@ -154,7 +203,8 @@ class Payment:
                 pause = min(2 * pause, _LONGEST_PAUSE)
         reply = self._ledger.answer(number)
         if reply is not None:
-            log.info("Call %d was answered and paid before; going on from its journal.", number)
+            log.log(self._conduct.level, "Call %d was answered and paid before; going on from its journal.", number)
+            self._conduct.purse.note(self._prepared.price_of(self._call))
             try:
                 return accept(self._prepared, self._call, reply, number)
             except BadAnswer as error:
@@ -162,6 +212,9 @@ class Payment:
         # where there is no journal, it may have gone because the manifest has come since we looked
         elif done := self._standing():
             return done
+        else:
+            # nobody knows whether it was paid; a budget counts it
+            self._conduct.purse.note(self._prepared.price_of(self._call))
         spent.append(f"call {number}: {why}")
         return None
 
@@ -173,6 +226,7 @@ class Payment:
             "task_id": self._owner.task_id,
             "map_index": str(self._owner.map_index),
             "try_number": str(self._owner.try_number),
+            "line": self._line,
             "fingerprint": self._prepared.fingerprint,
             "slot": str(slot),
         }

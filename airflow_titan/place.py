@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
@@ -29,11 +29,13 @@ class Place:
     :param prefix: ``s3://bucket/some/prefix``; what is written there depends on ``owner`` too, so owners may share it
     :param owner: the task instance
     :param epoch: another epoch is another place and another seed: how a user asks for a fresh picture
+    :param line: which of the task's requests, where it makes many; each has a place of its own
     """
 
     prefix: str
     owner: TaskInstance
     epoch: str = ""
+    line: str = ""
 
     @classmethod
     def of(cls, owner: TaskInstance, *, prefix: str | None, root: str | None, epoch: str = "") -> Place:
@@ -65,10 +67,15 @@ class Place:
             ) from None
         return cls(place, owner, epoch)
 
+    def of_line(self, line: str) -> Place:
+        """Find the place of one of a task's many requests, by the name that tells it from the others."""
+        return replace(self, prefix=f"{self.prefix}/{_segment(line)}", line=line)
+
     @property
     def identity(self) -> tuple[str, ...]:
         """What tells this place from all others, and stays the same over the tries of its owner."""
-        return (*self.owner.identity, self.epoch)
+        line = ("line", self.line) if self.line else ()
+        return (*self.owner.identity, self.epoch, *line)
 
     def folder(self, fingerprint: str) -> str:
         """Give the prefix of one result; no other task instance and no other request has the same."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -52,7 +52,7 @@ class Accepted:
     """
     One call's answer, taken apart and proved.
 
-    :param reply: the answer as it came
+    :param reply: the answer without its body
     :param slot: the slot that paid for it
     :param images: the bytes of each image with their header
     :param blocked: what the content filter stopped
@@ -84,7 +84,8 @@ def accept(prepared: Prepared, call: Call, reply: Reply, slot: int) -> Accepted:
         raise BadAnswer("the answer has no mask, though return_mask asked for it")
     return Accepted(
         call=call,
-        reply=reply,
+        # its body has done its duty, and is megabytes
+        reply=replace(reply, body=b""),
         slot=slot,
         images=tuple(
             (data, _proved(data, f"image {index}", prepared.sizes)) for index, data in enumerate(answer.images, start=1)
@@ -236,7 +237,7 @@ def _input(name: str, image: Image) -> Input:
         parameter=name,
         uri=image.uri,
         etag=image.etag,
-        sha256=image.sha256,
+        md5=image.identity,
         bytes=image.weight,
         width=width,
         height=height,

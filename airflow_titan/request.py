@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from airflow_titan.catalog import find, models
@@ -55,7 +56,6 @@ class Prepared:
 
     :param task: the checked task
     :param calls: the calls in the model's dialect, images still as values
-    :param fingerprint: SHA-256 of everything that changes the picture
     :param seed_derived: whether the seed comes from the task instance
     :param warnings: what is allowed and probably not meant
     """
@@ -64,9 +64,17 @@ class Prepared:
     spec: ModelSpec
     task: Task
     calls: tuple[wire.Call, ...]
-    fingerprint: str
     seed_derived: bool
     warnings: tuple[str, ...]
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """
+        SHA-256 of everything that changes the picture.
+
+        :raises LookupError: if the content of an input is unknown
+        """
+        return wire.fingerprint(self.request.model_id, self.calls)
 
     @property
     def count(self) -> int:
@@ -120,12 +128,32 @@ def prepare(request: Request, store: Store, place: Place) -> Prepared:
     return prepared
 
 
+def inspect(request: Request, store: Store, place: Place) -> Prepared:
+    """
+    Check all that shows without reading much: of large inputs only the first bytes are read.
+
+    What is damaged further behind, and what colours a large mask has, is found by :func:`prepare` alone.
+
+    :raises InvalidRequest: with every problem that was found
+    :raises ConfigurationError: if the model is unknown
+    :raises StoreFailed: if S3 fails in a way that may pass
+    """
+
+    def glance(name: str, uri: Any, max_bytes: int | None) -> Image:
+        return store.glance_at_image(name, uri, max_bytes)
+
+    prepared = _prepare(request, place, glance)
+    _check_price(prepared)
+    return prepared
+
+
 def sketch(request: Request, store: Store, place: Place) -> Prepared:
     """
     Do the same without reading the inputs' bytes, for as long as only the request's fingerprint matters.
 
+    Asking it for the fingerprint raises ``LookupError`` if the store's ETags don't tell what the bytes are.
+
     :raises InvalidRequest: with the problems that show without the bytes
-    :raises LookupError: if the store's ETags don't tell what the bytes are
     """
 
     def look(name: str, uri: Any, _: int | None) -> Image:
@@ -157,7 +185,6 @@ def _prepare(request: Request, place: Place, get: Callable[[str, Any, int | None
         spec=spec,
         task=checked.task,
         calls=encoded.calls,
-        fingerprint=wire.fingerprint(request.model_id, encoded.calls),
         seed_derived=derived,
         warnings=checked.warnings + encoded.approximations,
     )

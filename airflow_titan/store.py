@@ -6,7 +6,7 @@ import logging
 import re
 from dataclasses import dataclass
 from io import BytesIO
-from typing import TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 import tenacity
@@ -44,7 +44,12 @@ _MISSING = frozenset({"NoSuchKey", "404", "NotFound"})
 #: Refusals that may pass: a retry takes new credentials, a new connection or a new look at the clock.
 _PASSING = frozenset({"ExpiredToken", "RequestTimeout", "RequestTimeTooSkewed", "OperationAborted", "SlowDown"})
 _SERVER_ERROR, _TAKEN, _CONFLICT = 500, 412, 409
+_NO_SUCH_RANGE = 416
+#: Bytes of an image that tell its format, size and kind of pixels, but for rare ones with much before that.
+_HEAD = 1 << 17
 _JSON = "application/json"
+#: Bytes that a download holds at once.
+_PIECE = 1 << 20
 #: Stores that were seen to honour conditional writes, by endpoint and bucket: one probe a process is enough.
 _proven: set[tuple[str, str]] = set()
 
@@ -116,6 +121,32 @@ class Store:
 
         return self._image(parameter, uri, read)
 
+    def glance_at_image(self, parameter: str, uri: Any, max_bytes: int | None) -> Image:
+        """
+        Read the first bytes of an input image: a small one whole, of a large one what its header needs.
+
+        :param max_bytes: an object larger than this is not read
+        :raises StoreFailed: if S3 fails in a way that may pass
+        """
+
+        def glance(where: dict[str, str]) -> Image:
+            try:
+                found = self._s3.get_object(**where, Range=f"bytes=0-{_HEAD - 1}")
+            except ClientError as error:
+                if _told(error)[2] == _NO_SUCH_RANGE:
+                    # an empty object has no first byte
+                    return Image(uri, b"")
+                raise
+            data = found["Body"].read()
+            weight = int(found.get("ContentRange", f"/{len(data)}").rpartition("/")[2])
+            about = {"weight": weight, "etag": found["ETag"], "etag_is_md5": _etag_is_md5(found)}
+            if max_bytes is not None and weight > max_bytes:
+                return Image(uri, **about)
+            return Image(uri, data, whole=len(data) == weight, **about)
+
+        image = self._image(parameter, uri, glance)
+        return image if image.whole or image.can_be_told else self.read_image(parameter, uri, max_bytes)
+
     def look_at_image(self, parameter: str, uri: Any) -> Image:
         """
         Ask for an input image's size and ETag, without reading it.
@@ -173,6 +204,35 @@ class Store:
             raise StoreFailed(f"S3 failed to read {uri}: {error}") from error
         return Stored(data, found["ETag"], found["LastModified"], _store_time(found), found.get("Metadata", {}))
 
+    def download(self, uri: str, file: IO[bytes]) -> str | None:
+        """
+        Read an object into a file, a piece at a time.
+
+        :return: its ETag, or ``None`` if there is no such object
+        :raises StoreRefused: if S3 refuses
+        :raises StoreFailed: if S3 fails in a way that may pass
+        """
+        try:
+            found = self._s3.get_object(**self._at(uri))
+            for piece in found["Body"].iter_chunks(_PIECE):
+                file.write(piece)
+        except ClientError as error:
+            code, message, status = _told(error)
+            if code in _MISSING:
+                return None
+            told = f"{shown(uri)}: {code}: {message}"
+            if status >= _SERVER_ERROR or code in _PASSING:
+                raise StoreFailed(f"S3 failed to read {told}") from error
+            remedy = _REMEDIES.get(code, "Check the URI and the connection's permissions.")
+            raise StoreRefused(f"S3 refuses to read {told}. {remedy}") from error
+        except ParamValidationError as error:
+            raise StoreRefused(f"S3 takes no such name as {shown(uri)}: {error}") from error
+        except _NO_CREDENTIALS as error:
+            raise AccessDenied(f"no AWS credentials: {error}. Check the connection.") from error
+        except (BotoCoreError, HTTPClientError, HTTPError) as error:
+            raise StoreFailed(f"S3 failed to read {shown(uri)}: {error}") from error
+        return str(found["ETag"])
+
     def write(
         self,
         uri: str,
@@ -191,11 +251,27 @@ class Store:
         :raises StoreRefused: if S3 refuses, as for want of a permission or a bucket
         :raises StoreFailed: if S3 fails in a way that may pass
         """
+        # a file object instead of the bytes keeps botocore from logging them at DEBUG
+        return self.upload(uri, BytesIO(data), content_type, metadata, **condition)
+
+    def upload(
+        self,
+        uri: str,
+        file: IO[bytes],
+        content_type: str = _JSON,
+        metadata: Mapping[str, str] | None = None,
+        **condition: str,
+    ) -> str:
+        """
+        Write a file, from its beginning to its end, a piece at a time. The rest is as for :meth:`write`.
+
+        :param file: an open file that can be sought in
+        """
+        file.seek(0)
         try:
-            # a file object instead of the bytes keeps botocore from logging them at DEBUG
             written = self._s3.put_object(
                 **self._at(uri),
-                Body=BytesIO(data),
+                Body=file,
                 ContentType=content_type,
                 Metadata=dict(metadata or {}),
                 **self._encryption,

@@ -122,28 +122,34 @@ def line() -> Callable[[int], object]:
 
 def bare(*, proved: bool) -> Callable[[int], object]:
     """Give one edit by three kinds of requests and no care: get, invoke, put; with our proofs of the images or not."""
-    import binascii
+    import hashlib
 
+    from airflow_titan.families import titan, wire
     from airflow_titan.hooks.bedrock import TitanBedrockHook
-    from airflow_titan.images import impure_colours, prove, read_header
+    from airflow_titan.images import Image, impure_colours, prove, prove_intact, read_header
 
     client, s3 = TitanBedrockHook(None, region_name="us-east-1").clients()
 
     def edit(number: int) -> object:
-        image, mask = (s3.get_object(Bucket=BUCKET, Key=key)["Body"].read() for key in KEYS.values())
+        images = [Image("", s3.get_object(Bucket=BUCKET, Key=key)["Body"].read()) for key in KEYS.values()]
+        image, mask = (image.data or b"" for image in images)
         if proved:
             prove(image, read_header(image))
             impure_colours(mask, read_header(mask))
-        texts = [binascii.b2a_base64(data, newline=False) for data in (image, mask)]
-        body = (
-            b'{"taskType": "INPAINTING", "inPaintingParams": {"text": "a red boat", "image": "%s", "maskImage": "%s"}, '
-            b'"imageGenerationConfig": {"numberOfImages": 1, "cfgScale": 8.0, "seed": %d}}'
-        ) % (*texts, number)
-        answer = json.loads(client.invoke_model(modelId="amazon.titan-image-generator-v1", body=body)["body"].read())
-        made = binascii.a2b_base64(answer["images"][0])
+        body = BytesIO()
+        message = {
+            "taskType": "INPAINTING",
+            "inPaintingParams": {"text": "a red boat", "image": images[0], "maskImage": images[1]},
+            "imageGenerationConfig": {"numberOfImages": 1, "cfgScale": 8.0, "seed": number},
+        }
+        wire.write(message, body)
+        body.seek(0)
+        answer = client.invoke_model(modelId="amazon.titan-image-generator-v1", body=body)["body"].read()
+        made = titan.decode(answer).images[0]
         if proved:
-            prove(made, read_header(made))
-        s3.put_object(Bucket=BUCKET, Key=f"bare/{number}.png", Body=made)
+            prove_intact(made, read_header(made))
+            hashlib.sha256(made)
+        s3.put_object(Bucket=BUCKET, Key=f"bare/{number}.png", Body=BytesIO(made))
         return made[:1]
 
     return edit

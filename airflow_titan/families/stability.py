@@ -10,6 +10,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import msgspec
+
 from airflow_titan.errors import BadAnswer
 from airflow_titan.families.wire import Answer, Call, Encoded, read_base64, read_json
 from airflow_titan.images import Inverted
@@ -42,24 +44,27 @@ def encode(task: Task, spec: ModelSpec) -> Encoded:
     return Encoded(tuple(Call(call, None if route == spec.id else route) for call in calls), approximations)
 
 
+class _Answer(msgspec.Struct):
+    """What an answer says: of each image, whether it was finished, and why not."""
+
+    images: list[msgspec.Raw] | None = None
+    finish_reasons: list[Any] | None = None
+
+
 def decode(body: bytes) -> Answer:
     """
     Read an answer: ``images`` and, of each, ``finish_reasons``.
 
     :raises BadAnswer: if it is not JSON of this form, or the model failed, or an image is not valid base64
     """
-    answer = read_json(body)
-    reasons = answer.get("finish_reasons") or []
-    images = answer.get("images") or []
-    if not isinstance(reasons, list) or not isinstance(images, list):
-        raise BadAnswer("'images' or 'finish_reasons' of the answer is not a list")
-    told = [str(reason) for reason in reasons if reason]
+    answer = read_json(body, _Answer)
+    told = [str(reason) for reason in answer.finish_reasons or () if reason]
     blocked = next((reason for reason in told if reason.startswith(_FILTERED)), None)
     if told and blocked is None:
         raise BadAnswer(f"the model failed: {told[0]}")
+    images = () if blocked else answer.images or ()
     return Answer(
-        images=() if blocked else tuple(read_base64(image, index) for index, image in enumerate(images, start=1)),
-        blocked=blocked,
+        images=tuple(read_base64(image, index) for index, image in enumerate(images, start=1)), blocked=blocked
     )
 
 

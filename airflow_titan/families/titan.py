@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from airflow_titan.errors import BadAnswer
-from airflow_titan.families.wire import Answer, Call, Encoded, read_base64, read_json
+import msgspec
+
+from airflow_titan.families.wire import NULL, Answer, Call, Encoded, read_base64, read_json
 from airflow_titan.tasks import Settings, parameters
 
 if TYPE_CHECKING:
@@ -45,6 +46,14 @@ def encode(task: Task, _: ModelSpec) -> Encoded:
     return Encoded((Call(message, count=count, with_mask=given.get("return_mask", False)),))
 
 
+class _Answer(msgspec.Struct, rename="camel"):
+    """What an answer says. Absent, null and the empty text all say that nothing was blocked."""
+
+    images: list[msgspec.Raw] | None = None
+    error: Any = None
+    mask_image: msgspec.Raw = NULL
+
+
 def decode(body: bytes) -> Answer:
     """
     Read an answer: ``images``, ``error`` where the content filter stopped some of them, ``maskImage`` if wanted.
@@ -53,19 +62,11 @@ def decode(body: bytes) -> Answer:
 
     :raises BadAnswer: if it is not JSON, has no list of images and no error, or an image is not valid base64
     """
-    answer = read_json(body)
-    # absent, null and the empty string all say that nothing was blocked
-    error = answer.get("error") or None
-    images = answer.get("images")
-    if images is None:
-        images = []
-    if not isinstance(images, list):
-        raise BadAnswer(f"'images' of the answer is of type {type(images).__name__}, not a list")
-    mask = answer.get("maskImage")
+    answer = read_json(body, _Answer)
     return Answer(
-        mask=None if mask is None else read_base64(mask, 0),
-        images=tuple(read_base64(image, index) for index, image in enumerate(images, start=1)),
-        blocked=None if error is None else str(error),
+        mask=None if answer.mask_image == NULL else read_base64(answer.mask_image, 0),
+        images=tuple(read_base64(image, index) for index, image in enumerate(answer.images or (), start=1)),
+        blocked=str(answer.error) if answer.error else None,
     )
 
 

@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
-import binascii
 import hashlib
 import json
 import re
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, BinaryIO, Protocol, TypeVar
+
+import msgspec
+import pybase64
 
 from airflow_titan.errors import BadAnswer
 
+S = TypeVar("S", bound=msgspec.Struct)
+
+#: Bytes that are encoded at once: a multiple of three, so that the pieces add up to the whole.
+_PIECE = 3 << 16
+#: JSON's null, for an image that an answer lacks.
+NULL = msgspec.Raw(b"null")
 #: Marks the place of an image. NUL can't be in a text that passed the check, so nothing else looks like this.
 _PLACE = re.compile(r"\\u0000(\d+)\\u0000")
 
@@ -72,11 +80,11 @@ class Answer:
     mask: bytes | None = None
 
 
-def body(message: dict[str, Any]) -> bytes:
+def write(message: dict[str, Any], file: BinaryIO) -> None:
     """
     Write a message as JSON, each image in it as base64.
 
-    The images are spliced in between the pieces of JSON, which spares ``json`` from copying and escaping megabytes.
+    The images are written in between the pieces of JSON, which spares ``json`` from copying and escaping megabytes.
     """
     images: list[Picture] = []
 
@@ -84,11 +92,12 @@ def body(message: dict[str, Any]) -> bytes:
         images.append(image)
         return f"\0{len(images) - 1}\0"
 
-    pieces = _PLACE.split(json.dumps(message, default=place))
-    return b"".join(
-        binascii.b2a_base64(images[int(piece)].data or b"", newline=False) if odd % 2 else piece.encode("ascii")
-        for odd, piece in enumerate(pieces)
-    )
+    for odd, piece in enumerate(_PLACE.split(json.dumps(message, default=place))):
+        if not odd % 2:
+            file.write(piece.encode("ascii"))
+            continue
+        data = memoryview(images[int(piece)].data or b"")
+        file.writelines(pybase64.b64encode(data[start : start + _PIECE]) for start in range(0, len(data), _PIECE))
 
 
 def fingerprint(model_id: str, calls: tuple[Call, ...]) -> str:
@@ -105,34 +114,50 @@ def fingerprint(model_id: str, calls: tuple[Call, ...]) -> str:
     return hashlib.sha256(canonical.encode("ascii")).hexdigest()
 
 
-def read_json(data: bytes) -> dict[str, Any]:
+def read_json(data: bytes, shape: type[S]) -> S:
     """
-    Read an answer's JSON object.
+    Read an answer's JSON object. Its images are left where they are: a copy of megabytes as text would serve nobody.
 
+    :param shape: the keys that matter, each image as :class:`msgspec.Raw`
     :raises BadAnswer: if it is cut off, or something else
     """
     try:
-        value = json.loads(data)
-    except (ValueError, RecursionError) as error:
+        return msgspec.json.decode(data, type=shape)
+    except msgspec.ValidationError as error:
+        raise BadAnswer(f"the answer is JSON of another shape: {error}") from error
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise BadAnswer(f"the answer of {len(data):,} bytes is not JSON, or cut off") from error
-    if not isinstance(value, dict):
-        raise BadAnswer(f"the answer is JSON of type {type(value).__name__}, not an object")
-    return value
 
 
-def read_base64(value: Any, index: int) -> bytes:
+def read_base64(value: msgspec.Raw, index: int) -> bytes:
     """
     Decode one image of an answer, strictly: the usual decoder drops what it can't read.
 
+    :param value: the JSON of the image
     :raises BadAnswer: if it is no text, or not base64 to the last character
     """
-    if not isinstance(value, str):
-        raise BadAnswer(f"image {index} of the answer is of type {type(value).__name__}, not text")
+    written = memoryview(value)
+    if bytes(written[:1]) != b'"':
+        raise BadAnswer(f"image {index} of the answer is no text")
     try:
-        data = binascii.a2b_base64(value, strict_mode=True)
-    except ValueError as error:
+        return _strictly(written[1:-1])
+    except ValueError:
+        pass
+    try:
+        # JSON may write a slash with a backslash before it, or any letter by its number
+        return _strictly(msgspec.json.decode(value, type=str).encode("ascii"))
+    except (ValueError, msgspec.DecodeError) as error:
         raise BadAnswer(f"image {index} of the answer is not valid base64") from error
-    # the strict mode of Python 3.11 lets padding pass that pads nothing
-    if len(value) != -(-len(data) // 3) * 4:
-        raise BadAnswer(f"image {index} of the answer is not valid base64")
+
+
+def _strictly(text: bytes | memoryview) -> bytes:
+    """
+    Decode base64 to the last character.
+
+    :raises ValueError: if it is anything else
+    """
+    data: bytes = pybase64.b64decode(text, validate=True)
+    # a decoder may let padding pass that pads nothing
+    if len(text) != -(-len(data) // 3) * 4:
+        raise ValueError("its length is not that of base64")
     return data

@@ -97,6 +97,7 @@ class TitanOperator(TitanStoringOperator):
         :return: the images' URIs, in the model's order
         """
         # imported here because a DAG file that only names the operator must not pay for boto3 and the hooks
+        from airflow_titan.conduct import Alone, Conduct
         from airflow_titan.generation import generate
 
         try:
@@ -106,7 +107,7 @@ class TitanOperator(TitanStoringOperator):
             place = self.place(context, epoch=epoch)
             client, store = self._client_and_store(request)
             patience = conf.getfloat("titan", "patience_seconds", fallback=DEFAULT_PATIENCE)
-            result = generate(request, client, store, place, patience=patience)
+            result = generate(request, client, store, place, conduct=Conduct(pace=Alone(patience)))
         except ContentBlocked as error:
             if self.on_blocked == "skip":
                 raise AirflowSkipException(f"ContentBlocked: {error}") from error

@@ -32,11 +32,12 @@ from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 from pictures import BAD, GOOD, jpeg, mask, photo, png, saved
 from PIL import Image as Pillow
+from written import written
 
 from airflow_titan.catalog import find
 from airflow_titan.check import check
 from airflow_titan.errors import InvalidRequest
-from airflow_titan.families import titan, wire
+from airflow_titan.families import titan
 from airflow_titan.images import Image
 from airflow_titan.tasks import ImageVariation, Inpainting, Outpainting, Task, TextToImage
 
@@ -104,7 +105,7 @@ def agree(task: Task, model_id: str, service: Callable[[str, bytes], str | None]
     spec, body, ours = find(model_id), as_written(task), None
     try:
         (call,) = titan.encode(check(task, spec).task, spec).calls
-        body = wire.body(call.message)
+        body = written(call.message)
     except InvalidRequest as error:
         ours = str(error)
     theirs = service(model_id, body)

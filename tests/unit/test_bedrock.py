@@ -6,6 +6,7 @@ import json
 import logging
 import os
 import socket
+from io import BytesIO
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -13,6 +14,7 @@ from stub import Heard, Says, Stub, pictures, refuses, scripted
 
 from airflow_titan import errors
 from airflow_titan.bedrock import Reply, invoke, request_metadata
+from airflow_titan.conduct import Alone
 from airflow_titan.hooks.bedrock import TitanBedrockHook
 
 if TYPE_CHECKING:
@@ -51,7 +53,8 @@ def client(monkeypatch: pytest.MonkeyPatch, kept: dict[str, Any]) -> Callable[..
 
 def call(client: Any, **options: Any) -> Reply:
     """Invoke without patience, unless told otherwise."""
-    return invoke(client, MODEL, b'{"a": 1}', **{"patience": 0} | options)
+    retrying = Alone(options.pop("patience", 0)).retrying()
+    return invoke(client, MODEL, BytesIO(b'{"a": 1}'), retrying=retrying, **options)
 
 
 def test_what_is_sent_and_what_comes_back(client: Callable[..., Any]) -> None:
@@ -185,7 +188,7 @@ def test_missing_credentials_are_named(monkeypatch: pytest.MonkeyPatch, client: 
 def test_a_model_id_that_is_none_is_a_setting(client: Callable[..., Any]) -> None:
     """What botocore can't even address is said before anything is sent."""
     with scripted(Says()) as stub, pytest.raises(errors.ConfigurationError, match="model_id"):
-        invoke(client(stub), "", b"{}")
+        invoke(client(stub), "", BytesIO(b"{}"))
     assert stub.heard == []
 
 
@@ -215,7 +218,7 @@ def test_requests_carry_their_origin(client: Callable[..., Any]) -> None:
 def test_an_old_botocore_sends_no_origin() -> None:
     """Where botocore doesn't know the field, it is left out; the call still works."""
     client = _OldClient()
-    invoke(client, MODEL, b"{}", metadata={"dag_id": "d"})
+    invoke(client, MODEL, BytesIO(b"{}"), metadata={"dag_id": "d"})
     assert "requestMetadata" not in client.arguments
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from pictures import jpeg, mask, photo
+from written import written
 
 from airflow_titan.catalog import find
 from airflow_titan.check import check
@@ -28,7 +29,7 @@ def image(data: bytes, uri: str = "s3://b/k") -> tuple[Image]:
 def body(task: Task) -> bytes:
     """Give the bytes of the one call that a task takes."""
     (call,) = titan.encode(check(task, V1).task, V1).calls
-    return wire.body(call.message)
+    return written(call.message)
 
 
 def sent(task: Task) -> dict[str, Any]:
@@ -134,7 +135,7 @@ def test_splicing_equals_the_plain_way() -> None:
     tricky = 'quotes " and \\ and \\u00000\\u0000 and é and 🎨 and \n'
     message = {"a": tricky, "b": [*image(photo()), *image(jpeg())], "c": {"d": image(mask())[0], "e": 1.5, "f": None}}
     plain = json.dumps(message, default=lambda picture: base64.b64encode(picture.data).decode())
-    assert wire.body(message) == plain.encode()
+    assert written(message) == plain.encode()
 
 
 def _fingerprint(task: Task, model_id: str = V1.id) -> str:

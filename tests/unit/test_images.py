@@ -178,7 +178,10 @@ def test_transparency_is_found_in_pixels_not_in_channels(data: bytes, opaque: bo
 
 
 def test_what_was_read_is_remembered() -> None:
-    """An image gives its digest and header without being told twice."""
+    """An image gives its identity and header without being told twice, also once its bytes are gone."""
     image = Image("s3://b/k", photo(), weight=len(photo()))
-    assert image.header is image.header
-    assert image.sha256 == image.sha256
+    header, identity = image.header, image.identity
+    image.forget()
+    assert image.data is None
+    assert image.header is header
+    assert image.identity == identity

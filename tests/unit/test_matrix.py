@@ -9,11 +9,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from written import written
 
 from airflow_titan.catalog import models, parse
 from airflow_titan.check import check
 from airflow_titan.errors import InvalidRequest
-from airflow_titan.families import FAMILIES, wire
+from airflow_titan.families import FAMILIES
 from airflow_titan.tasks import ImageVariation, TextToImage
 
 if TYPE_CHECKING:
@@ -117,7 +118,7 @@ def test_a_model_of_a_known_family_needs_no_code(made_up: ModelSpec) -> None:
     """It is checked and encoded from its entry alone."""
     checked = check(TextToImage(text="a" * 2000, seed=7), made_up)
     (call,) = FAMILIES[made_up.family].encode(checked.task, made_up).calls
-    assert b"a" * 2000 in wire.body(call.message)
+    assert b"a" * 2000 in written(call.message)
     assert call.model_id is None
 
 

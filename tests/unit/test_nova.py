@@ -9,11 +9,12 @@ from typing import Any
 import pytest
 from pictures import mask, photo, saved
 from PIL import Image as Pillow
+from written import written
 
 from airflow_titan.catalog import find
 from airflow_titan.check import check
 from airflow_titan.errors import InvalidRequest, Problem
-from airflow_titan.families import titan, wire
+from airflow_titan.families import titan
 from airflow_titan.images import Image
 from airflow_titan.tasks import (
     BackgroundRemoval,
@@ -43,7 +44,7 @@ def sent(task: Task) -> dict[str, Any]:
     """Give the body that goes out for a task."""
     (call,) = titan.encode(check(task, NOVA).task, NOVA).calls
     assert call.model_id is None
-    return json.loads(wire.body(call.message))  # type: ignore[no-any-return]
+    return json.loads(written(call.message))  # type: ignore[no-any-return]
 
 
 def problems(task: Task) -> tuple[Problem, ...]:

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from pictures import jpeg, mask, photo, saved
 from PIL import Image as Pillow
+from written import written
 
 from airflow_titan.catalog import ModelSpec, find
 from airflow_titan.check import check
@@ -54,7 +55,7 @@ def sent(task: Task, model_id: str = SD35) -> list[tuple[str, dict[str, Any]]]:
     """Give the model and the body of every call, images as their bytes."""
     found = []
     for call in encoded(task, find(model_id)).calls:
-        body = json.loads(wire.body(call.message))
+        body = json.loads(written(call.message))
         plain = {name: base64.b64decode(value) if name in {"image", "mask"} else value for name, value in body.items()}
         found.append((call.model_id or model_id, plain))
     return found

@@ -11,11 +11,12 @@ from airflow.providers.common.compat.sdk import AirflowFailException
 from instance import Instance
 from pictures import mask, photo
 from stub import pictures, scripted
+from written import written
 
 from airflow_titan.catalog import find
 from airflow_titan.check import check
 from airflow_titan.errors import BadAnswer, InvalidRequest, Problem
-from airflow_titan.families import titan, wire
+from airflow_titan.families import titan
 from airflow_titan.images import Image
 from airflow_titan.operators import (
     TitanBackgroundRemovalOperator,
@@ -151,7 +152,7 @@ def test_a_truth_value_goes_out_as_one(value: object) -> None:
     task = Inpainting(image=image(), mask_prompt="cup", return_mask=value)
     (call,) = titan.encode(check(task, find(V2)).task, find(V2)).calls
     wanted = str(value).lower()
-    assert f'"returnMask": {wanted}'.encode() in wire.body(call.message)
+    assert f'"returnMask": {wanted}'.encode() in written(call.message)
     assert call.with_mask == (wanted == "true")
 
 
