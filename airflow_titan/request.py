@@ -207,7 +207,7 @@ def _with_images(task: Task, spec: ModelSpec, get: Callable[[str, Any, int | Non
     """Put images in the place of their URIs, one or many, however deep the lists are."""
     found: dict[str, Any] = {}
     for name in task.image_parameters:
-        uris = list(_flat(getattr(task, name)))
+        uris = list(flat(getattr(task, name)))
         if name not in spec.parameters:
             # the check will say that this model doesn't take it
             found[name] = tuple(Image(str(uri)) for uri in uris) or None
@@ -220,7 +220,7 @@ def _with_images(task: Task, spec: ModelSpec, get: Callable[[str, Any, int | Non
     return replace(task, **found)
 
 
-def _flat(value: Any) -> Iterator[Any]:
+def flat(value: Any) -> Iterator[Any]:
     """Flatten lists, tuples and Airflow's lazy sequences; a text or ``None`` is no list."""
     if value is None:
         return
@@ -228,7 +228,7 @@ def _flat(value: Any) -> Iterator[Any]:
         yield value
         return
     for part in value:
-        yield from _flat(part)
+        yield from flat(part)
 
 
 def lifecycle_warning(prepared: Prepared, region: str, today: date) -> str | None:

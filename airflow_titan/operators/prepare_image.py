@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from airflow.providers.common.compat.sdk import conf
-
-from airflow_titan.operators.base import DEFAULT_MODEL, rerouted
+from airflow_titan.operators.asking import deployment
 from airflow_titan.operators.inputs import TitanInputOperator
 
 if TYPE_CHECKING:
@@ -111,7 +109,5 @@ def bounds_of(model_id: str | None, model_family: str | None) -> Bounds:
     from airflow_titan.catalog import find
     from airflow_titan.preparation import Bounds
 
-    asked = model_id or conf.get("titan", "model_id", fallback=DEFAULT_MODEL)
-    chosen = rerouted(asked)
-    # the family was said of the model that the task named
-    return Bounds.of(find(chosen, (model_family or None) if chosen == asked else None))
+    chosen = deployment().choose(model_id, model_family)
+    return Bounds.of(find(chosen.model_id, chosen.model_family))
