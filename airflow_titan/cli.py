@@ -28,6 +28,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
     emulator.add_argument(
         "--as-of", type=date.fromisoformat, metavar="DATE", help="answer as on that day: models past their end are gone"
     )
+    emulator.add_argument(
+        "--per-minute", type=float, metavar="N", help="refuse calls of a model above N a minute, as Bedrock throttles"
+    )
+    emulator.add_argument(
+        "--rate-kind",
+        choices=["bucket", "window"],
+        default="bucket",
+        help="whether N refills evenly or with each minute (default: %(default)s)",
+    )
+    emulator.add_argument(
+        "--canned", action="store_true", help="answer with pictures that lie ready, for measuring clients"
+    )
     models = commands.add_parser("models", help="print what is known of each model")
     models.add_argument("--live", action="store_true", help="ask Bedrock too, and say where the two differ")
     models.add_argument("--region", help="region to ask (default: the AWS configuration's)")
@@ -57,7 +69,16 @@ def _emulator(chosen: argparse.Namespace) -> int:
     from airflow_titan.emulator import serve
 
     try:
-        serve(chosen.host, chosen.port, latency=chosen.latency, allow_remote=chosen.allow_remote, as_of=chosen.as_of)
+        serve(
+            chosen.host,
+            chosen.port,
+            latency=chosen.latency,
+            allow_remote=chosen.allow_remote,
+            as_of=chosen.as_of,
+            per_minute=chosen.per_minute,
+            rate_kind=chosen.rate_kind,
+            canned=chosen.canned,
+        )
     except (OSError, ValueError) as error:
         raise SystemExit(f"airflow-titan emulator: {error}") from error
     return 0

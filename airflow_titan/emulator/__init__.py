@@ -20,7 +20,8 @@ In a test::
         assert emulator.billed == 2
 
 Other processes read the record at ``GET /_titan/calls``, empty everything with ``POST /_titan/reset``, and wait for
-``GET /_titan/health``. Faults are added, listed and cleared by ``POST``, ``GET`` and ``DELETE /_titan/faults``.
+``GET /_titan/health``. Faults are added, listed and cleared by ``POST``, ``GET`` and ``DELETE /_titan/faults``, and so
+is the rate at ``/_titan/rate``; ``GET /_titan/summary`` counts the calls.
 
 The rules it holds requests to are stated here a second time, from Amazon's documents, and share nothing with this
 package's own checks: were they one, a mistake in them could not be seen. The pictures are painted, not generated:
@@ -33,7 +34,7 @@ from __future__ import annotations
 import signal
 import threading
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 try:
     from .emulator import Emulator
@@ -47,12 +48,15 @@ except ModuleNotFoundError as error:
 
 from .calls import Call
 from .offer import Offer
+from .rate import Rate
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from datetime import date
 
-__all__ = ["Call", "Emulator", "running", "serve"]
+    from .rate import Kind
+
+__all__ = ["Call", "Emulator", "Rate", "running", "serve"]
 
 
 @contextmanager
@@ -64,6 +68,9 @@ def running(
     allow_remote: bool = False,
     as_of: date | None = None,
     aliases: Mapping[str, str] | None = None,
+    per_minute: float | None = None,
+    rate_kind: Kind = "bucket",
+    canned: bool = False,
 ) -> Iterator[Emulator]:
     """Run an emulator in the background of this process for the length of a ``with`` block.
 
@@ -80,12 +87,26 @@ def running(
         aliases: What is behind ARNs that hide their model (of provisioned throughput, custom models, application
             inference profiles): from an ARN to the id that the model is invoked by.
 
+        per_minute: How many calls of a model in a region are admitted in a minute; those above are refused with status
+            429. None admits all. `Emulator.limit` changes it.
+        rate_kind: ``bucket`` refills evenly, ``window`` is a number for each minute by itself.
+        canned: Whether pictures lie ready instead of being painted for each call: see `canned`.
+
     Raises:
-        ValueError: `host` is not a loopback address, `latency` is negative, or an alias stands for no model.
+        ValueError: `host` is not a loopback address, `latency` is negative, an alias stands for no model, or the rate
+            makes no sense.
         OSError: the port is in use.
 
     """
-    emulator = Emulator(host, port, latency=latency, allow_remote=allow_remote, offer=Offer(as_of, aliases or {}))
+    emulator = Emulator(
+        host,
+        port,
+        latency=latency,
+        allow_remote=allow_remote,
+        offer=Offer(as_of, aliases or {}),
+        canned=canned,
+        rate=None if per_minute is None else Rate(per_minute, rate_kind),
+    )
     emulator.start()
     try:
         yield emulator
@@ -93,15 +114,15 @@ def running(
         emulator.stop()
 
 
-def serve(host: str, port: int, *, latency: float = 0.0, allow_remote: bool = False, as_of: date | None = None) -> None:
+def serve(host: str, port: int, **options: Any) -> None:
     """Run an emulator until SIGINT or SIGTERM. Prints its address on one line when it is ready.
 
-    Must be called in the main thread, where Python delivers signals. The arguments and errors are those of `running`.
+    Must be called in the main thread, where Python delivers signals. The options and errors are those of `running`.
     """
     done = threading.Event()
     before = {number: signal.signal(number, lambda *_: done.set()) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
-        with running(host, port, latency, allow_remote=allow_remote, as_of=as_of) as emulator:
+        with running(host, port, **options) as emulator:
             print(f"airflow-titan emulator listening on {emulator.url}", flush=True)  # noqa: T201  (its one output)
             done.wait()
     finally:

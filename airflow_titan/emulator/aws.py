@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 from moto.moto_api._internal.models import moto_api_backend
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 
+from .objects import Objects
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from wsgiref.types import StartResponse, WSGIEnvironment
@@ -23,15 +25,22 @@ class Aws:
     without a lock, so two could win. Reads wait too: moto lists a bucket by walking a live dictionary, which breaks
     when a write lands in the middle. The server has read the request before and writes the answer after, so a slow
     client never holds the lock, and under Python's own lock moto would gain nothing from working in parallel.
+
+    Plain objects are read and written past moto, under the same lock: see `objects`.
     """
 
     def __init__(self) -> None:
+        self._objects = Objects(_LOCK)
         self._app = DomainDispatcherApplication(create_backend_app)
         # The S3 application is built now, not during the first request, whose client may be timing it.
         self._app.app_instances["s3"] = create_backend_app("s3")
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         """Answer one request."""
+        plain = self._objects.answer(environ)
+        if plain:
+            start_response(plain.status, plain.headers)
+            return [plain.body]
         with _LOCK:
             parts = self._app(environ, start_response)
             try:

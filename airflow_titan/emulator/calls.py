@@ -10,6 +10,7 @@ from typing import Any
 _READABLE = 2048
 # A body may be nested as deeply as its parser goes; no request that makes sense is nested more than four deep.
 _DEEPEST = 20
+_MARKED = "<base64 "
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,10 +28,11 @@ class Call:
     body: Any
     """The parsed body, with each image replaced by ``<base64 N chars sha256:HEX>``; None when it isn't JSON.
 
-    The digest is that of the base64 text as it was sent.
+    The digest is that of the base64 text as it was sent. Where answers lie ready, it is not taken, and the picture's
+    size stands there: ``<base64 N chars, W x H>``.
     """
     body_sha256: str
-    """Of the raw bytes of the body."""
+    """Of the raw bytes of the body; empty where answers lie ready."""
     body_size: int
     """In bytes."""
     request_metadata: dict[str, str]
@@ -64,6 +66,8 @@ def redact(value: Any, key: str = "", depth: int = 0) -> Any:
         return {name: redact(item, name, depth + 1) for name, item in value.items()}
     if isinstance(value, list):
         return [redact(item, key, depth + 1) for item in value]
+    if isinstance(value, str) and value.startswith(_MARKED):  # no base64 begins like this
+        return value
     if isinstance(value, str) and (key.lower().endswith(("image", "images", "mask")) or _is_opaque(value)):
         return marker(value)
     return value
@@ -72,7 +76,7 @@ def redact(value: Any, key: str = "", depth: int = 0) -> Any:
 def marker(encoded: str) -> str:
     """Return what stands in a record for a base64 string."""
     digest = hashlib.sha256(encoded.encode("utf-8", "surrogatepass")).hexdigest()
-    return f"<base64 {len(encoded)} chars sha256:{digest}>"
+    return f"{_MARKED}{len(encoded)} chars sha256:{digest}>"
 
 
 def _is_opaque(value: str) -> bool:

@@ -28,8 +28,8 @@ class Dialect(Protocol):
     def work(self, job: Any) -> list[bytes]:
         """Return the image files that the job asks for, always the same for the same job."""
 
-    def answer(self, job: Any, images: list[bytes], error: str | None) -> dict[str, Any]:
-        """Return the body of the answer for the images that passed the output filter."""
+    def answer(self, job: Any, images: list[bytes], error: str | None) -> dict[str, Any] | bytes:
+        """Return the body of the answer for the images that passed the output filter; bytes if it is JSON already."""
 
 
 DIALECTS: Mapping[str, Dialect] = {"titan": titan, "nova": nova, "stability": stability}

@@ -112,7 +112,7 @@ class Met:
         """
         self._end(works=True)
 
-    def changed(self, body: dict[str, Any]) -> object:
+    def changed(self, body: Any) -> object:
         """Return what is sent instead of a model's answer."""
         for fault in self._faults:
             if fault.does.change:

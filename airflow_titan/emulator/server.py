@@ -51,6 +51,7 @@ class _Handler(MotoRequestHandler):
             return
         environ["wsgi.input"] = io.BytesIO(body)
         environ["CONTENT_LENGTH"] = str(len(body))
+        del body  # an application that is done with it can let it go before it answers
         try:
             self._answer(environ)
         except ConnectionError:

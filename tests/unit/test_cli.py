@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import socket
 import subprocess
 import sys
@@ -47,5 +48,34 @@ def test_the_emulator_serves_until_it_is_told_to_stop() -> None:
         url = process.stdout.readline().split()[-1]
         with urlopen(f"{url}/_titan/health", timeout=10) as answer:  # noqa: S310 - loopback
             assert answer.status == 200
+        process.terminate()
+        assert process.wait(10) == 0
+
+
+@pytest.mark.parametrize(
+    ("option", "said"), [("--per-minute=0", "per_minute"), ("--latency=-1", "latency"), ("--host=8.8.8.8", "loopback")]
+)
+def test_an_option_that_makes_no_sense_is_said(option: str, said: str) -> None:
+    """One line, before anything is bound."""
+    with pytest.raises(SystemExit, match=f"airflow-titan emulator: .*{said}"):
+        main(["emulator", "--port", "0", option])
+
+
+def test_the_emulators_options_arrive() -> None:
+    """The rate and its kind, and pictures that lie ready."""
+    command = [sys.executable, "-c", "import airflow_titan.cli as c; raise SystemExit(c.main())", "emulator"]
+    options = ["--port", "0", "--per-minute", "90", "--rate-kind", "window", "--canned"]
+    body = {"taskType": "TEXT_IMAGE", "textToImageParams": {"text": "a"}}
+    body |= {"imageGenerationConfig": {"width": 320, "height": 704}}
+    with subprocess.Popen([*command, *options], stdout=subprocess.PIPE, text=True) as process:  # noqa: S603 - this Python
+        assert process.stdout
+        url = process.stdout.readline().split()[-1]
+        with urlopen(f"{url}/_titan/rate", timeout=10) as answer:  # noqa: S310 - loopback
+            assert json.loads(answer.read()) == {"per_minute": 90.0, "kind": "window"}
+        model = f"{url}/model/amazon.titan-image-generator-v1/invoke"
+        with urlopen(model, json.dumps(body).encode(), timeout=10) as answer:  # noqa: S310 - loopback
+            assert len(json.loads(answer.read())["images"]) == 1
+        with urlopen(f"{url}/_titan/calls", timeout=10) as answer:  # noqa: S310 - loopback
+            assert json.loads(answer.read())[0]["body_sha256"] == ""  # as of answers that lie ready
         process.terminate()
         assert process.wait(10) == 0
