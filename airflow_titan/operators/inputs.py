@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from airflow.providers.common.compat.sdk import AirflowFailException
 
@@ -68,15 +68,3 @@ class TitanInputOperator(TitanStoringOperator):
             raise AirflowFailException(f"{type(error).__name__}: {error}") from error
         self.log.info("Wrote %d image(s) to %s", len(uris), folder)
         return uris
-
-    def _s3(self) -> Any:
-        """Make the S3 client. Bedrock is not needed, and so no client of it and no region."""
-        from airflow.providers.amazon.aws.hooks.s3 import S3Hook
-
-        from airflow_titan.hooks.bedrock import TitanBedrockHook
-
-        conn_id = self.aws_conn_id if self.s3_conn_id is None else self.s3_conn_id
-        hook = S3Hook(aws_conn_id=conn_id, region_name=self.region_name, verify=self.verify)
-        # reads the arguments as they come from templates; it makes no client before it is asked to
-        own = TitanBedrockHook(conn_id, botocore_config=self.botocore_config).own_config
-        return hook.get_client_type(region_name=hook.region_name, config=hook.config.merge(own))

@@ -1,0 +1,393 @@
+"""Result rows out: kept on disk while they come, written in the input's order, with a record beside them."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import sqlite3
+import tempfile
+from collections import Counter
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from threading import Lock
+from typing import IO, TYPE_CHECKING, Any, Literal, Self
+
+import msgspec
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from airflow_titan import __version__
+from airflow_titan.bulk.spool import NO_JSON, raw_lines
+from airflow_titan.errors import InvalidRequest, Problem, StoreRefused, shown
+from airflow_titan.manifest import TaskInstance  # noqa: TC001 - pydantic reads it
+from airflow_titan.place import DIGITS
+from airflow_titan.store import split
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from types import TracebackType
+
+    from airflow_titan.store import Store
+
+#: What can become of a request.
+STATUSES = ("done", "partial", "blocked", "invalid", "failed", "skipped", "not_run")
+#: Those that another try may turn into pictures, once somebody has put right what was wrong.
+WITHOUT_PICTURES = ("failed", "invalid", "blocked", "not_run")
+#: Bytes of the longest request that a row repeats.
+MOST_REQUEST = 64 << 10
+LINES = "application/x-ndjson"
+_MANIFEST = "manifest.json"
+#: XCom's share, in bytes of JSON.
+_SUMMARY = 2048
+_MODELS_TOLD = 3
+_VERSION: Literal[1] = 1
+_REMEDY = "Check that a bulk task of this package wrote it, and that it is whole."
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """
+    What became of one request.
+
+    :param line: the number of the input's line, from 1; several rows may come from one line of a result file
+    :param status: one of ``STATUSES``
+    :param price_usd: what it cost; ``None`` where nobody knows
+    :param error: ``kind`` and ``message``, where there are no pictures
+    :param request: the line as it was given, likewise; it isn't written if it is empty or larger than 64 KiB
+    """
+
+    id: str
+    line: int
+    status: str
+    images: tuple[str, ...] = ()
+    manifest_uri: str | None = None
+    price_usd: float | None = None
+    error: dict[str, str] | None = None
+    request: dict[str, Any] | None = None
+
+    def to_json(self) -> bytes:
+        """Write the row as a line, without its end."""
+        row: dict[str, Any] = {
+            "id": self.id,
+            "line": self.line,
+            "status": self.status,
+            "images": self.images,
+            "manifest_uri": self.manifest_uri,
+            "price_usd": self.price_usd,
+            "error": self.error,
+        }
+        if self.request and not self.images:
+            request = _encoded(self.request)
+            if len(request) <= MOST_REQUEST:
+                row["request"] = msgspec.Raw(request)
+        return _encoded(row)
+
+    @classmethod
+    def from_json(cls, data: bytes) -> Row:
+        """
+        Read a row from a line.
+
+        :raises ValueError: if it is something else
+        """
+        try:
+            row = _decoder.decode(data)
+        except NO_JSON as error:
+            raise ValueError(str(error)) from error
+        if row.status not in STATUSES:
+            raise ValueError(f"unknown status {shown(row.status)}")
+        if not 0 < row.line < 1 << 63:
+            raise ValueError(f"line number {shown(row.line)}")
+        return row
+
+
+_decoder = msgspec.json.Decoder(Row)
+
+
+class Results:
+    """
+    The rows of a bulk task, in a temporary file that goes when this is closed. Threads may add to it.
+
+    :param counts: how many rows there are of each status
+    :param images: how many pictures they have
+    """
+
+    def __init__(self) -> None:
+        self.counts: Counter[str] = Counter()
+        self.images = 0
+        self._price = 0.0
+        self._lock = Lock()
+        # a database without a name lies in a temporary file that has none either, and is cached in little memory
+        self._rows = sqlite3.connect("", check_same_thread=False)
+        self._rows.execute("PRAGMA journal_mode = OFF")
+        self._rows.execute("CREATE TABLE rows (line INTEGER, size INTEGER, id BLOB, part INTEGER, row BLOB)")
+        # by their size first, so that sku-10 comes after sku-9
+        self._rows.execute("CREATE INDEX in_order ON rows (line, size, id, part)")
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Throw the temporary file away."""
+        self._rows.close()
+
+    @property
+    def price_usd(self) -> float:
+        """What the rows cost together, as far as it is known."""
+        return round(self._price, 6)
+
+    def add(self, row: Row, *, part: int = 0) -> None:
+        """
+        Keep a row.
+
+        :param part: which result file it comes from, where several are joined
+        """
+        name = row.id.encode("utf-8", "replace")
+        kept = (row.line, len(name), name, part, row.to_json())
+        with self._lock:
+            self._rows.execute("INSERT INTO rows VALUES (?, ?, ?, ?, ?)", kept)
+            self.counts[row.status] += 1
+            self.images += len(row.images)
+            self._price += row.price_usd or 0
+
+    def repeated(self, most: int = 10) -> list[int]:
+        """Name the first lines that are there twice: in one part with the same id, or in two parts."""
+        told = """
+            SELECT line FROM rows GROUP BY line HAVING min(part) < max(part)
+            UNION SELECT line FROM rows GROUP BY line, size, id HAVING count(*) > 1
+            ORDER BY line LIMIT ?
+        """
+        with self._lock:
+            return [line for (line,) in self._rows.execute(told, (most,))]
+
+    def write(self, file: IO[bytes]) -> str:
+        """
+        Write all rows as JSON Lines, in the order of their lines.
+
+        :return: the SHA-256 of what was written, in hexadecimal digits
+        """
+        digest = hashlib.sha256()
+        with self._lock:
+            for (row,) in self._rows.execute("SELECT row FROM rows ORDER BY line, size, id"):
+                digest.update(row)
+                digest.update(b"\n")
+                file.write(row)
+                file.write(b"\n")
+        return digest.hexdigest()
+
+
+class _Record(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Source(_Record):
+    """The file of requests, and which content of it was read."""
+
+    uri: str
+    etag: str | None
+
+
+class BulkManifest(_Record):
+    """
+    The record of one bulk task, beside its result file.
+
+    :param status: ``complete``, or ``incomplete`` where some requests had no turn
+    :param created: when it was written, ISO 8601 in UTC
+    :param provider: the version of this package
+    :param requests: where the requests came from; ``None`` for a list
+    :param counts: how many requests ended in each way
+    :param requests_total: how many requests there were in this shard
+    :param price_usd: what they cost together, as far as it is known
+    :param seconds: how long it took; of joined results, the longest of them; ``None`` where nobody knows
+    """
+
+    version: Literal[1] = _VERSION
+    status: Literal["complete", "incomplete"]
+    created: str
+    provider: str
+    requests: Source | None
+    results_uri: str
+    shard: int
+    shards: int
+    counts: dict[str, int]
+    requests_total: int
+    images: int
+    price_usd: float
+    seconds: float | None
+    models: tuple[str, ...]
+    task_instance: TaskInstance
+
+    def to_json(self) -> bytes:
+        """Write the record as JSON for people and programs."""
+        return self.model_dump_json(indent=2).encode()
+
+    def summary(self, manifest_uri: str) -> dict[str, Any]:
+        """
+        Say what downstream tasks want to know, in under 2 KiB: for XCom.
+
+        :param manifest_uri: where the whole record lies
+        """
+        told = {
+            "manifest_uri": manifest_uri,
+            "results_uri": self.results_uri,
+            "status": self.status,
+            "shard": self.shard,
+            "shards": self.shards,
+            "counts": self.counts,
+            "requests": self.requests_total,
+            "images": self.images,
+            "price_usd": self.price_usd,
+            "seconds": self.seconds,
+            "models": [shown(model)[1:-1] for model in self.models[:_MODELS_TOLD]],
+        }
+        if len(json.dumps(told)) >= _SUMMARY:
+            # the task returns it anyway
+            told["results_uri"] = None
+        return told
+
+
+@dataclass(frozen=True)
+class Published:
+    """Where the rows and the record lie, and what the record says."""
+
+    results_uri: str
+    manifest_uri: str
+    manifest: BulkManifest
+
+
+def publish(
+    results: Results,
+    *,
+    store: Store,
+    folder: str,
+    owner: TaskInstance,
+    requests: Source | None,
+    requests_total: int,
+    models: Sequence[str] = (),
+    seconds: float | None = None,
+    shard: int = 0,
+    shards: int = 1,
+    complete: bool = True,
+) -> Published:
+    """
+    Write the rows, and then the record.
+
+    :param folder: below which both lie, ``s3://bucket/some/prefix``
+    :param complete: whether every request had its turn; rows of the status ``not_run`` say that one had not
+    :raises StoreRefused: if S3 refuses
+    :raises StoreFailed: if S3 fails in a way that may pass
+    """
+    with tempfile.TemporaryFile() as file:
+        digest = results.write(file)
+        results_uri = f"{folder}/results-{digest[:DIGITS]}.jsonl"
+        store.upload(results_uri, file, LINES)
+    manifest = BulkManifest(
+        status="complete" if complete and not results.counts["not_run"] else "incomplete",
+        created=datetime.now(UTC).isoformat(timespec="seconds"),
+        provider=f"airflow-titan {__version__}",
+        requests=requests,
+        results_uri=results_uri,
+        shard=shard,
+        shards=shards,
+        counts={status: results.counts[status] for status in STATUSES if results.counts[status]},
+        requests_total=requests_total,
+        images=results.images,
+        price_usd=results.price_usd,
+        seconds=None if seconds is None else round(seconds, 3),
+        models=tuple(models),
+        task_instance=owner,
+    )
+    manifest_uri = f"{folder}/{_MANIFEST}"
+    store.write(manifest_uri, manifest.to_json())
+    return Published(results_uri, manifest_uri, manifest)
+
+
+def result_uris(given: Any) -> list[str]:
+    """
+    Read one URI or many from a rendered field: a text, a list however deep, or JSON of one.
+
+    :raises InvalidRequest: if there is none, or the same one twice
+    """
+    try:
+        if isinstance(given, str) and given.lstrip().startswith("["):
+            given = msgspec.json.decode(given)
+        found = list(_flat(given))
+    except NO_JSON as error:
+        raise _no_results(f"a text that is no JSON: {error}", "Check what the template renders to.") from error
+    if not found:
+        raise _no_results("nothing", "Check what the task before returns.")
+    for uri in found:
+        try:
+            split(uri)
+        except ValueError as error:
+            raise _no_results(shown(uri), f"It {error}.") from None
+    twice = [uri for uri, count in Counter(found).items() if count > 1]
+    if twice:
+        raise _no_results(f"{shown(twice[0])} {found.count(twice[0])} times", "Name each file once.")
+    return found
+
+
+def read_rows(uri: str, store: Store) -> Iterator[Row]:
+    """
+    Read a result file, one row at a time.
+
+    :raises InvalidRequest: if there is no such file, or it is something else
+    :raises StoreFailed: if S3 fails in a way that may pass
+    """
+    with tempfile.TemporaryFile() as file:
+        if store.download(uri, file) is None:
+            remedy = "Check the key, and that the task which writes it runs before this one."
+            raise _no_results(f"{shown(uri)}, which isn't there", remedy)
+        file.flush()
+        for number, data, whole in raw_lines(file):
+            try:
+                if not whole:
+                    raise ValueError("too long")
+                row = Row.from_json(data)
+            except ValueError as error:
+                raise _no_results(f"{shown(uri)}, whose line {number} is no row: {error}", _REMEDY) from error
+            yield row
+
+
+def manifest_of(results_uri: str, store: Store) -> BulkManifest | None:
+    """Read the record beside a result file; ``None`` if there is none, or it is of another file."""
+    try:
+        found = store.read(f"{results_uri.rpartition('/')[0]}/{_MANIFEST}")
+        manifest = BulkManifest.model_validate_json(found.data) if found else None
+    except (StoreRefused, ValidationError):
+        # without s3:ListBucket, S3 refuses what isn't there
+        return None
+    return manifest if manifest and manifest.results_uri == results_uri else None
+
+
+def _no_results(told: str, remedy: str) -> InvalidRequest:
+    limit = "the s3:// URI of a bulk task's result file, or a list of several"
+    return InvalidRequest([Problem("results", told, limit, remedy)], "reading results")
+
+
+def _flat(value: Any) -> Iterator[Any]:
+    """Flatten lists, tuples and Airflow's lazy sequences."""
+    if value is None or value == "":
+        return
+    if isinstance(value, str | bytes | dict) or not hasattr(value, "__iter__"):
+        yield value
+        return
+    for part in value:
+        yield from _flat(part)
+
+
+def _encoded(value: Any) -> bytes:
+    """Write JSON, whatever a text holds: half a character can't be written in UTF-8."""
+    try:
+        return msgspec.json.encode(value)
+    except UnicodeEncodeError:
+        return msgspec.json.encode(_mended(value))
+
+
+def _mended(value: Any) -> Any:
+    if isinstance(value, str):
+        return value.encode(errors="backslashreplace").decode()
+    if isinstance(value, dict):
+        return {_mended(name): _mended(part) for name, part in value.items()}
+    return [_mended(part) for part in value] if isinstance(value, list | tuple) else value

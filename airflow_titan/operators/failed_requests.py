@@ -1,0 +1,143 @@
+"""What brought no pictures, as requests for another try."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+from airflow.providers.common.compat.sdk import AirflowFailException, AirflowSkipException
+
+from airflow_titan.errors import InvalidRequest, Problem, RequestFailed, shown
+from airflow_titan.operators.storing import TitanStoringOperator
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from airflow.providers.common.compat.sdk import Context
+
+    from airflow_titan.store import Store
+
+_SUBJECT = "collecting requests for another try"
+#: How many rows a message names.
+_NAMED = 10
+
+
+class TitanFailedRequestsOperator(TitanStoringOperator):
+    """
+    Write the requests of a bulk task that brought no pictures to a new file, for another bulk task.
+
+    Returns the URI of a JSON Lines file for ``requests`` of a bulk task. Where every request has its pictures, the task
+    is skipped. Each line is the request as it was given, without the ``defaults`` of the first task, so give them
+    again; one that had no id gets the id that it had in the results. Requests of more than 64 KiB are not kept in
+    results: they are named in a warning.
+
+    No model is called and nothing is paid. Takes the parameters of
+    :class:`~airflow_titan.operators.storing.TitanStoringOperator` too; only S3 is asked, so ``aws_conn_id`` matters
+    where ``s3_conn_id`` is not given, and no region is needed.
+
+    :param results: ``s3://bucket/key`` of a result file, as bulk tasks return it, or a list of several, nested or not.
+        (templated)
+    :param statuses: which to take of ``failed``, ``invalid``, ``blocked`` and ``not_run``: one, a list, or several with
+        commas between; default: all of them. (templated)
+    :raises AirflowFailException: if it can't succeed; it is not retried
+    :raises AirflowSkipException: if there is no such request
+    """
+
+    ui_color = "#dbe7f2"
+    template_fields: Sequence[str] = ("results", "statuses", *TitanStoringOperator.shared_fields)
+
+    def __init__(
+        self, *, results: str | Sequence[Any], statuses: str | Sequence[str] | None = None, **kwargs: Any
+    ) -> None:
+        super().__init__(**kwargs)
+        self.results = results
+        self.statuses = statuses
+
+    def execute(self, context: Context) -> str:
+        """
+        Collect the requests and write them.
+
+        :return: the URI of their file
+        """
+        # imported here because a DAG file that only names the operator must not pay for it
+        import hashlib
+        import tempfile
+
+        from airflow_titan.bulk.results import LINES, result_uris
+        from airflow_titan.place import DIGITS
+
+        try:
+            folder = self.place(context).folder(_SUBJECT)
+            uris, statuses = result_uris(self.results), self._wanted()
+            store = self.store(self._s3())
+            digest, written, lost = hashlib.sha256(), 0, []
+            with tempfile.TemporaryFile() as file:
+                for name, request in self._requests(uris, statuses, store):
+                    if request is None:
+                        lost.append(name)
+                        continue
+                    written += 1
+                    digest.update(request)
+                    file.write(request)
+                if not written and not lost:
+                    raise AirflowSkipException(f"No request is {' or '.join(statuses)}: there is nothing to try again.")
+                self._tell(lost, written)
+                uri = f"{folder}/requests-{digest.hexdigest()[:DIGITS]}.jsonl"
+                store.upload(uri, file, LINES)
+        except RequestFailed as error:
+            raise AirflowFailException(f"{type(error).__name__}: {error}") from error
+        self.log.info("Wrote %d request(s) to %s", written, uri)
+        return uri
+
+    def _requests(
+        self, uris: Sequence[str], statuses: Sequence[str], store: Store
+    ) -> Iterator[tuple[str, bytes | None]]:
+        """Give each request with the name of its row; ``None`` for one that the results don't hold."""
+        import msgspec
+
+        from airflow_titan.bulk.results import read_rows
+
+        for uri in uris:
+            for row in read_rows(uri, store):
+                if row.status not in statuses:
+                    continue
+                name = f"line {row.line} (id {shown(row.id)})" if row.id else f"line {row.line}"
+                if row.request is None:
+                    yield name, None
+                    continue
+                own = {"id": row.id} if row.id and row.request.get("id") is None else {}
+                yield name, msgspec.json.encode(row.request | own) + b"\n"
+
+    def _tell(self, lost: Sequence[str], written: int) -> None:
+        """Name the requests that can't be written."""
+        if not lost:
+            return
+        names = ", ".join(lost[:_NAMED]) + (f" and {len(lost) - _NAMED} more" if len(lost) > _NAMED else "")
+        if not written:
+            told = f"no row with its request, of {len(lost)}: {names}"
+            remedy = "Take these from the first requests: they are too large for a row, or could not be read."
+            raise InvalidRequest([Problem("results", told, "rows that hold their request", remedy)], _SUBJECT)
+        self.log.warning(
+            "%d request(s) are left out, as their rows don't hold them: larger than 64 KiB, or unreadable: %s. "
+            "Take them from the first requests.",
+            len(lost),
+            names,
+        )
+
+    def _wanted(self) -> tuple[str, ...]:
+        """Read the statuses, which may have come from a template."""
+        from airflow_titan.bulk.results import WITHOUT_PICTURES
+
+        given = self.statuses
+        if given is None or (isinstance(given, str) and not given.strip()):
+            return WITHOUT_PICTURES
+        try:
+            words = json.loads(given) if isinstance(given, str) and given.lstrip().startswith("[") else given
+        except ValueError:
+            words = given
+        words = words.split(",") if isinstance(words, str) else words
+        chosen = [str(word).strip() for word in words] if hasattr(words, "__iter__") else []
+        if not chosen or not set(chosen) <= set(WITHOUT_PICTURES):
+            limit = f"one or more of {', '.join(WITHOUT_PICTURES)}"
+            raise InvalidRequest([Problem("statuses", shown(given), limit, "Use these.")], _SUBJECT)
+        return tuple(status for status in WITHOUT_PICTURES if status in chosen)

@@ -1,0 +1,149 @@
+"""The result files of several shards, joined into one."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from airflow.providers.common.compat.sdk import AirflowFailException
+
+from airflow_titan.errors import InvalidRequest, Problem, RequestFailed, shown
+from airflow_titan.operators.storing import TitanStoringOperator
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from airflow.providers.common.compat.sdk import Context
+
+    from airflow_titan.bulk.results import BulkManifest, Results
+    from airflow_titan.store import Store
+
+_SUBJECT = "joining results"
+#: How many lines, shards or files a message names.
+_NAMED = 10
+
+
+class TitanMergeResultsOperator(TitanStoringOperator):
+    """
+    Join the result files of a bulk task's shards into one, in the order of the requests.
+
+    Returns the URI of the joined file. A record with the sums lies beside it, and goes to XCom key ``manifest``. The
+    records beside the shards' files tell whether all shards are there and worked on the same requests; a file without
+    one is joined with a warning.
+
+    No model is called and nothing is paid. Takes the parameters of
+    :class:`~airflow_titan.operators.storing.TitanStoringOperator` too; only S3 is asked, so ``aws_conn_id`` matters
+    where ``s3_conn_id`` is not given, and no region is needed.
+
+    :param results: ``s3://bucket/key`` of each result file, as the mapped bulk task returns them, in any order.
+        (templated)
+    :raises AirflowFailException: if the files don't belong together; it is not retried
+    """
+
+    ui_color = "#dbe7f2"
+    template_fields: Sequence[str] = ("results", *TitanStoringOperator.shared_fields)
+
+    def __init__(self, *, results: str | Sequence[Any], **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.results = results
+
+    def execute(self, context: Context) -> str:
+        """
+        Join the files.
+
+        :return: the URI of the joined file
+        """
+        # imported here because a DAG file that only names the operator must not pay for it
+        from airflow_titan.bulk.results import Results, manifest_of, publish, result_uris
+
+        try:
+            place = self.place(context)
+            uris = result_uris(self.results)
+            store = self.store(self._s3())
+            found = {uri: manifest_of(uri, store) for uri in uris}
+            told = {uri: manifest for uri, manifest in found.items() if manifest}
+            _check(told, whole=len(told) == len(uris))
+            if len(told) < len(uris):
+                self.log.warning(
+                    "No record lies beside %s (%d of %d files), so nobody can tell whether all shards are there.",
+                    ", ".join([uri for uri in uris if uri not in told][:_NAMED]),
+                    len(uris) - len(told),
+                    len(uris),
+                )
+            with Results() as results:
+                for part, uri in enumerate(uris):
+                    _add(uri, part, results, store, told.get(uri))
+                _check_lines(results)
+                published = publish(
+                    results,
+                    store=store,
+                    folder=place.folder(_SUBJECT),
+                    owner=place.owner,
+                    requests=next((manifest.requests for manifest in told.values()), None),
+                    requests_total=results.counts.total(),
+                    models=sorted({model for manifest in told.values() for model in manifest.models}),
+                    seconds=max((manifest.seconds or 0 for manifest in told.values()), default=None),
+                    complete=all(manifest.status == "complete" for manifest in told.values()),
+                )
+        except RequestFailed as error:
+            raise AirflowFailException(f"{type(error).__name__}: {error}") from error
+        context["ti"].xcom_push(key="manifest", value=published.manifest.summary(published.manifest_uri))
+        self.log.info("Joined %d file(s) into %s", len(uris), published.results_uri)
+        return published.results_uri
+
+
+def _check(told: Mapping[str, BulkManifest], *, whole: bool) -> None:
+    """
+    See whether the shards' records belong together.
+
+    :param whole: whether every file has one
+    :raises InvalidRequest: with every problem that was found
+    """
+    problems = []
+    first = next(iter(told.values()), None)
+    for uri, manifest in told.items():
+        if first and (manifest.requests, manifest.shards) != (first.requests, first.shards):
+            source = manifest.requests
+            of = f"{source.uri} with ETag {source.etag}" if source else "a list"
+            given = f"{uri}, which is of {of} in {manifest.shards} shard(s)"
+            remedy = "Join the results of one mapped task; if the file changed between its shards, run them again."
+            problems.append(Problem("results", given, "results of the same requests and as many shards", remedy))
+    if first and not problems:
+        numbers = sorted(manifest.shard for manifest in told.values())
+        twice = sorted({number for number in numbers if numbers.count(number) > 1})
+        if twice:
+            given = f"shard {_listed(twice)} more than once"
+            problems.append(Problem("results", given, "each shard once", "Leave out the older file."))
+        missing = sorted(set(range(first.shards)) - set(numbers))
+        if missing and whole:
+            given = f"{len(numbers)} of {first.shards} shards, without {_listed(missing)}"
+            remedy = "Wait for all shards, and give the results of each."
+            problems.append(Problem("results", given, "all shards", remedy))
+    if problems:
+        raise InvalidRequest(problems[:_NAMED], _SUBJECT)
+
+
+def _add(uri: str, part: int, results: Results, store: Store, manifest: BulkManifest | None) -> None:
+    """Add one file's rows, and see whether they are as many as its record says."""
+    from airflow_titan.bulk.results import read_rows
+
+    count = 0
+    for count, row in enumerate(read_rows(uri, store), start=1):  # noqa: B007 - counted to the end
+        results.add(row, part=part)
+    if manifest and count != sum(manifest.counts.values()):
+        given = f"{shown(uri)} with {count:,} rows"
+        limit = f"the {sum(manifest.counts.values()):,} rows that its record counts"
+        raise InvalidRequest([Problem("results", given, limit, "Run that shard again.")], _SUBJECT)
+
+
+def _check_lines(results: Results) -> None:
+    """See that no line is there twice."""
+    repeated = results.repeated(_NAMED + 1)
+    if repeated:
+        remedy = "Give each shard's result file once, and only files of the same requests."
+        problem = Problem("results", f"line {_listed(repeated)} more than once", "each line once", remedy)
+        raise InvalidRequest([problem], _SUBJECT)
+
+
+def _listed(numbers: Sequence[int]) -> str:
+    more = " and more" if len(numbers) > _NAMED else ""
+    return ", ".join(map(str, numbers[:_NAMED])) + more
