@@ -1,0 +1,187 @@
+"""What a long run tells of itself: a line every few seconds, metrics for Airflow, and a table at its end."""
+
+from __future__ import annotations
+
+import logging
+import re
+import threading
+import time
+from collections import Counter, deque
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from airflow_titan.bulk.lines import Line
+    from airflow_titan.bulk.results import Row
+
+log = logging.getLogger(__name__)
+
+#: What the table names, in its order, with what it means.
+_STATUSES = {
+    "done": "all pictures written",
+    "partial": "some pictures stopped by the content filter",
+    "blocked": "stopped by the content filter",
+    "invalid": "wrong, never sent",
+    "failed": "failed",
+    "skipped": "nothing to do",
+    "not_run": "had no turn",
+}
+#: Seconds that are recent, and how many seconds with an end are looked at in any case.
+_RECENT, _FEWEST = 60.0, 10
+_MINUTE = 60
+
+
+class Progress:
+    """
+    The account of a run, kept by many threads.
+
+    :param total: how many requests there are
+    :param log: where the lines go, such as a task's own log
+    :param every: seconds between two lines, at least
+    :param spent: gives the US dollars that were spent
+    :param refusals: gives how often the service refused a call
+    """
+
+    def __init__(
+        self,
+        total: int,
+        *,
+        log: logging.Logger,
+        every: float = 5.0,
+        clock: Callable[[], float] = time.monotonic,
+        spent: Callable[[], float],
+        refusals: Callable[[], int] = lambda: 0,
+    ) -> None:
+        self._total = total
+        self._log = log
+        self._every = every
+        self._clock = clock
+        self._spent = spent
+        self._refusals = refusals
+        self._lock = threading.Lock()
+        self._began = clock()
+        self._told = self._began
+        self._in_flight: set[tuple[int, str]] = set()
+        self._counts: Counter[str] = Counter()
+        self._images = 0
+        self._recent: deque[list[int]] = deque()  # second, requests and pictures that ended in it
+        self._metrics = _Metrics()
+
+    def started(self, line: Line) -> None:
+        """Note that a request is under way."""
+        with self._lock:
+            self._in_flight.add((line.number, line.id))
+
+    def ended(self, row: Row, seconds: float, task: str, model_id: str) -> None:
+        """
+        Note what became of a request, whether it was under way or not.
+
+        :param seconds: how long it took; 0 if it was never begun
+        :param task: the task's name; empty if unknown
+        :param model_id: the model that was asked; empty if unknown
+        """
+        with self._lock:
+            self._in_flight.discard((row.line, row.id))
+            self._counts[row.status] += 1
+            self._images += len(row.images)
+            second = int(self._clock())
+            if not self._recent or self._recent[-1][0] != second:
+                self._recent.append([second, 0, 0])
+            self._recent[-1][1] += 1
+            self._recent[-1][2] += len(row.images)
+        self._metrics.ended(row, seconds, task, model_id)
+
+    def tell(self, *, force: bool = False) -> None:
+        """Write a line of where the run is, unless the last one was written a moment ago."""
+        with self._lock:
+            now = self._clock()
+            if not force and now - self._told < self._every:
+                return
+            self._told = now
+            line = self._line(now)
+        self._log.info(line)
+
+    def table(self) -> str:
+        """Draw the account of the whole run, as lines of plain text."""
+        with self._lock:
+            seconds = self._clock() - self._began
+            rows = [
+                (status, f"{self._counts[status]:,}", words)
+                for status, words in _STATUSES.items()
+                if self._counts[status]
+            ]
+            rows.append(("requests", f"{self._counts.total():,}", f"of {self._total:,}"))
+            rows.append(("pictures", f"{self._images:,}", f"{_a_minute(self._images, seconds)} a minute"))
+        rows.append(("refusals", f"{self._refusals():,}", "calls that the service put off; they cost nothing"))
+        rows.append(("price", f"{self._spent():.2f}", "USD"))
+        rows.append(("time", _duration(seconds), ""))
+        names, numbers = (max(len(row[column]) for row in rows) for column in (0, 1))
+        return "\n".join(f"{name:<{names}}  {number:>{numbers}}  {words}".rstrip() for name, number, words in rows)
+
+    def _line(self, now: float) -> str:
+        counts = self._counts
+        told = [
+            f"{counts.total():,} of {self._total:,} requests ended",
+            f"{counts['done'] + counts['partial']:,} done",
+            f"{counts['failed'] + counts['invalid']:,} failed",
+            f"{counts['blocked']:,} blocked",
+            f"{len(self._in_flight):,} in flight",
+        ]
+        requests, pictures, seconds = self._lately(now)
+        told.append(f"{_a_minute(pictures, seconds)} pictures a minute")
+        told.append(f"{self._spent():.2f} USD spent")
+        if left := max(0, self._total - counts.total()):
+            told.append(f"about {_duration(left * seconds / requests)} left" if requests else "time left unknown")
+        return ", ".join(told)
+
+    def _lately(self, now: float) -> tuple[int, int, float]:
+        """Count requests and pictures of the last minute, or of longer if they are few, and its seconds."""
+        while len(self._recent) > _FEWEST and self._recent[0][0] < now - _RECENT:
+            self._recent.popleft()
+        since = min(self._recent[0][0], now - _RECENT) if self._recent else now
+        seconds = now - max(self._began, since)
+        return sum(entry[1] for entry in self._recent), sum(entry[2] for entry in self._recent), seconds
+
+
+class _Metrics:
+    """Airflow's own metrics, where the deployment sends them. Whatever is wrong with them is no matter of the task."""
+
+    def __init__(self) -> None:
+        self._works = True
+
+    def ended(self, row: Row, seconds: float, task: str, model_id: str) -> None:
+        if not self._works:
+            return
+        tags = {name: _plain(text) for name, text in (("task", task), ("model_id", model_id), ("status", row.status))}
+        try:
+            from airflow.providers.common.compat.sdk import Stats
+
+            Stats.incr("titan.bulk.requests", 1, tags=tags)
+            if row.images:
+                Stats.incr("titan.bulk.images", len(row.images), tags=tags)
+            if seconds > 0:
+                # a number would be seconds for one backend and milliseconds for another
+                Stats.timing("titan.bulk.duration", timedelta(seconds=seconds), tags=tags)
+        except Exception as error:  # noqa: BLE001 - a backend may raise anything
+            self._works = False
+            log.warning("No metrics of this run are sent any more: %s: %s", type(error).__name__, error)
+
+
+def _plain(text: str) -> str:
+    """Write a tag's value as every backend takes it: StatsD, for one, can't have the colon of a model id."""
+    return re.sub(r"[^A-Za-z0-9_.-]", "_", text)[:100] or "unknown"
+
+
+def _a_minute(count: int, seconds: float) -> str:
+    rate = count * _MINUTE / seconds if seconds > 0 else 0.0
+    return f"{rate:,.0f}" if rate >= 10 or not rate else f"{rate:.1f}"  # noqa: PLR2004
+
+
+def _duration(seconds: float) -> str:
+    """Write seconds as a person says them."""
+    if seconds < 2 * _MINUTE:
+        return f"{seconds:.0f} s"
+    minutes = round(seconds / _MINUTE)
+    return f"{minutes} min" if minutes < 2 * _MINUTE else f"{minutes // _MINUTE} h {minutes % _MINUTE} min"

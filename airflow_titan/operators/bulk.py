@@ -1,0 +1,267 @@
+"""Many requests in one task."""
+
+from __future__ import annotations
+
+import logging
+import time
+from contextlib import ExitStack
+from threading import Lock
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from airflow.providers.common.compat.sdk import AirflowException, AirflowFailException
+
+from airflow_titan.errors import RequestFailed
+from airflow_titan.operators.asking import TitanAskingOperator
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from airflow.providers.common.compat.sdk import Context
+
+    from airflow_titan.bulk.lines import Lines
+    from airflow_titan.bulk.results import Published, Results
+    from airflow_titan.bulk.run import Run
+    from airflow_titan.place import Place
+    from airflow_titan.request import Request
+    from airflow_titan.store import Store
+
+log = logging.getLogger(__name__)
+
+#: Calls under way at once: more would need a quota, and a machine, that few have.
+_MOST_AT_ONCE = 1024
+
+
+class TitanBulkOperator(TitanAskingOperator):
+    """
+    Make many requests, of any task, in one Airflow task; each is as safe as one by an operator of its own.
+
+    Returns the URI of the result file: JSON Lines, one for each request in the order of the input, with ``id``,
+    ``line``, ``status``, ``images``, ``manifest_uri``, ``price_usd`` and ``error``. A record with counts goes to XCom
+    key ``manifest``. A try that fails, or is killed, keeps what it finished: the next one pays only for what was never
+    answered.
+
+    Takes the parameters of :class:`~airflow_titan.operators.asking.TitanAskingOperator` too. They hold for every
+    request that doesn't say otherwise, but for ``max_price_usd``, which is the budget of the whole task.
+
+    :param requests: ``s3://bucket/key`` of a JSON Lines file, one request a line; or a list of dicts. A request has the
+        parameters of its task's operator, ``task`` (such as ``text_to_image``) and ``id``, by default its line's
+        number. (templated)
+    :param defaults: parameters that lie under every request's own; ``null`` in a request takes one away. (templated)
+    :param images_as: where ``requests`` is the result file of another bulk task: the parameter that takes each row's
+        pictures, such as ``image``. (templated)
+    :param max_concurrency: how many calls may be under way at once; 1 to 1,024, default 16. (templated)
+    :param requests_per_minute: at most so many calls a minute; divided by the shards. Default: no limit but the
+        service's, which slows all calls down together. (templated)
+    :param max_in_flight_mb: how many MiB of images and answers may be in memory at once; default 256. (templated)
+    :param validate: check ``all`` requests before the first is paid (default), or ``each`` in its turn. (templated)
+    :param max_failures: how many requests may fail before the task does: a count, or a fraction such as 0.05 or ``5%``;
+        default 0. (templated)
+    :param shard: which part of the requests to take, from 0: every ``shards``-th one. (templated)
+    :param shards: how many parts there are; default 1. (templated)
+    :raises AirflowFailException: if too many requests failed in a way that another try can't help
+    :raises AirflowException: if too many failed, and another try may help
+    """
+
+    template_fields: Sequence[str] = (
+        "requests", "defaults", "images_as", "max_concurrency", "requests_per_minute", "max_in_flight_mb", "validate",
+        "max_failures", "shard", "shards", *TitanAskingOperator.shared_fields,
+    )  # fmt: skip
+    template_fields_renderers: ClassVar[dict[str, str]] = {
+        **TitanAskingOperator.template_fields_renderers,
+        "requests": "json",
+        "defaults": "json",
+    }
+
+    def __init__(
+        self,
+        *,
+        requests: str | Sequence[Mapping[str, Any]],
+        defaults: Mapping[str, Any] | None = None,
+        images_as: str | None = None,
+        max_concurrency: int | str = 16,
+        requests_per_minute: float | str | None = None,
+        max_in_flight_mb: int | str = 256,
+        validate: str = "all",
+        max_failures: float | str = 0,
+        shard: int | str = 0,
+        shards: int | str = 1,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.requests = requests
+        self.defaults = defaults
+        self.images_as = images_as
+        self.max_concurrency = max_concurrency
+        self.requests_per_minute = requests_per_minute
+        self.max_in_flight_mb = max_in_flight_mb
+        self.validate = validate
+        self.max_failures = max_failures
+        self.shard = shard
+        self.shards = shards
+        self._run: Run | None = None
+
+    def execute(self, context: Context) -> str:
+        """
+        Run the requests.
+
+        :return: the URI of the result file
+        """
+        from airflow_titan.bulk.lines import Lines
+        from airflow_titan.bulk.results import Results
+
+        try:
+            place = self.place(context, epoch=self.epoch(context))
+            client, store = self._clients()
+            with ExitStack() as open_files:
+                lines = open_files.enter_context(
+                    Lines.read(
+                        self.requests, store, defaults=self.defaults, images_as=self.images_as, shard=self.shard,
+                        shards=self.shards,
+                    )
+                )  # fmt: skip
+                results = open_files.enter_context(Results())
+                return self._execute(context, lines, results, place=place, store=store, client=client)
+        except RequestFailed as error:
+            raise AirflowFailException(f"{type(error).__name__}: {error}") from error
+
+    def on_kill(self) -> None:
+        """Begin no more requests, and let those under way land."""
+        if self._run:
+            self._run.tell_to_stop()
+
+    def _execute(
+        self,
+        context: Context,
+        lines: Lines,
+        results: Results,
+        *,
+        place: Place,
+        store: Store,
+        client: Callable[[Request], Any],
+    ) -> str:
+        from airflow_titan.bulk.memory import Memory
+        from airflow_titan.bulk.pace import SharedPace
+        from airflow_titan.bulk.progress import Progress
+        from airflow_titan.bulk.purse import Purse
+        from airflow_titan.bulk.run import LANDING, Allowed, Run, Shared
+        from airflow_titan.tasks import TextToImage
+        from airflow_titan.terms import TERMS, amount, choice, request, whole_number
+
+        began = time.monotonic()
+        limit = None if self.price_limit is None else amount("max_price_usd", self.price_limit)
+        pace = SharedPace(per_minute=self._per_minute, patience=self.patience)
+        terms = {name: getattr(self, name) for name in TERMS} | {"max_price_usd": limit}
+        # what is wrong with them is no line's fault
+        request(TextToImage(), terms, self.deployment)
+        purse = Purse(limit)
+        progress = Progress(lines.total, log=log, spent=lambda: purse.spent, refusals=lambda: pace.refusals)
+        run = Run(
+            lines,
+            results,
+            Shared(
+                place=place,
+                store=store,
+                deployment=self.deployment,
+                terms=terms,
+                client=client,
+                pace=pace,
+                purse=purse,
+                memory=Memory(whole_number("max_in_flight_mb", self.max_in_flight_mb) << 20),
+                progress=progress,
+            ),
+            most_failures=Allowed.of(self.max_failures).most(lines.total),
+            concurrency=self._concurrency,
+        )
+        whole = choice("validate", self.validate, ("all", "each")) == "all"
+        self._run = run
+        try:
+            if whole:
+                run.check(limit)
+            if run.ended is None:
+                run.pay()
+        except BaseException as error:
+            # a signal or a timeout: what is paid for by now is worth a moment
+            run.stop(type(error).__name__, may_pass=True)
+            run.land(LANDING)
+            raise
+        finally:
+            run.close()
+            published = self._publish(run, lines, results, place, store=store, seconds=time.monotonic() - began)
+            context["ti"].xcom_push(key="manifest", value=published.manifest.summary(published.manifest_uri))
+            log.info("%s", progress.table())
+            log.info("All rows are in %s", published.results_uri)
+        if run.ended is None:
+            return published.results_uri
+        told = f"{run.ended.rstrip('.')}. What was finished is kept; all requests are in {published.results_uri}"
+        raise (AirflowException if run.may_pass else AirflowFailException)(told)
+
+    def _publish(
+        self, run: Run, lines: Lines, results: Results, place: Place, *, store: Store, seconds: float
+    ) -> Published:
+        from airflow_titan.bulk.results import Source, publish
+
+        return publish(
+            results,
+            store=store,
+            folder=place.folder("bulk"),
+            owner=place.owner,
+            requests=None if lines.uri is None else Source(uri=lines.uri, etag=lines.etag),
+            requests_total=lines.total,
+            models=sorted(run.models),
+            seconds=seconds,
+            shard=int(self.shard),
+            shards=int(self.shards),
+        )
+
+    @property
+    def _per_minute(self) -> float | None:
+        from airflow_titan.errors import ConfigurationError, shown
+
+        given = self.requests_per_minute
+        if given is None:
+            return None
+        try:
+            rate = float(given)
+        except (TypeError, ValueError):
+            rate = 0.0
+        if not 0 < rate < float("inf"):
+            raise ConfigurationError(
+                f"requests_per_minute: got {shown(given)}; allowed is a number above 0. Leave it out for no limit."
+            )
+        return rate / int(self.shards)
+
+    @property
+    def _concurrency(self) -> int:
+        from airflow_titan.errors import ConfigurationError
+        from airflow_titan.terms import whole_number
+
+        found = whole_number("max_concurrency", self.max_concurrency)
+        if found > _MOST_AT_ONCE:
+            raise ConfigurationError(
+                f"max_concurrency: got {found:,}; allowed is 1 to {_MOST_AT_ONCE:,}. Spread the requests over shards."
+            )
+        return found
+
+    def _clients(self) -> tuple[Callable[[Request], Any], Store]:
+        """Give what finds the Bedrock client for a request, and the store: one client each for all threads."""
+        from airflow_titan.bulk.run import threads
+
+        hook = self.hook({"max_pool_connections": threads(self._concurrency)})
+        clients: dict[str | None, Any] = {}
+        regions: dict[tuple[str, str | None, str | None], str | None] = {}
+        lock = Lock()
+        clients[None], s3 = hook.clients()
+
+        def client(request: Request) -> Any:
+            asked = request.model_id, request.model_family, request.asked_for
+            with lock:
+                if asked not in regions:
+                    regions[asked] = self.other_region(request, hook)
+                region = regions[asked]
+                if region not in clients:
+                    hook.model_region = region
+                    clients[region] = hook.clients()[0]
+                    hook.model_region = None
+                return clients[region]
+
+        return client, self.store(s3)

@@ -1,0 +1,24 @@
+"""
+A catalogue over several workers.
+
+Each mapped task instance takes every third request of the same list, on whatever machine it runs; the rate is divided
+among them. A last task joins their result files into one, in the order of the requests.
+"""
+
+from airflow.providers.common.compat.sdk import DAG
+
+from airflow_titan.operators import TitanBulkOperator, TitanMergeResultsOperator
+
+SHARDS = 3
+COLOURS = ["red", "orange", "yellow", "green", "blue", "violet", "white"]
+
+with DAG("example_titan_catalogue_shards", schedule=None, doc_md=__doc__, tags=["titan"]):
+    pictures = TitanBulkOperator.partial(
+        task_id="pictures",
+        # the URI of a JSON Lines file serves as well, and holds any number
+        requests=[{"id": colour, "text": f"A {colour} balloon over a lake"} for colour in COLOURS],
+        defaults={"task": "text_to_image", "width": 512, "height": 512},
+        shards=SHARDS,
+        requests_per_minute=600,
+    ).expand(shard=list(range(SHARDS)))
+    TitanMergeResultsOperator(task_id="merged", results=pictures.output)

@@ -1,0 +1,424 @@
+"""Many requests in one task, against the emulator: rows, failures, budget, pace, retries and ends."""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from airflow.providers.common.compat.sdk import AirflowException, AirflowFailException
+from instance import Instance
+from pictures import photo
+
+from airflow_titan.bulk import run as running
+from airflow_titan.bulk.run import Allowed
+from airflow_titan.errors import ConfigurationError
+from airflow_titan.operators import TitanBulkOperator
+
+if TYPE_CHECKING:
+    from airflow_titan.emulator import Emulator
+
+pytestmark = pytest.mark.usefixtures("bucket")
+
+SMALL = {"task": "text_to_image", "width": 320, "height": 704}
+#: What one small picture costs on the default model, in US dollars.
+PRICE = 0.008
+#: A word that the emulator's content filter knows.
+FLAGGED = "something flagged"
+
+
+def bulk(requests: Any, **changes: Any) -> TitanBulkOperator:
+    """Ask for small pictures."""
+    return TitanBulkOperator(task_id="task", requests=requests, **{"defaults": SMALL} | changes)
+
+
+def some(count: int) -> list[dict[str, Any]]:
+    """Ask for as many."""
+    return [{"id": f"sku-{number}", "text": f"a jar, number {number}"} for number in range(1, count + 1)]
+
+
+def read(s3: Any, uri: str) -> bytes:
+    """Read an object."""
+    bucket, _, key = uri.removeprefix("s3://").partition("/")
+    return s3.get_object(Bucket=bucket, Key=key)["Body"].read()  # type: ignore[no-any-return]
+
+
+def rows(s3: Any, uri: str) -> list[dict[str, Any]]:
+    """Read a result file."""
+    return [json.loads(line) for line in read(s3, uri).splitlines()]
+
+
+def put(s3: Any, bucket: str, name: str, data: bytes) -> str:
+    """Write an object."""
+    s3.put_object(Bucket=bucket, Key=name, Body=data)
+    return f"s3://{bucket}/{name}"
+
+
+def failed(operator: TitanBulkOperator, instance: Instance, s3: Any) -> tuple[Exception, list[dict[str, Any]]]:
+    """Run a task that fails; give its error, and the rows that it left all the same."""
+    with pytest.raises((AirflowException, AirflowFailException)) as caught:
+        instance.run(operator)
+    return caught.value, rows(s3, instance.xcoms["manifest"]["results_uri"])
+
+
+def statuses(found: list[dict[str, Any]]) -> list[str]:
+    """Give the rows' statuses."""
+    return [row["status"] for row in found]
+
+
+def test_every_request_has_a_row_in_order(emulator: Emulator, s3: Any) -> None:
+    """Each row has its request's id and line, and names pictures that are there."""
+    found = rows(s3, Instance().run(bulk(some(5))))  # type: ignore[arg-type]
+    assert [(row["id"], row["line"], row["status"]) for row in found] == [
+        (f"sku-{number}", number, "done") for number in range(1, 6)
+    ]
+    assert all(read(s3, uri).startswith(b"\x89PNG") for row in found for uri in row["images"])
+    assert emulator.billed == 5
+
+
+def test_a_file_is_as_good_as_a_list(emulator: Emulator, bucket: str, s3: Any) -> None:
+    """Requests come from a JSON Lines file in S3."""
+    uri = put(s3, bucket, "requests.jsonl", b"\n".join(json.dumps(line).encode() for line in some(3)))
+    assert statuses(rows(s3, Instance().run(bulk(uri)))) == ["done"] * 3  # type: ignore[arg-type]
+    assert emulator.billed == 3
+
+
+def test_each_request_gets_a_picture_of_its_own(emulator: Emulator, s3: Any) -> None:
+    """Equal requests of different ids have different seeds, and places of their own."""
+    same = [{"id": name, "text": "a jar"} for name in "ab"]
+    first, second = rows(s3, Instance().run(bulk(same)))  # type: ignore[arg-type]
+    assert first["images"] != second["images"]
+    assert len({call.body["imageGenerationConfig"]["seed"] for call in emulator.calls}) == 2
+
+
+def test_all_tasks_are_mixed_freely(emulator: Emulator, bucket: str, s3: Any) -> None:
+    """A file may hold every kind of task."""
+    image = put(s3, bucket, "in.png", photo(320, 320))
+    asked = [
+        {"task": "inpainting", "image": image, "mask_prompt": "sky", "text": "clouds"},
+        {"task": "outpainting", "image": image, "mask_prompt": "sky", "text": "clouds"},
+        {"task": "image_variation", "images": [image]},
+        {"task": "text_to_image", "text": "a jar", "width": 320, "height": 704},
+    ]
+    found = rows(s3, Instance().run(bulk(asked, defaults=None)))  # type: ignore[arg-type]
+    assert statuses(found) == ["done"] * 4
+    assert {call.task_type for call in emulator.calls} == {"INPAINTING", "OUTPAINTING", "IMAGE_VARIATION", "TEXT_IMAGE"}
+
+
+def test_the_record_is_small() -> None:
+    """XCom holds counts and URIs, under 2 KiB."""
+    instance = Instance()
+    uri = instance.run(bulk(some(30)))
+    told = instance.xcoms["manifest"]
+    assert (told["results_uri"], told["counts"], told["images"]) == (uri, {"done": 30}, 30)
+    assert told["price_usd"] == pytest.approx(30 * PRICE)
+    assert len(json.dumps(told)) < 2048
+
+
+WRONG = [
+    b'{"id": "bad-json", "text": ',
+    b'{"id": "long", "text": "%s"}' % (b"x" * 600),
+    b'{"id": "odd", "text": "a jar", "colour": "red"}',
+    b'{"id": "no-task", "task": "paint", "text": "a jar"}',
+    b'{"id": "missing", "task": "image_variation", "images": "s3://titan-images/none.png"}',
+    b'{"id": "huge", "text": "%s"}' % (b"x" * 10_000_000),
+]
+
+
+def test_what_is_wrong_is_found_before_anything_is_paid(
+    emulator: Emulator, bucket: str, s3: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Every wrong line is named by number and id, and no request is sent."""
+    good = [json.dumps(line).encode() for line in some(2)]
+    uri = put(s3, bucket, "requests.jsonl", b"\n".join([good[0], *WRONG, good[1]]))
+    error, found = failed(bulk(uri), Instance(), s3)
+    assert isinstance(error, AirflowFailException)
+    assert emulator.calls == []
+    assert statuses(found) == ["not_run", *["invalid"] * len(WRONG), "not_run"]
+    assert [row["id"] for row in found[2:-1]] == ["long", "odd", "no-task", "missing", "huge"]
+    assert "line 7 (id 'huge')" in caplog.text
+    assert all(row["error"]["message"] for row in found)
+
+
+def test_the_good_go_on_where_some_may_be_wrong(emulator: Emulator, bucket: str, s3: Any) -> None:
+    """Within max_failures the task succeeds, and pays for the good lines alone."""
+    good = [json.dumps(line).encode() for line in some(3)]
+    uri = put(s3, bucket, "requests.jsonl", b"\n".join([*WRONG, *good]))
+    found = rows(s3, Instance().run(bulk(uri, max_failures=len(WRONG))))  # type: ignore[arg-type]
+    assert statuses(found) == [*["invalid"] * len(WRONG), *["done"] * 3]
+    assert emulator.billed == 3
+
+
+def test_each_in_its_turn(emulator: Emulator, s3: Any) -> None:
+    """With validate='each' what comes before a wrong line may be paid, and is kept."""
+    asked = [*some(1), {"id": "odd", "colour": "red"}, *some(60)[1:]]
+    emulator.inject("latency", seconds=0.2, times=None)
+    _, found = failed(bulk(asked, validate="each", max_concurrency=1), Instance(), s3)
+    assert statuses(found)[1] == "invalid"
+    assert statuses(found).count("not_run") > 0
+    assert emulator.billed == statuses(found).count("done")
+
+
+def test_damage_deep_inside_is_found_before_its_payment(emulator: Emulator, bucket: str, s3: Any) -> None:
+    """An image larger than what is looked at first is proved in its turn, before it is paid."""
+    from io import BytesIO
+
+    import numpy as np
+    from PIL import Image
+
+    file = BytesIO()
+    noise = np.random.default_rng(1).integers(0, 255, (512, 512, 3), dtype=np.uint8)
+    Image.fromarray(noise).save(file, "PNG")
+    data = bytearray(file.getvalue())
+    assert len(data) > 1 << 17
+    data[-100] ^= 1
+    uri = put(s3, bucket, "damaged.png", bytes(data))
+    _, found = failed(bulk([{"task": "image_variation", "images": uri}], defaults=None), Instance(), s3)
+    assert statuses(found) == ["invalid"]
+    assert "damaged" in found[0]["error"]["message"]
+    assert emulator.calls == []
+
+
+def test_blocked_requests_are_failures(s3: Any) -> None:
+    """What the content filter stops counts, and is named."""
+    asked = [*some(2), {"id": "bad", "text": FLAGGED}]
+    error, found = failed(bulk(asked), Instance(), s3)
+    assert isinstance(error, AirflowFailException)
+    assert statuses(found)[2] == "blocked"
+    assert found[2]["request"] == {"id": "bad", "text": FLAGGED}
+
+
+def test_blocked_requests_may_be_passed_over(s3: Any) -> None:
+    """With on_blocked='skip' they are named, and don't fail the task."""
+    found = rows(s3, Instance().run(bulk([*some(2), {"id": "bad", "text": FLAGGED}], on_blocked="skip")))  # type: ignore[arg-type]
+    assert statuses(found) == ["done", "done", "blocked"]
+
+
+def test_a_budget_is_looked_at_before_the_start(emulator: Emulator, s3: Any) -> None:
+    """Where the estimate for all is above the budget, nothing is begun."""
+    error, found = failed(bulk(some(10), max_price_usd=9.5 * PRICE), Instance(), s3)
+    assert "max_price_usd" in str(error)
+    assert isinstance(error, AirflowFailException)
+    assert emulator.calls == []
+    assert statuses(found) == ["not_run"] * 10
+
+
+def test_a_budget_is_kept_exactly(emulator: Emulator, s3: Any) -> None:
+    """Where nobody estimates before, as many requests are paid as the budget holds, and no more."""
+    error, found = failed(bulk(some(12), max_price_usd=5.5 * PRICE, validate="each"), Instance(), s3)
+    assert "max_price_usd" in str(error)
+    assert emulator.billed == 5
+    assert statuses(found).count("done") == 5
+    assert statuses(found).count("not_run") == 7
+
+
+def test_a_retry_pays_for_the_rest_alone(emulator: Emulator, s3: Any) -> None:
+    """What one try finished the next one finds, and its money counts to the same budget."""
+    failed(bulk(some(12), max_price_usd=5.5 * PRICE, validate="each"), Instance(), s3)
+    again = bulk(some(12), max_price_usd=12 * PRICE)
+    found = rows(s3, Instance(try_number=2).run(again))  # type: ignore[arg-type]
+    assert statuses(found) == ["done"] * 12
+    assert emulator.billed == 12
+
+
+def test_what_may_pass_is_left_to_a_retry(emulator: Emulator, s3: Any) -> None:
+    """A failure of the service fails the task so that Airflow tries again, and then only that request is sent."""
+    emulator.inject("error_before", times=1)
+    error, found = failed(bulk(some(4), max_concurrency=1), Instance(), s3)
+    assert not isinstance(error, AirflowFailException)
+    assert "failed" in statuses(found)
+    again = rows(s3, Instance(try_number=2).run(bulk(some(4))))  # type: ignore[arg-type]
+    assert statuses(again) == ["done"] * 4
+    assert emulator.billed == 4
+
+
+def test_a_throttled_service_is_waited_for(emulator: Emulator, s3: Any) -> None:
+    """Refusals for the rate slow everybody down, and nobody fails."""
+    emulator.inject("throttle", times=5)
+    found = rows(s3, Instance().run(bulk(some(8), max_concurrency=4)))  # type: ignore[arg-type]
+    assert statuses(found) == ["done"] * 8
+    assert emulator.billed == 8
+
+
+def test_no_more_calls_than_allowed_are_under_way(
+    emulator: Emulator,
+) -> None:
+    """max_concurrency bounds the calls, though more threads read and write."""
+    emulator.inject("latency", seconds=0.1, times=None)
+    Instance().run(bulk(some(24), max_concurrency=3))
+    under_way = sorted([(call.started, 1) for call in emulator.calls] + [(call.ended, -1) for call in emulator.calls])
+    most, now = 0, 0
+    for _, change in under_way:
+        now += change
+        most = max(most, now)
+    assert most == 3
+
+
+def test_requests_a_minute_are_spread(
+    emulator: Emulator,
+) -> None:
+    """The user's own rate is kept, from the first call on."""
+    Instance().run(bulk(some(4), requests_per_minute=180))
+    began = sorted(call.started for call in emulator.calls)
+    assert began[-1] - began[0] > 0.3
+
+
+@pytest.fixture
+def stopped(emulator: Emulator, s3: Any) -> tuple[Exception, list[dict[str, Any]]]:
+    """Give what became of a task that was told to stop in the middle."""
+    emulator.inject("latency", seconds=1, times=None)
+    operator, instance = bulk(some(20), max_concurrency=3), Instance()
+
+    def kill() -> None:
+        while len(emulator.calls) < 3:
+            time.sleep(0.05)
+        operator.on_kill()
+
+    threading.Thread(target=kill, daemon=True).start()
+    return failed(operator, instance, s3)
+
+
+def test_a_task_that_is_told_to_stop_lets_answers_land(
+    stopped: tuple[Exception, list[dict[str, Any]]], emulator: Emulator
+) -> None:
+    """What was under way is kept, what was not is not begun, and the task fails so that a retry goes on."""
+    error, found = stopped
+    assert not isinstance(error, AirflowFailException)
+    assert set(statuses(found)) == {"done", "not_run"}
+    assert statuses(found).count("done") == emulator.billed < 20
+
+
+@pytest.mark.usefixtures("stopped")
+def test_a_stopped_task_goes_on_where_it_was(emulator: Emulator, s3: Any) -> None:
+    """Its next try pays for what was not begun, and for nothing else."""
+    emulator.clear_faults()
+    assert statuses(rows(s3, Instance(try_number=2).run(bulk(some(20))))) == ["done"] * 20  # type: ignore[arg-type]
+    assert emulator.billed == 20
+
+
+def test_a_signal_in_the_main_thread_keeps_what_lands(
+    emulator: Emulator, s3: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where Airflow raises into the task, calls under way land, rows are written, and the signal goes on."""
+    emulator.inject("latency", seconds=0.5, times=None)
+
+    class Terminated(BaseException):
+        """What Airflow 2 raises on SIGTERM."""
+
+    def tell(*_: Any, **__: Any) -> None:
+        if emulator.billed:
+            raise Terminated
+
+    monkeypatch.setattr("airflow_titan.bulk.progress.Progress.tell", tell)
+    instance = Instance()
+    with pytest.raises(Terminated):
+        instance.run(bulk(some(12), max_concurrency=2))
+    found = rows(s3, instance.xcoms["manifest"]["results_uri"])
+    assert set(statuses(found)) == {"done", "not_run"}
+    assert statuses(found).count("done") == emulator.billed
+
+
+def test_shards_are_all_of_it_and_nothing_twice(emulator: Emulator, s3: Any) -> None:
+    """Every n-th request goes to each shard, by the numbers of the whole file."""
+    found = [
+        rows(s3, Instance(map_index=shard).run(bulk(some(7), shard=str(shard), shards="3")))  # type: ignore[arg-type]
+        for shard in range(3)
+    ]
+    assert [[row["line"] for row in part] for part in found] == [[1, 4, 7], [2, 5], [3, 6]]
+    assert emulator.billed == 7
+
+
+def test_one_feeds_the_next(s3: Any) -> None:
+    """A result file's pictures become the next task's inputs; a row without one is passed over by name."""
+    asked = [*some(1), {"id": "bad", "text": FLAGGED}]
+    first = Instance(task_id="first").run(bulk(asked, on_blocked="skip"))
+    second = bulk(first, images_as="image", defaults={"task": "inpainting", "mask_prompt": "sky", "text": "clouds"})
+    found = rows(s3, Instance(task_id="second").run(second))  # type: ignore[arg-type]
+    assert [(row["id"], row["status"]) for row in found] == [("sku-1", "done"), ("bad", "skipped")]
+
+
+def test_reuse_can_be_declined(
+    emulator: Emulator,
+) -> None:
+    """A cleared task makes fresh pictures with reuse=False, and not otherwise."""
+    for tries, reuse in ((0, True), (1, True), (2, False)):
+        Instance(try_number=tries + 1, max_tries=tries).run(bulk(some(2), reuse=reuse))
+    assert emulator.billed == 4
+
+
+def test_memory_is_taken_before_it_is_used(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each request's inputs and answer are announced to what bounds the memory."""
+    taken: list[int] = []
+    from airflow_titan.bulk import memory
+
+    original = memory.Hold.take
+
+    def take(self: Any, size: int) -> None:
+        taken.append(size)
+        original(self, size)
+
+    monkeypatch.setattr(memory.Hold, "take", take)
+    Instance().run(bulk(some(2)))
+    assert len([size for size in taken if size > 10_000]) == 2
+
+
+@pytest.mark.parametrize(
+    ("given", "total", "most"),
+    [
+        (0, 10, 0),
+        ("3", 10, 3),
+        (1, 10, 1),
+        (0.05, 100, 5),
+        ("0.05", 19, 0),
+        ("5%", 100, 5),
+        (1.0, 7, 7),
+        ("12.5 %", 8, 1),
+    ],
+)
+def test_failures_are_counted_or_a_fraction(given: Any, total: int, most: int) -> None:
+    """A whole number is a count; one with a point, or a percentage, is a fraction of all."""
+    assert Allowed.of(given).most(total) == most
+
+
+@pytest.mark.parametrize("given", [-1, "many", 1.5, "120%", None, True, "", float("nan")])
+def test_other_allowances_are_turned_down(given: Any) -> None:
+    """What is neither is a setting's error."""
+    with pytest.raises(ConfigurationError, match="max_failures"):
+        Allowed.of(given)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"max_concurrency": 0}, {"max_concurrency": 5000}, {"requests_per_minute": 0}, {"requests_per_minute": "fast"},
+        {"max_in_flight_mb": 0}, {"validate": "none"}, {"max_failures": "some"}, {"max_price_usd": -1},
+        {"shards": 0}, {"shard": 2, "shards": 2}, {"requests": []}, {"requests": "s3://titan-images/none.jsonl"},
+        {"images_as": "text"}, {"defaults": "no JSON"}, {"on_blocked": "never"},
+    ],
+)  # fmt: skip
+def test_wrong_settings_are_told_before_anything_runs(
+    wrong: dict[str, Any],
+    emulator: Emulator,
+) -> None:
+    """Each is named, with what is allowed, and the task isn't retried."""
+    with pytest.raises(AirflowFailException) as caught:
+        Instance().run(bulk(**{"requests": some(1)} | wrong))
+    assert next(iter(wrong)) in str(caught.value)
+    assert emulator.calls == []
+
+
+def test_bodies_wait_on_disk(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A request's body lies in a file while its answer is awaited."""
+    made: list[Any] = []
+    original = running.on_disk
+
+    def on_disk() -> Any:
+        made.append(original())
+        return made[-1]
+
+    monkeypatch.setattr(running, "on_disk", on_disk)
+    Instance().run(bulk(some(3)))
+    assert len(made) == 3
+    assert all(file.closed and hasattr(file, "fileno") for file in made)
