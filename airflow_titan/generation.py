@@ -43,7 +43,8 @@ def generate(request: Request, client: Any, store: Store, place: Place, *, condu
         if retried and (done := recall(request, store, place, conduct)):
             return done
         prepared = prepare(request, store, place)
-        aged = lifecycle_warning(prepared, client.meta.region_name, datetime.now(UTC).date())
+        today = datetime.now(UTC).date()
+        aged = lifecycle_warning(prepared, client.meta.region_name, today) if conduct.of_age else None
         for warning in (*prepared.warnings, *([aged] if aged else [])):
             (conduct.warn or log.warning)(warning)
         return _Line(prepared, client, store, place, conduct).run()

@@ -68,7 +68,7 @@ _ENDS = frozenset({0xD9, 0xDA})
 _START_OF_SCAN = b"\xff\xda"
 _END_OF_JPEG = b"\xff\xd9"
 #: Bytes that are inflated at once: so many of a compressed stream, to so many at most.
-_PIECE, _BLOCK = 1 << 13, 1 << 16
+_PIECE, _BLOCK = 1 << 16, 1 << 18
 #: What a PNG's texts and colour profile may inflate to, in bytes; more is a bomb.
 _MOST_METADATA = 1 << 20
 
@@ -508,7 +508,8 @@ def _inflated(chunks: Iterator[memoryview]) -> Iterator[bytes]:
     """Inflate a stream in small blocks; it must end where its last chunk ends."""
     inflater = inflating.decompressobj()
     for chunk in chunks:
-        # what a piece leaves over is copied, so pieces are small
+        # what a piece leaves over is copied, so pieces are no larger; were they much smaller, threads would queue for
+        # the interpreter between them
         for start in range(0, len(chunk), _PIECE):
             rest: bytes | memoryview = chunk[start : start + _PIECE]
             while rest and not inflater.eof:

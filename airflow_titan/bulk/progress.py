@@ -115,7 +115,7 @@ class Progress:
             rows.append(("requests", f"{self._counts.total():,}", f"of {self._total:,}"))
             rows.append(("pictures", f"{self._images:,}", f"{_a_minute(self._images, seconds)} a minute"))
         rows.append(("refusals", f"{self._refusals():,}", "calls that the service put off; they cost nothing"))
-        rows.append(("price", f"{self._spent():.2f}", "USD"))
+        rows.append(("price", f"{self._spent():.2f} USD", "paid, or may have been"))
         rows.append(("time", _duration(seconds), ""))
         names, numbers = (max(len(row[column]) for row in rows) for column in (0, 1))
         return "\n".join(f"{name:<{names}}  {number:>{numbers}}  {words}".rstrip() for name, number, words in rows)

@@ -145,7 +145,7 @@ class Run:
         self._under_way: set[tuple[int, str]] = set()
         self._closed = False
         self._told_to_stop = False
-        self._warned: set[str] = set()
+        self._told: set[str] = set()
         self._first_failure = ""
         self._named = 0
         self._estimate: float | None = 0.0
@@ -304,6 +304,8 @@ class Run:
                     turn=self._turn,
                     file=on_disk,
                     level=logging.DEBUG,
+                    # finding out what can stand in for a model takes a while, and is the same each time
+                    of_age=self._is_new(f"{asked.model_id} {line.task}"),
                     warn=self._warn,
                 )
                 result = generate(asked, shared.client(asked), shared.store, place, conduct=conduct)
@@ -369,12 +371,15 @@ class Run:
 
     def _warn(self, told: str) -> None:
         """Tell a warning once, whatever the number of requests that it is about."""
-        with self._wake:
-            new = told not in self._warned and len(self._warned) < _MOST_WARNINGS
-            if new:
-                self._warned.add(told)
-        if new:
+        if self._is_new(told):
             log.warning(told)
+
+    def _is_new(self, told: str) -> bool:
+        with self._wake:
+            new = told not in self._told and len(self._told) < _MOST_WARNINGS
+            if new:
+                self._told.add(told)
+        return new
 
 
 def _row(line: Line, status: str, price_usd: float | None, error: Exception) -> Row:

@@ -52,7 +52,7 @@ class TitanBulkOperator(TitanAskingOperator):
     :param max_concurrency: how many calls may be under way at once; 1 to 1,024, default 16. (templated)
     :param requests_per_minute: at most so many calls a minute; divided by the shards. Default: no limit but the
         service's, which slows all calls down together. (templated)
-    :param max_in_flight_mb: how many MiB of images and answers may be in memory at once; default 256. (templated)
+    :param max_in_flight_mb: how many MiB of images and answers may be in memory at once; default 128. (templated)
     :param validate: check ``all`` requests before the first is paid (default), or ``each`` in its turn. (templated)
     :param max_failures: how many requests may fail before the task does: a count, or a fraction such as 0.05 or ``5%``;
         default 0. (templated)
@@ -80,7 +80,7 @@ class TitanBulkOperator(TitanAskingOperator):
         images_as: str | None = None,
         max_concurrency: int | str = 16,
         requests_per_minute: float | str | None = None,
-        max_in_flight_mb: int | str = 256,
+        max_in_flight_mb: int | str = 128,
         validate: str = "all",
         max_failures: float | str = 0,
         shard: int | str = 0,
