@@ -14,6 +14,7 @@ UI_PORT ?= 8080
 UV := $(BIN)/uv
 RUN_SET_UP := $(VENV)/.installed
 TEST_SET_UP := $(VENV)/.installed-test
+BENCH_SET_UP := $(VENV)/.installed-bench
 PINS := --quiet --python $(BIN)/python --constraint constraints.txt --build-constraint constraints.txt
 
 $(UV): constraints.txt
@@ -32,6 +33,11 @@ $(RUN_SET_UP): $(UV) pyproject.toml constraints.txt
 $(TEST_SET_UP): $(RUN_SET_UP)
 	@echo "installing the tools of the tests"
 	@$(UV) pip install $(PINS) --group test --group lint
+	@touch $@
+
+$(BENCH_SET_UP): $(RUN_SET_UP)
+	@echo "installing what draws the plots"
+	@$(UV) pip install $(PINS) --group bench
 	@touch $@
 
 .PHONY: install
@@ -59,6 +65,10 @@ lint: $(TEST_SET_UP) ## Check style, types and the import law
 .PHONY: test
 test: lint ## Check everything: style, types, import law and all tests; some only: make test TESTS=tests/unit
 	$(BIN)/python -m pytest $(TESTS)
+
+.PHONY: bench
+bench: $(BENCH_SET_UP) ## Measure thousands of pictures side by side, about 40 minutes on an idle machine: [ARGS=--quick]
+	@exec $(BIN)/python benchmarks/bulk/run.py $(ARGS)
 
 .PHONY: constraints
 constraints: $(RUN_SET_UP) ## Choose the pinned versions anew (for maintainers)

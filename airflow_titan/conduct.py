@@ -128,7 +128,7 @@ class Conduct:
     :param pace: when they may be made
     :param purse: what they are paid from
     :param hold: what they keep in memory
-    :param turn: is entered for each call, and left when its answer is here: how a task bounds its calls under way
+    :param turn: is entered for each call, and left when its answer comes: how a task bounds its calls under way
     :param file: makes the file that a request's body waits in: in memory (default), or on disk
     :param level: how loudly to say what happens when all goes well
     :param of_age: whether to warn of a model past its end of life, and name those that can stand in for it

@@ -12,10 +12,10 @@ import hashlib
 import struct
 import zlib
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from io import BytesIO
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 try:
     # inflates three times as fast as the standard library's; there is no build of it for rare machines
@@ -127,6 +127,7 @@ class Image:
     :param etag: the ETag that S3 gave with the bytes
     :param etag_is_md5: whether that ETag is the MD5 of the bytes
     :param problem: why nothing could be read
+    :param facts: what was found out by looking at all bytes; images of the same bytes may share it
     """
 
     uri: str
@@ -136,6 +137,7 @@ class Image:
     etag_is_md5: bool = False
     problem: Problem | None = None
     whole: bool = True
+    facts: dict[str, Any] = field(default_factory=dict, compare=False, repr=False)
 
     @cached_property
     def identity(self) -> str:
@@ -173,7 +175,7 @@ class Image:
         except BadImage:
             return False
 
-    @cached_property
+    @property
     def opaque(self) -> bool:
         """
         Tell whether the picture is whole and no pixel transparent; looked at once, because that takes decoding.
@@ -182,19 +184,27 @@ class Image:
         """
         if not self.whole:
             return True
-        if self.header.alpha:
-            return is_opaque(self.data or b"", self.header)
-        prove(self.data or b"", self.header)
-        return True
+        if "opaque" not in self.facts:
+            if self.header.alpha:
+                self.facts["opaque"] = is_opaque(self.data or b"", self.header)
+            else:
+                prove(self.data or b"", self.header)
+                self.facts["opaque"] = True
+        return bool(self.facts["opaque"])
 
-    @cached_property
+    @property
     def impurity(self) -> str | None:
         """
         Say what a mask has beside pure black and white, ``None`` for a pure one; looked at once.
 
         :raises BadImage: if it isn't whole
         """
-        return impure_colours(self.data or b"", self.header) if self.whole else None
+        if not self.whole:
+            return None
+        if "impurity" not in self.facts:
+            self.facts["impurity"] = impure_colours(self.data or b"", self.header)
+        found: str | None = self.facts["impurity"]
+        return found
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import random
 import time
+from contextlib import ExitStack
 from functools import partial
 from typing import TYPE_CHECKING, Any, BinaryIO
 
@@ -118,16 +119,17 @@ class Payment:
         :return: ``None`` if somebody else has it
         """
         # the turn comes before the claim: what is claimed is about to be paid, and a killed worker leaves no other
-        with self._conduct.turn:
+        with ExitStack() as turn:
+            turn.enter_context(self._conduct.turn)
             retrying = self._conduct.pace.retrying()
             claimed = claim()
             if claimed is None:
                 return None
-            reply = self._call_once(claimed, retrying)
+            reply = self._call_once(claimed, retrying, turn.close)
         self._ledger.journal(claimed, reply)
         return accept(self._prepared, self._call, reply, claimed.number)
 
-    def _call_once(self, claim: Claim, retrying: Retrying) -> bedrock.Reply:
+    def _call_once(self, claim: Claim, retrying: Retrying, end_turn: Callable[[], None]) -> bedrock.Reply:
         """Make the call, and say so before and after."""
         prepared, level = self._prepared, self._conduct.level
         price = prepared.price_of(self._call)
@@ -140,7 +142,7 @@ class Payment:
         )  # fmt: skip
         self._claim = claim
         try:
-            reply = self._paid_for(price, claim, retrying)
+            reply = self._paid_for(price, claim, retrying, end_turn)
         except (NotExecuted, RequestFailed) as error:
             self._claim = None
             self._ledger.settle(claim, "unused", f"{type(error).__name__}: {error}")
@@ -155,9 +157,18 @@ class Payment:
         log.log(level, "Answered in %.1f s, AWS request id %s.", reply.elapsed_ms / 1000, reply.request_id)
         return reply
 
-    def _paid_for(self, price: float | None, claim: Claim, retrying: Retrying) -> bedrock.Reply:
+    def _paid_for(
+        self, price: float | None, claim: Claim, retrying: Retrying, end_turn: Callable[[], None]
+    ) -> bedrock.Reply:
         """Set the money aside, make the call, and settle the account."""
-        purse, hold = self._conduct.purse, self._conduct.hold
+        purse = self._conduct.purse
+
+        def arrived(length: int) -> None:
+            # the model is free for another call while this answer is read
+            end_turn()
+            # the answer's text and what is decoded from it, of this call and of those before
+            self._conduct.hold.take(2 * length * self._number)
+
         purse.hold(price)
         try:
             reply = bedrock.invoke(
@@ -166,8 +177,7 @@ class Payment:
                 self._body,
                 metadata=self._tags(claim.number),
                 retrying=retrying,
-                # the answer's text and what is decoded from it, of this call and of those before
-                arrived=lambda length: hold.take(2 * length * self._number),
+                arrived=arrived,
             )
         except (NotExecuted, RequestFailed):
             purse.give_back(price)

@@ -128,20 +128,17 @@ def prepare(request: Request, store: Store, place: Place) -> Prepared:
     return prepared
 
 
-def inspect(request: Request, store: Store, place: Place) -> Prepared:
+def inspect(request: Request, glance: Callable[[str, Any, int | None], Image], place: Place) -> Prepared:
     """
     Check all that shows without reading much: of large inputs only the first bytes are read.
 
     What is damaged further behind, and what colours a large mask has, is found by :func:`prepare` alone.
 
+    :param glance: :meth:`airflow_titan.store.Store.glance_at_image`, or what remembers what that gave
     :raises InvalidRequest: with every problem that was found
     :raises ConfigurationError: if the model is unknown
     :raises StoreFailed: if S3 fails in a way that may pass
     """
-
-    def glance(name: str, uri: Any, max_bytes: int | None) -> Image:
-        return store.glance_at_image(name, uri, max_bytes)
-
     prepared = _prepare(request, place, glance)
     _check_price(prepared)
     return prepared

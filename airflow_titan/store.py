@@ -45,6 +45,8 @@ _MISSING = frozenset({"NoSuchKey", "404", "NotFound"})
 _PASSING = frozenset({"ExpiredToken", "RequestTimeout", "RequestTimeTooSkewed", "OperationAborted", "SlowDown"})
 _SERVER_ERROR, _TAKEN, _CONFLICT = 500, 412, 409
 _NO_SUCH_RANGE = 416
+#: Contents of input images of which is remembered what was found out.
+_MOST_KNOWN = 4096
 #: Bytes of an image that tell its format, size and kind of pixels, but for rare ones with much before that.
 _HEAD = 1 << 17
 _JSON = "application/json"
@@ -99,6 +101,7 @@ class Store:
         self._owner = {"ExpectedBucketOwner": expected_bucket_owner} if expected_bucket_owner else {}
         self._encryption = dict(encryption or {})
         self._unsafe = unsafe
+        self._facts: dict[str, dict[str, Any]] = {}
 
     def read_image(self, parameter: str, uri: Any, max_bytes: int | None) -> Image:
         """
@@ -117,9 +120,17 @@ class Store:
                 found["Body"].close()
                 return Image(uri, weight=weight, etag=found["ETag"])
             data = found["Body"].read()
-            return Image(uri, data, weight=len(data), etag=found["ETag"], etag_is_md5=_etag_is_md5(found))
+            named, etag = _etag_is_md5(found), str(found["ETag"])
+            facts = self._known_of(f"{etag} {weight}") if named else {}
+            return Image(uri, data, weight=len(data), etag=etag, etag_is_md5=named, facts=facts)
 
         return self._image(parameter, uri, read)
+
+    def _known_of(self, content: str) -> dict[str, Any]:
+        """Give what was found out about a content: requests that share an input needn't prove it each."""
+        if len(self._facts) >= _MOST_KNOWN:
+            self._facts.clear()
+        return self._facts.setdefault(content, {})
 
     def glance_at_image(self, parameter: str, uri: Any, max_bytes: int | None) -> Image:
         """

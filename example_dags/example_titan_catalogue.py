@@ -23,7 +23,7 @@ PRODUCTS = {
 
 
 @task
-def catalogue(run_id: str = "") -> str:
+def catalogue(run_id: str | None = None) -> str:
     """Write the requests; in real life a query or an export does."""
     from airflow.providers.amazon.aws.hooks.s3 import S3Hook
     from airflow.providers.common.compat.sdk import conf

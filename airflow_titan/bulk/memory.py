@@ -1,7 +1,8 @@
-"""How many bytes all requests in flight may hold together, whatever their number."""
+"""How many requests may be at work at once, and how many bytes they may hold together."""
 
 from __future__ import annotations
 
+import math
 import threading
 from collections import deque
 from typing import TYPE_CHECKING, Self
@@ -14,11 +15,17 @@ class Memory:
     """
     A number of bytes that threads share: first come, first served.
 
-    :param most: how many may be held at once; a single request that needs more is let in when it is alone
+    A request is at work while it reads inputs and writes results, not while it waits for its answer. More threads at
+    work than a machine has use for stand in each other's way: they take the interpreter from each other.
+
+    :param most: how many bytes may be held at once; a single request that needs more is let in when it is alone
+    :param holders: how many requests may hold anything at once; default: any number
     """
 
-    def __init__(self, most: int) -> None:
+    def __init__(self, most: int, holders: int | None = None) -> None:
         self._most = most
+        self._places = math.inf if holders is None else holders
+        self._holders = 0
         self._lock = threading.Lock()
         self._held = 0
         self._queue: deque[threading.Condition] = deque()
@@ -38,15 +45,20 @@ class Memory:
             turn = threading.Condition(self._lock)
             self._queue.append(turn)
             try:
-                turn.wait_for(lambda: self._queue[0] is turn and (not self._held or self._held + size <= self._most))
+                turn.wait_for(lambda: self._queue[0] is turn and self._has_room(size))
                 self._held += size
+                self._holders += 1
             finally:
                 self._queue.remove(turn)
                 self._wake_first()
 
+    def _has_room(self, size: int) -> bool:
+        return not self._holders or (self._holders < self._places and self._held + size <= self._most)
+
     def _give_back(self, size: int) -> None:
         with self._lock:
             self._held -= size
+            self._holders -= 1
             self._wake_first()
 
     def _wake_first(self) -> None:
@@ -63,7 +75,7 @@ class Hold:
 
     def __init__(self, memory: Memory) -> None:
         self._memory = memory
-        self._size = 0
+        self._size: int | None = None
 
     def __enter__(self) -> Self:
         return self
@@ -76,12 +88,11 @@ class Hold:
     def take(self, size: int) -> None:
         """Hold ``size`` bytes instead of what was held before; wait until there is room for them."""
         self.release()
-        if size > 0:
-            self._memory._take(size)  # noqa: SLF001 - two halves of one thing
-            self._size = size
+        self._memory._take(size)  # noqa: SLF001 - two halves of one thing
+        self._size = size
 
     def release(self) -> None:
         """Hold nothing from now on."""
-        if self._size:
-            size, self._size = self._size, 0
+        if self._size is not None:
+            size, self._size = self._size, None
             self._memory._give_back(size)  # noqa: SLF001

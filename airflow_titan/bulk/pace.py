@@ -73,7 +73,6 @@ class Pacer:
         self._since = 0  # calls sent from then on
         self._resumed = 0.0  # when the first of them was
         self._misses = 0  # refusals one after the other
-        self._throttled = False
         self._echo = 0.0  # seconds that a refusal took to come back
 
     def due(self) -> float:
@@ -93,23 +92,14 @@ class Pacer:
         self._sent.append(now)
         self._count(now, 1)
 
-    def let_in(self, sent: float) -> None:
-        """Note that the call of time ``sent`` was not refused."""
-        if sent > self._slowed:
-            self._misses = 0
-
-    def refused(self, now: float, sent: float, *, throttled: bool) -> None:
-        """
-        Note that the call of time ``sent`` was refused; of several that were under way together, one counts.
-
-        :param throttled: whether for its rate; if not, the time without calls says nothing of the rate
-        """
+    def refused(self, now: float, sent: float) -> None:
+        """Note that the call of time ``sent`` was refused; of several that were under way together, one counts."""
         if sent in self._sent:
             self._sent.remove(sent)
             self._count(sent, -1)
         if sent <= self._slowed:
             return
-        self._slowed, self._throttled, self._echo = now, throttled, now - sent
+        self._slowed, self._echo = now, now - sent
         self._misses = self._misses + 1 if self._since <= 1 else 1
         self._since = 0
         if self._misses == 1 or self.spacing is None:
@@ -127,8 +117,7 @@ class Pacer:
         if self._misses:
             # nobody follows until the refusal of this one would be back
             self._not_before = now + 1.5 * min(self._echo, _LONG)
-            if self._throttled:
-                self.spacing = max(self.spacing or 0.0, self._long_run(now))
+            self.spacing = max(self.spacing or 0.0, self._long_run(now))
 
     def _speed_up(self, now: float) -> None:
         self._misses = 0
@@ -329,12 +318,11 @@ class SharedPace:
                 self.refusals += 1
                 self._barren = turn.sent if self._barren is None else self._barren
                 self._slowest_refusal = max(self._slowest_refusal, now - turn.sent)
-                self._pacer.refused(now, turn.sent, throttled=isinstance(error, errors.Throttled))
+                self._pacer.refused(now, turn.sent)
                 if self._quota:
                     self._quota.refused()
             else:
                 self._barren = None
-                self._pacer.let_in(turn.sent)
             self._wake_first()
             line = self._news(error if refused else None)
         _tell(line)

@@ -10,19 +10,24 @@ from __future__ import annotations
 
 import logging
 import math
+import os
 import re
 import tempfile
 import threading
 import time
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, BinaryIO, cast
 
 from airflow_titan.bulk.results import Row
 from airflow_titan.errors import (
+    BackOff,
     BudgetSpent,
     ConfigurationError,
     ContentBlocked,
     InvalidRequest,
+    NotExecuted,
+    OutcomeUnknown,
     RequestFailed,
     Stopped,
     TitanError,
@@ -43,6 +48,7 @@ if TYPE_CHECKING:
     from airflow_titan.bulk.progress import Progress
     from airflow_titan.bulk.purse import Purse
     from airflow_titan.bulk.results import Results
+    from airflow_titan.images import Image
     from airflow_titan.place import Place
     from airflow_titan.request import Request
     from airflow_titan.store import Store
@@ -54,10 +60,17 @@ log = logging.getLogger(__name__)
 _HEAVIEST = 5 << 20
 #: Characters of an error's message in a row, and lines that are named in the log before it says only how many more.
 _LONGEST_MESSAGE, _NAMED = 2000, 100
+#: Glances at input images that are remembered, each of up to 128 KiB.
+_REMEMBERED = 64
 #: Warnings that are told; each is told once, and a file may hold any number.
 _MOST_WARNINGS = 50
 #: Seconds between two looks at what the threads do; and that answers get to land when the task must end.
 _LOOK, LANDING = 0.5, 25.0
+#: What an error makes of its request: the first that fits.
+_ENDS: tuple[tuple[type[TitanError], str], ...] = (
+    (Stopped, "not_run"), (BudgetSpent, "not_run"), (ContentBlocked, "blocked"), (InvalidRequest, "invalid"),
+    (TitanError, "failed"),
+)  # fmt: skip
 #: What counts as a failure, whatever the request's terms.
 _FAILURES = frozenset({"invalid", "failed"})
 
@@ -120,8 +133,13 @@ class Shared:
 
 
 def threads(concurrency: int) -> int:
-    """Tell how many threads keep so many calls under way, while others read inputs and write results."""
-    return concurrency + 2 + concurrency // 8
+    """Tell how many threads keep so many calls under way, while as many have the next ones ready."""
+    return 2 * concurrency + 2
+
+
+def at_work(concurrency: int) -> int:
+    """Tell how many threads may read inputs and write results at once: more would only stand in each other's way."""
+    return max(4, 2 * (os.cpu_count() or 1)) + concurrency // 32
 
 
 class Run:
@@ -137,6 +155,8 @@ class Run:
         self._most_failures = most_failures
         self._turn = threading.BoundedSemaphore(concurrency)
         self._threads = threads(concurrency)
+        # many requests may share a mask, or a picture
+        self._glance_once = lru_cache(_REMEMBERED)(shared.store.glance_at_image)
         self._wake = threading.Condition()
         #: Lines that were found wrong before the first was paid, by number and id.
         self._wrong: set[tuple[int, str]] = set()
@@ -204,9 +224,13 @@ class Run:
             name = (line.number, line.id)
             if name in self._under_way:
                 told = f"The task ended while it was under way, and another try will see to it: {why}."
-                self._results.add(_not_run(line, told, None))
+                row = _not_run(line, told, None)
             elif index >= self._begun and name not in self._wrong:
-                self._results.add(_not_run(line, f"The task ended before its turn: {why}.", 0.0))
+                row = _not_run(line, f"The task ended before its turn: {why}.", 0.0)
+            else:
+                continue
+            self._results.add(row)
+            self._shared.progress.ended(row, 0, line.task, "")
 
     def _beginning(self) -> Iterator[Line]:
         """Give the lines, and take note of how far they were given."""
@@ -261,7 +285,7 @@ class Run:
             row = _unsent(line)
         else:
             try:
-                price = inspect(self._request(line), shared.store, shared.place.of_line(line.id)).price_usd
+                price = inspect(self._request(line), self._glance, shared.place.of_line(line.id)).price_usd
             except RequestFailed as refusal:
                 row, error = _row(line, "invalid", 0.0, refusal), refusal
             except TryAgain as failure:
@@ -273,13 +297,20 @@ class Run:
             with self._wake:
                 self._wrong.add((line.number, line.id))
             self._settle(line, row, error)
+            shared.progress.ended(row, 0, line.task, "")
+
+    def _glance(self, name: str, uri: Any, max_bytes: int | None) -> Image:
+        glance = self._glance_once if isinstance(uri, str) else self._shared.store.glance_at_image
+        return glance(name, uri, max_bytes)
 
     def _run_line(self, line: Line) -> None:
-        if line.problem or line.skipped:
-            self._settle(line, _unsent(line))
-            self._end_if_too_many_failed()
-            return
         progress = self._shared.progress
+        if line.problem or line.skipped:
+            row = _unsent(line)
+            self._settle(line, row)
+            self._end_if_too_many_failed()
+            progress.ended(row, 0, line.task, "")
+            return
         began = time.monotonic()
         progress.started(line)
         row, error, model_id = self._outcome(line)
@@ -309,17 +340,15 @@ class Run:
                     warn=self._warn,
                 )
                 result = generate(asked, shared.client(asked), shared.store, place, conduct=conduct)
-        except (Stopped, BudgetSpent) as error:
-            if isinstance(error, BudgetSpent):
-                self.stop(f"max_price_usd: {error}")
-            return _row(line, "not_run", 0.0, error), error, model_id
-        except ContentBlocked as error:
-            return _row(line, "blocked", 0.0, error), error, model_id
-        except InvalidRequest as error:
-            return _row(line, "invalid", 0.0, error), error, model_id
         except TitanError as error:
-            # nobody knows what a call without an answer cost
-            return _row(line, "failed", None if isinstance(error, TryAgain) else 0.0, error), error, model_id
+            if isinstance(error, BudgetSpent):
+                self.stop(str(error))
+            elif isinstance(error, BackOff):
+                # nobody's call was let in for as long as is bearable, so nobody's will be
+                self.stop(f"the service lets nothing in: {error}", may_pass=True)
+            status = next(status for kind, status in _ENDS if isinstance(error, kind))
+            free = isinstance(error, NotExecuted | RequestFailed) and not isinstance(error, OutcomeUnknown)
+            return _row(line, status, 0.0 if free else None, error), error, model_id
         except Exception as error:
             log.exception("Line %d (id %s) failed in a way that nobody foresaw", line.number, shown(line.id))
             return _row(line, "failed", None, error), error, model_id

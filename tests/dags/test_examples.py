@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from io import BytesIO
 from typing import TYPE_CHECKING, Any
 
@@ -54,6 +55,15 @@ EXAMPLES = {
     },
     "example_titan_daily": {("card", -1): (1, (1152, 640))},
 }
+#: For every example with bulk tasks, how many pictures each task instance's result file names, and how large they are.
+BULK_EXAMPLES = {
+    "example_titan_catalogue": {("pictures", -1): (6, (512, 512))},
+    "example_titan_catalogue_shards": {
+        **{("pictures", shard): (3 if shard == 0 else 2, (512, 512)) for shard in range(3)},
+        ("merged", -1): (7, (512, 512)),
+    },
+    "example_titan_bulk_chain": {("rooms", -1): (4, (512, 512)), ("by_night", -1): (4, (512, 512))},
+}
 
 
 def picture(s3: Any, uri: str) -> Image.Image:
@@ -81,9 +91,28 @@ def test_example_writes_its_images(dag_id: str, run: Runs, s3: Any) -> None:
     assert written == EXAMPLES[dag_id]
 
 
+@pytest.mark.parametrize("dag_id", BULK_EXAMPLES)
+def test_bulk_example_names_its_images(dag_id: str, run: Runs, s3: Any) -> None:
+    """Every bulk task's result file has a row for each request, and names pictures of the right size."""
+    done = run(dag_id)
+    assert done.state == "success", done.tasks
+    written = {}
+    for task_id, map_index in done.manifests():
+        bucket, _, key = done.xcom(task_id, map_index=map_index).removeprefix("s3://").partition("/")
+        lines = s3.get_object(Bucket=bucket, Key=key)["Body"].read().splitlines()
+        uris = [uri for line in lines for uri in json.loads(line)["images"]]
+        written[task_id, map_index] = (len(uris), *{picture(s3, uri).size for uri in uris})
+    assert written == BULK_EXAMPLES[dag_id]
+
+
+def test_what_did_not_fail_is_not_asked_again(run: Runs) -> None:
+    """Where every request brought its pictures, the task that collects the others is skipped."""
+    assert run("example_titan_catalogue").tasks["failed", -1] == "skipped"
+
+
 def test_every_example_is_tested(dags: dict[str, Any]) -> None:
     """No example goes untested."""
-    assert {*EXAMPLES, "example_titan_edit_photo"} == set(dags)
+    assert {*EXAMPLES, *BULK_EXAMPLES, "example_titan_edit_photo"} == set(dags)
 
 
 def test_every_example_explains_itself(dags: dict[str, Any]) -> None:

@@ -6,8 +6,10 @@ import inspect
 import json
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
+from airflow.providers.common.compat.sdk import DAG
 
 from airflow_titan import get_provider_info, operators
 
@@ -42,8 +44,8 @@ def own_parameters(operator: type) -> set[str]:
 
 
 def test_the_dag_is_one() -> None:
-    """The DAG in README loads, and has at most ten lines."""
-    (source,) = blocks("python")
+    """The first DAG in README loads, and has at most ten lines."""
+    source = blocks("python")[0]
     lines = [line for line in source.splitlines() if line.strip()]
     assert len(lines) <= 10
     space: dict[str, object] = {}
@@ -51,6 +53,15 @@ def test_the_dag_is_one() -> None:
     dag = space["cup"].dag  # type: ignore[attr-defined]
     assert sorted(dag.task_ids) == ["alike", "blue", "cup"]
     assert dag.get_task("blue").upstream_task_ids == {"cup"}
+
+
+def test_the_bulk_tasks_are_some() -> None:
+    """What README shows of bulk tasks is accepted by their operators."""
+    space: dict[str, Any] = {name: getattr(operators, name) for name in operators.__all__}
+    with DAG("readme", schedule=None):
+        exec(compile(blocks("python")[1], "README.md", "exec"), space)  # noqa: S102
+    assert space["pictures"].max_failures == "1%"
+    assert space["failed"].upstream_task_ids == {"pictures"}
 
 
 def test_every_operator_is_listed_with_its_parameters() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import threading
 import time
 from typing import TYPE_CHECKING, Any
@@ -242,6 +243,28 @@ def test_a_throttled_service_is_waited_for(emulator: Emulator, s3: Any) -> None:
     assert emulator.billed == 8
 
 
+def test_a_service_that_lets_nothing_in_ends_the_task(
+    emulator: Emulator, s3: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """When patience is over the rest isn't tried one by one, and Airflow's retry goes on later."""
+    monkeypatch.setenv("AIRFLOW__TITAN__PATIENCE_SECONDS", "1")
+    emulator.inject("unavailable", times=None)
+    error, found = failed(bulk(some(30), max_failures="100%", max_concurrency=2), Instance(), s3)
+    assert not isinstance(error, AirflowFailException)
+    assert set(statuses(found)) == {"failed", "not_run"}
+    assert statuses(found).count("failed") <= 2
+    assert emulator.billed == 0
+
+
+def test_the_table_counts_every_row(caplog: pytest.LogCaptureFixture) -> None:
+    """The last words of the log account for all requests, whatever became of them."""
+    caplog.set_level("INFO")
+    asked = [*some(2), {"id": "odd", "colour": "red"}, {"id": "bad", "text": FLAGGED}]
+    Instance().run(bulk(asked, max_failures=2))
+    assert re.search(r"^requests +4 +of 4$", caplog.text, re.MULTILINE)
+    assert re.search(r"^invalid +1 ", caplog.text, re.MULTILINE)
+
+
 def test_no_more_calls_than_allowed_are_under_way(
     emulator: Emulator,
 ) -> None:
@@ -266,8 +289,9 @@ def test_requests_a_minute_are_spread(
 
 
 @pytest.fixture
-def stopped(emulator: Emulator, s3: Any) -> tuple[Exception, list[dict[str, Any]]]:
+def stopped(emulator: Emulator, bucket: str, s3: Any) -> tuple[Exception, list[dict[str, Any]]]:
     """Give what became of a task that was told to stop in the middle."""
+    assert bucket
     emulator.inject("latency", seconds=1, times=None)
     operator, instance = bulk(some(20), max_concurrency=3), Instance()
 

@@ -92,7 +92,6 @@ def simulate(
     span: float = SPAN,
     jitter: float = 0.0,
     pacers: int = 1,
-    throttled: bool = True,
 ) -> Ran:
     """Let ``threads`` make calls one after the other, at the pace of each of ``pacers``, on a clock of its own."""
     chance = random.Random(7)
@@ -114,10 +113,9 @@ def simulate(
             heapq.heappush(events, (back, next(order), "answer" if good else "refusal", which, number, sent))
             continue
         if kind == "answer":
-            pacer.let_in(sent)
             heapq.heappush(queue, next(numbers))
         elif kind == "refusal":
-            pacer.refused(now, sent, throttled=throttled)
+            pacer.refused(now, sent)
             heapq.heappush(queue, number)
         elif now >= wakes[which]:
             wakes[which] = math.inf
@@ -201,16 +199,44 @@ def test_a_limit_that_goes_is_forgotten() -> None:
     assert ran.between(360, 420) >= 0.95 * 60 * 16 / 2.005
 
 
+def test_a_pace_that_is_slow_speeds_up_by_the_second() -> None:
+    """Where calls are ten seconds apart, each moves them more than where they are one second apart."""
+    slow, fast = Bucket(1, per_minute=6), Bucket(1)
+    ran = simulate(lambda now: slow(now) if now < 300 else fast(now), threads=16, latency=2, span=900)
+    assert ran.between(540, 600) >= 15
+    assert ran.between(720, 900) >= 0.9 * 180
+
+
+def test_a_quota_by_the_minute_is_spread_over_the_minute() -> None:
+    """After its first minutes are known, a fixed window isn't used up in its first second."""
+    ran = simulate(Window(), threads=64, latency=0.2)
+    assert max(ran.between(second, second + 1) for second in range(120, int(SPAN))) <= 15
+
+
+def test_no_limit_means_that_none_was_seen_for_a_while() -> None:
+    """Calls that go out quickly without a refusal yet don't free all others before a second has passed."""
+    pacer, now = Pacer(), 0.05
+    pacer.sent(0.0)
+    pacer.refused(0.01, 0.0)
+    while now < 0.9:
+        pacer.sent(now)
+        now += 0.002
+    assert pacer.spacing is not None
+    while now < 1.1:
+        pacer.sent(now)
+        now += 0.002
+    assert pacer.spacing is None
+
+
 def test_without_a_refusal_there_is_no_limit() -> None:
     """A service that says yes to everything is asked by all threads at once."""
     ran = simulate(lambda _: True, threads=256, latency=2, span=2)
     assert ran.let_in == [0.0025] * 256
 
 
-@pytest.mark.parametrize("throttled", [False, True])
-def test_after_an_outage_all_goes_on(throttled: bool) -> None:  # noqa: FBT001
+def test_after_an_outage_all_goes_on() -> None:
     """A minute of refusals hears a few dozen calls, and soon after it the calls are as many as before."""
-    ran = simulate(lambda now: not 100 <= now < 160, threads=16, latency=2, throttled=throttled)
+    ran = simulate(lambda now: not 100 <= now < 160, threads=16, latency=2)
     assert ran.refusals(120, 160) <= 40
     assert ran.between(200, 260) >= 0.95 * 60 * 16 / 2.005
 
@@ -220,10 +246,10 @@ def test_refusals_that_were_under_way_together_count_once() -> None:
     pacer = Pacer(lambda: 1.0)
     for at in (0.0, 0.01, 0.02):
         pacer.sent(at)
-    pacer.refused(0.1, 0.0, throttled=True)
+    pacer.refused(0.1, 0.0)
     after_one = pacer.spacing, pacer.due()
-    pacer.refused(0.11, 0.01, throttled=True)
-    pacer.refused(0.12, 0.02, throttled=True)
+    pacer.refused(0.11, 0.01)
+    pacer.refused(0.12, 0.02)
     assert (pacer.spacing, pacer.due()) == after_one
 
 
@@ -231,7 +257,7 @@ def test_a_probe_is_alone() -> None:
     """After a refusal nobody follows the next call until its own refusal would have come back."""
     pacer = Pacer(lambda: 1.0)
     pacer.sent(0.0)
-    pacer.refused(0.5, 0.0, throttled=True)
+    pacer.refused(0.5, 0.0)
     pacer.sent(0.6)
     assert pacer.due() >= 0.6 + 0.5
 
@@ -313,6 +339,11 @@ def refuse(error: type[errors.BackOff] = errors.Throttled) -> None:
     raise error("no")
 
 
+def lose() -> None:
+    """Be a service whose answer gets lost."""
+    raise errors.AnswerLost("lost")
+
+
 class Answers:
     """A service that says no a few times, and then yes."""
 
@@ -343,7 +374,7 @@ def test_what_costs_nothing_is_asked_again(error: type[errors.BackOff]) -> None:
             raise answer
         return answer
 
-    assert pace.retrying()(call) == "yes"
+    assert make(pace, call) == "yes"
     assert pace.refusals == 2
 
 
@@ -357,7 +388,7 @@ def test_what_may_have_been_paid_is_not_asked_again(error: type[BaseException]) 
         raise error("lost")
 
     with pytest.raises(error, match="lost"):
-        paced().retrying()(call)
+        make(paced(), call)
     assert calls == [1]
 
 
@@ -366,7 +397,7 @@ def test_an_outage_beyond_patience_is_raised() -> None:
     clock = Clock(step=5)
     pace = paced(patience=120, clock=clock)
     with pytest.raises(errors.Unavailable, match="no"):
-        pace.retrying()(refuse, errors.Unavailable)
+        make(pace, refuse, errors.Unavailable)
     assert 120 <= clock.now <= 180
     assert pace.refusals > 3
 
@@ -375,9 +406,9 @@ def test_patience_begins_with_the_refusals() -> None:
     """After an hour without any call, the first refusal isn't the last."""
     clock = Clock()
     pace = paced(patience=120, clock=clock)
-    pace.retrying()(Answers(0))
+    make(pace, Answers(0))
     clock.now, clock.step = 3600, 5
-    assert pace.retrying()(Answers(2)) == "yes"
+    assert make(pace, Answers(2)) == "yes"
 
 
 def test_nobody_gives_up_while_others_get_through() -> None:
@@ -388,10 +419,10 @@ def test_nobody_gives_up_while_others_get_through() -> None:
     unlucky = Answers(100)
 
     def call() -> str:
-        pace.retrying()(Answers(0))
+        make(pace, Answers(0))
         return unlucky()
 
-    assert pace.retrying()(call) == "yes"
+    assert make(pace, call) == "yes"
     assert clock.now > 10 * 60
 
 
@@ -416,7 +447,7 @@ def test_nobody_gives_up_while_another_is_at_work() -> None:
             return "yes"
 
         try:
-            assert pace.retrying()(call) == "yes"
+            assert make(pace, call) == "yes"
         finally:
             answered.set()
 
@@ -425,19 +456,17 @@ def test_no_call_waits_longer_than_the_longest() -> None:
     """A claim is held for so long only, so a call that isn't sent by then ends by itself."""
     pace = paced(per_minute=60)
     pace.longest = 0.05
-    pace.retrying()(Answers(0))
+    make(pace, Answers(0))
     with pytest.raises(errors.Throttled, match="max_concurrency"):
-        pace.retrying()(pytest.fail, "was sent")
+        make(pace, pytest.fail, "was sent")
 
 
-def test_waiting_in_line_is_no_waiting_with_a_claim() -> None:
+def test_waiting_in_line_is_no_waiting_with_a_claim(monkeypatch: pytest.MonkeyPatch) -> None:
     """Until a call is called to the gate it holds nothing, so its time doesn't count."""
-    pace = paced(per_minute=30)
-    pace.longest = 1.5
-    began = time.monotonic()
-    for _ in range(3):
-        pace.retrying()(Answers(0))
-    assert time.monotonic() - began > 3 * pace.longest - 1
+    monkeypatch.setattr(pace_module, "_AHEAD", 0.05)
+    pace = paced(per_minute=60)
+    pace.longest = 0.5
+    assert [make(pace, Answers(0)) for _ in range(2)] == ["yes", "yes"]
 
 
 def test_few_are_called_ahead_of_their_time() -> None:
@@ -455,10 +484,11 @@ def test_few_are_called_ahead_of_their_time() -> None:
 def test_who_is_called_and_does_not_come_holds_nobody_up(monkeypatch: pytest.MonkeyPatch) -> None:
     """A call that another worker makes in the end is given up, and the others go on without it."""
     monkeypatch.setattr(pace_module, "_NO_SHOW", 0.2)
-    pace = paced(per_minute=6)
+    pace, began = paced(per_minute=6), time.monotonic()
     pace.retrying()
     pace.retrying()
     assert make(pace, Answers(0)) == "yes"
+    assert time.monotonic() - began < 2
 
 
 def test_a_slow_claim_costs_no_rate() -> None:
@@ -479,7 +509,7 @@ def test_a_slow_claim_costs_no_rate() -> None:
 def test_stop_wakes_all_who_wait() -> None:
     """Every thread that waits for its turn ends at once, without having sent anything."""
     pace = paced(per_minute=1)
-    pace.retrying()(Answers(0))
+    make(pace, Answers(0))
     with ThreadPoolExecutor(16) as pool:
         waiting = [pool.submit(make, pace, pytest.fail, "was sent") for _ in range(16)]
         time.sleep(0.05)
@@ -495,7 +525,7 @@ def test_after_stop_nothing_is_sent() -> None:
     pace = paced()
     pace.stop()
     with pytest.raises(errors.Stopped):
-        pace.retrying()(pytest.fail, "was sent")
+        make(pace, pytest.fail, "was sent")
 
 
 def test_a_refusal_after_stop_is_not_asked_again() -> None:
@@ -507,7 +537,7 @@ def test_a_refusal_after_stop_is_not_asked_again() -> None:
         raise errors.Throttled("no")
 
     with pytest.raises(errors.Stopped):
-        pace.retrying()(call)
+        make(pace, call)
     assert pace.refusals == 1
 
 
@@ -515,7 +545,7 @@ def test_first_come_first_served() -> None:
     """Threads get their turns in the order in which they came."""
     pace, order = paced(per_minute=60 / 0.05), list[int]()
     for _ in range(20):  # what may go at once
-        pace.retrying()(Answers(0))
+        make(pace, Answers(0))
     with ThreadPoolExecutor(8) as pool:
         for number in range(8):
             pool.submit(make, pace, order.append, number)
@@ -578,10 +608,27 @@ def test_the_users_limit_holds_for_all_threads_together() -> None:
     assert max(times) - began >= 0.49
 
 
+def test_what_the_service_refused_is_not_on_the_users_account() -> None:
+    """At one call a minute a refused call is made again at once."""
+    pace, began = paced(per_minute=1), time.monotonic()
+    assert make(pace, Answers(1)) == "yes"
+    assert time.monotonic() - began < 2
+
+
+def test_what_has_ended_is_forgotten() -> None:
+    """However many calls were made, the pace remembers none of them."""
+    pace = paced()
+    for _ in range(3):
+        make(pace, Answers(1))
+        with pytest.raises(errors.AnswerLost):
+            make(pace, lose)
+    assert (len(pace._under_way), len(pace._called), len(pace._gate), len(pace._line)) == (0, 0, 0, 0)  # noqa: SLF001
+
+
 def test_the_rate_is_none_while_nobody_limits() -> None:
     """Without a limit of the user or a refusal there is no rate to tell."""
     pace = paced()
-    pace.retrying()(Answers(0))
+    make(pace, Answers(0))
     assert pace.rate is None
 
 
@@ -589,7 +636,7 @@ def test_the_rate_is_the_lower_of_both_limits() -> None:
     """The user's limit is the rate, until the service allows less."""
     pace = paced(per_minute=5000)
     assert pace.rate == 5000
-    pace.retrying()(Answers(1))
+    make(pace, Answers(1))
     assert pace.rate is not None
     assert pace.rate < 5000
 
@@ -597,8 +644,18 @@ def test_the_rate_is_the_lower_of_both_limits() -> None:
 def test_slowing_down_is_told_once(caplog: pytest.LogCaptureFixture) -> None:
     """A line says that all slow down, and not one for each refusal."""
     with caplog.at_level(logging.INFO):
-        paced().retrying()(Answers(8))
+        make(paced(), Answers(8))
     assert ["Throttled" in line for line in caplog.messages] == [True]
+
+
+def test_lines_of_the_log_keep_their_distance(caplog: pytest.LogCaptureFixture) -> None:
+    """However fast the rate changes, a line comes every ten seconds at most."""
+    clock = Clock(step=0.02)
+    pace = paced(clock=clock)
+    with caplog.at_level(logging.INFO):
+        for _ in range(100):
+            make(pace, Answers(1))
+    assert 1 <= len(caplog.messages) <= 1 + clock.now / 10
 
 
 def test_a_new_rate_is_told(caplog: pytest.LogCaptureFixture) -> None:
@@ -606,9 +663,9 @@ def test_a_new_rate_is_told(caplog: pytest.LogCaptureFixture) -> None:
     clock = Clock(step=0.5)
     pace = paced(clock=clock)
     with caplog.at_level(logging.INFO):
-        pace.retrying()(Answers(3))
+        make(pace, Answers(3))
         for _ in range(400):
-            pace.retrying()(Answers(0))
+            make(pace, Answers(0))
     assert "refuses calls (Throttled)" in caplog.messages[0]
     assert any(" a minute now" in line for line in caplog.messages)
     assert "lets all calls in again" in caplog.messages[-1]

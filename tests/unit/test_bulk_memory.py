@@ -1,0 +1,163 @@
+"""Bytes in flight: bounded, in turn, and without a deadlock."""
+
+from __future__ import annotations
+
+import random
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING
+
+import pytest
+
+from airflow_titan.bulk.memory import Memory
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from concurrent.futures import Future
+
+    from airflow_titan.bulk.memory import Hold
+
+
+def blocks(future: Future[None]) -> bool:
+    """Tell whether a thread still waits."""
+    time.sleep(0.05)
+    return not future.done()
+
+
+def test_what_fits_is_let_in() -> None:
+    """Several requests hold bytes at once, up to the last one."""
+    memory = Memory(100)
+    with memory.hold() as one, memory.hold() as two:
+        one.take(60)
+        two.take(40)
+        assert memory.held == 100
+
+
+def test_what_does_not_fit_waits_for_room() -> None:
+    """It is let in as soon as another has let go."""
+    memory = Memory(100)
+    one, two = memory.hold(), memory.hold()
+    one.take(60)
+    with ThreadPoolExecutor(1) as pool:
+        taking = pool.submit(two.take, 41)
+        try:
+            assert blocks(taking)
+        finally:
+            one.release()
+        taking.result(5)
+    assert memory.held == 41
+
+
+def test_only_so_many_are_at_work() -> None:
+    """However little a request holds, it waits while as many as allowed hold something."""
+    memory = Memory(100, holders=2)
+    one, two, three = memory.hold(), memory.hold(), memory.hold()
+    one.take(0)
+    two.take(0)
+    with ThreadPoolExecutor(1) as pool:
+        taking = pool.submit(three.take, 0)
+        try:
+            assert blocks(taking)
+        finally:
+            one.release()
+        taking.result(5)
+
+
+def test_more_than_all_is_let_in_alone() -> None:
+    """A request larger than the whole waits until nobody else holds anything, and then others wait for it."""
+    memory = Memory(100)
+    one, huge, late = memory.hold(), memory.hold(), memory.hold()
+    one.take(1)
+    with ThreadPoolExecutor(2) as pool:
+        taking = pool.submit(huge.take, 500)
+        try:
+            assert blocks(taking)
+        finally:
+            one.release()
+        taking.result(5)
+        after = pool.submit(late.take, 1)
+        try:
+            assert blocks(after)
+        finally:
+            huge.release()
+        after.result(5)
+    assert memory.held == 1
+
+
+def test_first_come_first_served() -> None:
+    """A small request doesn't pass a large one that has waited longer, so that none waits for ever."""
+    memory = Memory(100)
+    one, large, small = memory.hold(), memory.hold(), memory.hold()
+    one.take(50)
+    with ThreadPoolExecutor(2) as pool:
+        first = pool.submit(large.take, 60)
+        assert blocks(first)
+        second = pool.submit(small.take, 10)
+        try:
+            assert blocks(second)
+        finally:
+            one.release()
+        first.result(5)
+        second.result(5)
+    assert memory.held == 70
+
+
+def test_taking_again_lets_go_first() -> None:
+    """A request that holds almost everything may hold another size, without waiting for itself."""
+    memory = Memory(100)
+    hold = memory.hold()
+    for size in (90, 100, 20, 500):
+        hold.take(size)
+        assert memory.held == size
+
+
+@pytest.mark.parametrize(
+    "end", [lambda hold: hold.release(), lambda hold: hold.take(0), lambda hold: hold.__exit__(None, None, None)]
+)
+def test_all_is_given_back(end: Callable[[Hold], None]) -> None:
+    """However a request ends, and however often, it holds nothing afterwards."""
+    memory = Memory(100)
+    hold = memory.hold()
+    hold.take(60)
+    end(hold)
+    end(hold)
+    assert memory.held == 0
+
+
+def test_a_request_that_fails_gives_back() -> None:
+    """An error inside gives back what was held."""
+    memory = Memory(100)
+
+    def fail() -> None:
+        with memory.hold() as hold:
+            hold.take(60)
+            raise ValueError("bad mask")
+
+    with pytest.raises(ValueError, match="bad mask"):
+        fail()
+    assert memory.held == 0
+
+
+def test_many_threads_stay_within_the_bound_and_all_get_through() -> None:
+    """Threads that take, change and release sizes at random never hold too much together, and never block for good."""
+    memory, over = Memory(1000), list[int]()
+
+    def work(seed: int) -> None:
+        chance = random.Random(seed)
+        for _ in range(30):
+            with memory.hold() as hold:
+                for _ in range(3):
+                    size = chance.choice([1, 100, 300, 900, 1000, 1500])
+                    hold.take(size)
+                    if memory.held > 1000 and memory.held != size:
+                        over.append(memory.held)
+                    time.sleep(chance.random() / 2000)
+
+    threads = [threading.Thread(target=work, args=(seed,), daemon=True) for seed in range(16)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(30)
+    assert not any(thread.is_alive() for thread in threads)
+    assert (over, memory.held) == ([], 0)
