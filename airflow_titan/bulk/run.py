@@ -71,6 +71,7 @@ _ENDS: tuple[tuple[type[TitanError], str], ...] = (
     (Stopped, "not_run"), (BudgetSpent, "not_run"), (ContentBlocked, "blocked"), (InvalidRequest, "invalid"),
     (TitanError, "failed"),
 )  # fmt: skip
+_PERHAPS_PAID = (OutcomeUnknown, ContentBlocked)
 #: What counts as a failure, whatever the request's terms.
 _FAILURES = frozenset({"invalid", "failed"})
 
@@ -347,7 +348,8 @@ class Run:
                 # nobody's call was let in for as long as is bearable, so nobody's will be
                 self.stop(f"the service lets nothing in: {error}", may_pass=True)
             status = next(status for kind, status in _ENDS if isinstance(error, kind))
-            free = isinstance(error, NotExecuted | RequestFailed) and not isinstance(error, OutcomeUnknown)
+            # a prompt that is blocked costs nothing, an answer does; nobody says which it was
+            free = isinstance(error, NotExecuted | RequestFailed) and not isinstance(error, _PERHAPS_PAID)
             return _row(line, status, 0.0 if free else None, error), error, model_id
         except Exception as error:
             log.exception("Line %d (id %s) failed in a way that nobody foresaw", line.number, shown(line.id))
