@@ -24,6 +24,7 @@ class Cell:
     One side at one size.
 
     :param where: in a process of its own, or in a real Airflow with a LocalExecutor
+    :param photos: how many different inputs the requests take in turn
     """
 
     side: str
@@ -31,6 +32,7 @@ class Cell:
     in_flight: int
     requests: int
     latency: float = LATENCY
+    photos: int = PHOTOS
 
     @property
     def name(self) -> str:
@@ -57,6 +59,8 @@ CELLS = [
     Cell("bulk", PROCESS, 16, 1_000),
     Cell("bulk", PROCESS, 64, 1_000),
     Cell("bulk", PROCESS, 256, 1_000),
+    Cell("bulk, own inputs", PROCESS, 16, 1_000, photos=1_000),
+    Cell("bulk, own inputs", PROCESS, 64, 1_000, photos=1_000),
     Cell("mapped no-op", AIRFLOW, 16, 100),
     Cell("mapped naive", AIRFLOW, 16, 100),
     Cell("amazon chain", AIRFLOW, 16, 32),
@@ -98,18 +102,18 @@ def job_of(cell: Cell, at: World, **more: Any) -> dict[str, Any]:
         "in_flight": cell.in_flight,
         "requests": cell.requests,
         "bucket": BUCKET,
-        "photos": PHOTOS,
+        "photos": cell.photos,
         "shared": SHARED,
     }
-    if cell.side == "bulk":
-        lines = more.pop("lines", None) or (request(number) for number in range(cell.requests))
+    if cell.side.startswith("bulk"):
+        lines = more.pop("lines", None) or (request(number, cell.photos) for number in range(cell.requests))
         job["uri"] = at.put_requests(str(job["name"]), lines)
     return job | more
 
 
 def run(cell: Cell) -> dict[str, Any]:
     """Measure one cell; give its record."""
-    with world(cell.latency) as at:
+    with world(cell.latency, photos=cell.photos) as at:
         job = job_of(cell, at)
         if cell.where == AIRFLOW:
             usage = executor.measured(job, at)

@@ -188,7 +188,7 @@ def main() -> None:
     answers = os.fdopen(os.dup(1), "w", buffering=1)
     os.dup2(2, 1)  # Airflow logs to stdout, which is for answers here
     try:
-        run = SIDES[job["side"]](job)
+        run = SIDES[job["side"].partition(",")[0]](job)
     except ImportError as error:
         print(json.dumps({"missing": str(error)}), file=answers)
         return
