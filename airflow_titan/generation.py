@@ -7,6 +7,7 @@ It runs without an operator around it: a request, two clients and a place to sto
 from __future__ import annotations
 
 import logging
+from contextlib import ExitStack
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +17,7 @@ from airflow_titan.ledger import Ledger
 from airflow_titan.payment import Payment
 from airflow_titan.place import Place
 from airflow_titan.publication import Accepted, Result, publish, published
-from airflow_titan.request import Prepared, Request, lifecycle_warning, prepare, sketch
+from airflow_titan.request import Prepared, Request, inputs, lifecycle_warning, prepare, sketch
 
 if TYPE_CHECKING:
     from airflow_titan.manifest import Manifest
@@ -106,11 +107,19 @@ class _Line:
         """Get the answer of each call, then publish them all; or find that another worker has."""
         answers: list[Accepted] = []
         try:
-            for payment in self._payments:
-                found = payment.run()
-                if isinstance(found, Result):
-                    return found
-                answers.append(found)
+            with ExitStack() as bodies:
+                for payment in self._payments:
+                    payment.write_body(bodies.enter_context(self._conduct.file()))
+                # from here on the inputs are in the bodies alone
+                for _, image in inputs(self._prepared.task):
+                    image.forget()
+                for payment in self._payments:
+                    # while it waits for its turn, a request isn't at work
+                    self._conduct.hold.release()
+                    found = payment.run()
+                    if isinstance(found, Result):
+                        return found
+                    answers.append(found)
             return self._publish(answers)
         except BaseException as error:
             for payment in self._payments:

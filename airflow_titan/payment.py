@@ -14,7 +14,7 @@ from airflow_titan.errors import BadAnswer, ModelRetired, ModelUnavailable, NotE
 from airflow_titan.families import wire
 from airflow_titan.ledger import Claim, Ledger
 from airflow_titan.publication import Accepted, Result, accept
-from airflow_titan.request import Prepared, alternatives, inputs
+from airflow_titan.request import Prepared, alternatives
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -70,6 +70,11 @@ class Payment:
         self._claim: Claim | None = None
         self._body: BinaryIO
 
+    def write_body(self, file: BinaryIO) -> None:
+        """Write the call down, before it is run: from then on the inputs' bytes aren't needed for it."""
+        wire.write(self._call.message, file)
+        self._body = file
+
     def run(self) -> Accepted | Result:
         """
         Go through the slots: pay for the first that is free, wait for or take over those that are not.
@@ -79,12 +84,10 @@ class Payment:
         """
         spent: list[str] = []
         allowed = self._prepared.request.max_paid_calls
-        with self._conduct.file() as self._body:
-            self._write_body()
-            for number in range(1, allowed + 1):
-                found = self._pay(partial(self._ledger.claim, number)) or self._wait(number, spent)
-                if found:
-                    return found
+        for number in range(1, allowed + 1):
+            found = self._pay(partial(self._ledger.claim, number)) or self._wait(number, spent)
+            if found:
+                return found
         raise OutcomeUnknown(
             f"max_paid_calls: {len(spent)} of {allowed} allowed calls were made, and none brought a usable answer "
             f"({'; '.join(spent)}). They may have been paid: look for fingerprint {self._prepared.fingerprint} in "
@@ -102,14 +105,6 @@ class Payment:
         if self._claim:
             self._ledger.let_go(self._claim)
             self._claim = None
-
-    def _write_body(self) -> None:
-        """Write the call down, and let the inputs go if it is the last: from here on they are in the body alone."""
-        wire.write(self._call.message, self._body)
-        if self._number == len(self._prepared.calls):
-            for _, image in inputs(self._prepared.task):
-                image.forget()
-            self._conduct.hold.release()
 
     def _pay(self, claim: Callable[[], Claim | None]) -> Accepted | None:
         """
@@ -166,8 +161,8 @@ class Payment:
         def arrived(length: int) -> None:
             # the model is free for another call while this answer is read
             end_turn()
-            # the answer's text and what is decoded from it, of this call and of those before
-            self._conduct.hold.take(2 * length * self._number)
+            # its text, and what is decoded from it
+            self._conduct.hold.take(2 * length)
 
         purse.hold(price)
         try:

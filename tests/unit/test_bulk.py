@@ -279,6 +279,18 @@ def test_no_more_calls_than_allowed_are_under_way(
     assert most == 3
 
 
+@pytest.mark.parametrize("many", [{}, {"model_id": "stability.sd3-5-large-v1:0", "number_of_images": 2}])
+def test_waiting_requests_are_not_at_work(
+    many: dict[str, Any], emulator: Emulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Few threads work at once, and all calls are under way all the same, also where a request takes several."""
+    monkeypatch.setattr(running, "at_work", lambda _: 1)
+    emulator.inject("latency", seconds=1, times=None)
+    Instance().run(bulk(some(5), max_concurrency=5, defaults={"task": "text_to_image", **many}))
+    calls = emulator.calls
+    assert max(call.started for call in calls[:5]) < min(call.ended for call in calls[:5])
+
+
 def test_requests_a_minute_are_spread(
     emulator: Emulator,
 ) -> None:
