@@ -18,7 +18,8 @@ from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar
 
 from airflow_titan.catalog import models
 from airflow_titan.errors import InvalidRequest, Problem, shown
-from airflow_titan.images import BadImage, Image
+from airflow_titan.headers import BadImage
+from airflow_titan.images import Image
 from airflow_titan.tasks import Task, parameters, setting
 
 if TYPE_CHECKING:

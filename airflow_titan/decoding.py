@@ -13,7 +13,8 @@ from io import BytesIO
 from typing import TYPE_CHECKING, cast
 
 from airflow_titan.errors import Problem
-from airflow_titan.images import BadImage, read_header
+from airflow_titan.headers import BadImage
+from airflow_titan.images import read_header
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -9,110 +9,20 @@ Its global limits are never touched, because other code of the same worker lives
 from __future__ import annotations
 
 import hashlib
-import struct
-import zlib
-from collections import Counter
 from dataclasses import dataclass, field
 from functools import cached_property
 from io import BytesIO
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
-try:
-    # inflates three times as fast as the standard library's; there is no build of it for rare machines
-    from isal import isal_zlib as inflating
-except ImportError:
-    inflating: ModuleType = zlib  # type: ignore[no-redef]
+from airflow_titan.headers import END_OF_JPEG, JPEG, START_OF_SCAN, BadImage, Header, jpeg_header, what_it_is
+from airflow_titan.png import SIGNATURE, check_chunks, png_header, prove_png
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-    from types import ModuleType
-
     import PIL.Image
 
     from airflow_titan.errors import Problem
 
-_PNG = b"\x89PNG\r\n\x1a\n"
-_JPEG = b"\xff\xd8\xff"
-#: What else people send behind a ``.png`` name, by its first bytes: only to name it in the message.
-_FOREIGN = (
-    (b"GIF8", "a GIF"),
-    (b"BM", "a BMP"),
-    (b"II*\x00", "a TIFF"),
-    (b"MM\x00*", "a TIFF"),
-    (b"%!PS", "an EPS"),
-    (b"%PDF", "a PDF"),
-    (b"<svg", "an SVG"),
-    (b"<?xml", "XML, perhaps an error page or an SVG"),
-    (b"<!DOCTYPE", "an HTML page"),
-    (b"<!doctype", "an HTML page"),
-    (b"<html", "an HTML page"),
-    (b"data:", "a data URL"),
-    (b"iVBOR", "base64 text"),
-    (b"/9j/", "base64 text"),
-)
-_PALETTE = 3
 _PURE = frozenset({(0, 0, 0), (255, 255, 255)})
-_CHANNELS = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}
-_DEPTHS = {0: (1, 2, 4, 8, 16), 2: (8, 16), 3: (1, 2, 4, 8), 4: (8, 16), 6: (8, 16)}
-#: x start, y start, x step, y step of the seven passes of an interlaced PNG.
-_ADAM7 = (
-    (0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4), (1, 0, 2, 2), (0, 1, 1, 2),
-)  # fmt: skip
-_LAST_FILTER = 4
-# the stub of isal calls the class an instance
-_NOT_INFLATED: tuple[type[Exception], ...] = (zlib.error, inflating.error)  # type: ignore[assignment]
-#: Markers of a JPEG: frame headers, those without content, and those after which no header comes.
-_FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
-_BARE = frozenset({0x01, *range(0xD0, 0xD9)})
-_ENDS = frozenset({0xD9, 0xDA})
-_START_OF_SCAN = b"\xff\xda"
-_END_OF_JPEG = b"\xff\xd9"
-#: Bytes that are inflated at once: so many of a compressed stream, to so many at most.
-_PIECE, _BLOCK = 1 << 16, 1 << 18
-#: What a PNG's texts and colour profile may inflate to, in bytes; more is a bomb.
-_MOST_METADATA = 1 << 20
-
-
-class BadImage(ValueError):
-    """The bytes are not a whole picture of a kind that the models take; the message says what they are instead."""
-
-
-@dataclass(frozen=True)
-class Header:
-    """
-    What the first bytes of an image say.
-
-    :param format: ``png`` or ``jpeg``
-    :param width: in pixels
-    :param height: in pixels
-    :param bits: bits a channel
-    :param channels: colour channels as stored: 1 grey or palette, 2 grey and alpha, 3 RGB, 4 RGB and alpha or CMYK
-    :param alpha: whether pixels can be transparent
-    :param interlaced: whether a PNG is stored in seven passes
-    """
-
-    format: Literal["png", "jpeg"]
-    width: int
-    height: int
-    bits: int
-    channels: int
-    alpha: bool
-    interlaced: bool = False
-
-    @property
-    def size(self) -> tuple[int, int]:
-        """Width and height in pixels."""
-        return self.width, self.height
-
-    @property
-    def content_type(self) -> str:
-        """The media type, as S3 is told it."""
-        return f"image/{self.format}"
-
-    @property
-    def extension(self) -> str:
-        """The ending of a file name, without the dot."""
-        return {"png": "png", "jpeg": "jpg"}[self.format]
 
 
 @dataclass(frozen=True)
@@ -239,11 +149,11 @@ def read_header(data: bytes, *, whole: bool = True) -> Header:
     :param whole: whether it is all of it; of the first bytes alone, those must be there that come before the pixels
     :raises BadImage: if it is empty, of another format, or no picture of 8 bits a channel or fewer
     """
-    if data.startswith(_PNG):
-        return _png_header(data, whole=whole)
-    if data.startswith(_JPEG):
-        return _jpeg_header(data)
-    raise BadImage(_what_it_is(data))
+    if data.startswith(SIGNATURE):
+        return png_header(data, whole=whole)
+    if data.startswith(JPEG):
+        return jpeg_header(data)
+    raise BadImage(what_it_is(data))
 
 
 def prove(data: bytes, header: Header) -> None:
@@ -256,7 +166,7 @@ def prove(data: bytes, header: Header) -> None:
     :raises BadImage: if anything is missing, damaged or too much
     """
     if header.format == "png":
-        _prove_png(data, header)
+        prove_png(data, header)
     else:
         _decoded(data, header).close()
 
@@ -270,7 +180,7 @@ def prove_intact(data: bytes, header: Header) -> None:
     :raises BadImage: if anything is missing or damaged
     """
     if header.format == "png":
-        _walk(data)
+        check_chunks(data)
     else:
         prove(data, header)
 
@@ -283,7 +193,7 @@ def is_opaque(data: bytes, header: Header) -> bool:
     """
     if not header.alpha:
         return True
-    _prove_png(data, header)
+    prove_png(data, header)
     with _decoded(data, header) as picture:
         pixels = picture if picture.mode in {"LA", "RGBA"} else picture.convert("RGBA")
         lowest, _ = pixels.getchannel("A").getextrema()
@@ -298,12 +208,12 @@ def impure_colours(data: bytes, header: Header) -> str | None:
     :raises BadImage: if the picture can't be decoded
     """
     if header.format == "png":
-        _walk(data)
+        check_chunks(data)
     with _decoded(data, header) as picture:
         # Pillow leaves rows black that a PNG lacks: a last row that has anything in it proves that none is missing
         last_row = (0, header.height - 1, header.width, header.height)
         if header.format == "png" and (header.interlaced or not picture.crop(last_row).getbbox()):
-            _prove_png(data, header)
+            prove_png(data, header)
         palette = picture.getpalette("RGB") if picture.mode == "P" else None
         if picture.mode in {"1", "L", "P"}:
             # seven times as fast as counting colours
@@ -355,215 +265,6 @@ def _decoded(data: bytes, header: Header) -> PIL.Image.Image:
 def _prove_end(data: bytes, header: Header) -> None:
     """Prove without Pillow that nothing is missing at the end of a picture."""
     if header.format == "png":
-        _prove_png(data, header)
-    elif data.rfind(_END_OF_JPEG) < data.rfind(_START_OF_SCAN):
+        prove_png(data, header)
+    elif data.rfind(END_OF_JPEG) < data.rfind(START_OF_SCAN):
         raise BadImage(f"is a JPEG cut off after {len(data):,} bytes")
-
-
-def _png_header(data: bytes, *, whole: bool) -> Header:
-    length, kind = _at(data, 8, ">II", "PNG")
-    if (length, kind) != (13, int.from_bytes(b"IHDR", "big")):
-        raise BadImage("is a PNG without a header")
-    width, height, bits, colour, compression, filtering, interlace = _at(data, 16, ">IIBBBBB", "PNG")
-    if not width or not height or bits not in _DEPTHS.get(colour, ()) or compression or filtering or interlace > 1:
-        raise BadImage("is a PNG with a header that makes no sense")
-    if bits > 8:  # noqa: PLR2004 - 0 to 255 is what the models take
-        raise BadImage("is a PNG of 16 bits a channel; save it with 8")
-    chunks = _chunks(data, before=None if whole else b"IDAT")
-    count = Counter(kind for kind, _, _ in chunks if kind in {b"IHDR", b"PLTE", b"tRNS"})
-    if count[b"IHDR"] > 1:
-        raise BadImage("is a PNG with two headers")
-    if colour == _PALETTE and not count[b"PLTE"]:
-        raise BadImage("is a PNG that lacks its palette")
-    # transparency may come as a colour or a palette entry too, in a chunk of its own
-    see_through = colour in {4, 6} or count[b"tRNS"] > 0
-    return Header("png", width, height, bits, _CHANNELS[colour], alpha=see_through, interlaced=bool(interlace))
-
-
-def _jpeg_header(data: bytes) -> Header:
-    bits, height, width, channels = _jpeg_frame(data)
-    if bits != 8:  # noqa: PLR2004 - 0 to 255 is what the models take
-        raise BadImage(f"is a JPEG of {bits} bits a channel; save it with 8")
-    if not width or not height:
-        raise BadImage("is a JPEG of no size")
-    if channels not in {1, 3}:
-        raise BadImage("is a CMYK JPEG; the models take RGB. Convert it to RGB")
-    return Header("jpeg", width, height, bits, channels, alpha=False)
-
-
-def _jpeg_frame(data: bytes) -> tuple[int, ...]:
-    """Find a JPEG's frame header: bits a channel, height, width and number of channels."""
-    position = 2
-    while True:
-        if data[position : position + 1] != b"\xff":
-            raise BadImage("is a damaged JPEG: something else stands where its frame header should, or it is cut off")
-        # any number of fill bytes may stand before a marker
-        while data[position : position + 1] == b"\xff":
-            position += 1
-        (marker,) = _at(data, position, ">B", "JPEG")
-        if marker in _FRAMES:
-            return _at(data, position + 3, ">BHHB", "JPEG")
-        if marker in _ENDS:
-            raise BadImage("is a JPEG without a frame header")
-        length = 0 if marker in _BARE else _at(data, position + 1, ">H", "JPEG")[0]
-        position += 1 + length
-
-
-def _at(data: bytes, offset: int, layout: str, kind: str) -> tuple[int, ...]:
-    """Unpack a structure, or say that the file ends too early."""
-    try:
-        return struct.unpack_from(layout, data, offset)
-    except struct.error:
-        raise BadImage(f"is a {kind} cut off in its header, after {len(data):,} bytes") from None
-
-
-def _chunks(data: bytes, before: bytes | None = None) -> Iterator[tuple[bytes, memoryview, memoryview]]:
-    """
-    Give each chunk of a PNG up to its end chunk: its kind, its content, and what its checksum is taken over.
-
-    :param before: the kind of chunk to stop before
-    """
-    view = memoryview(data)
-    position = len(_PNG)
-    kind = b""
-    while kind != b"IEND":
-        if position + 12 > len(data):
-            raise BadImage(f"is a PNG cut off after {len(data):,} bytes: it has no end chunk")
-        length, kind = struct.unpack_from(">I4s", data, position)
-        if not kind.isalpha():
-            raise BadImage(f"is a damaged PNG: it has a chunk called {kind!r}")
-        if kind == before:
-            return
-        end = position + 8 + length
-        if end + 4 > len(data):
-            raise BadImage(f"is a PNG cut off after {len(data):,} bytes, inside its chunk {kind.decode('ascii')}")
-        yield kind, view[position + 8 : end], view[position + 4 : end + 4]
-        position = end + 4
-    if position != len(data):
-        raise BadImage(f"is a PNG with {len(data) - position:,} bytes after its end")
-
-
-def _pixel_chunks(data: bytes) -> Iterator[memoryview]:
-    """Give the compressed pixels of a PNG piece by piece, every chunk's checksum proved on the way."""
-    before = b""
-    begun = False
-    metadata = 0
-    for kind, content, checked in _chunks(data):
-        if zlib.crc32(checked[:-4]) != int.from_bytes(checked[-4:], "big"):
-            raise BadImage(f"is a damaged PNG: the checksum of its chunk {kind.decode('ascii')} is wrong")
-        if kind == b"acTL":
-            raise BadImage("is an animated PNG; save one frame of it")
-        if kind in _PACKED:
-            metadata += _inflated_length(_PACKED[kind](bytes(content)), _MOST_METADATA)
-            if metadata > _MOST_METADATA:
-                raise BadImage("is a PNG whose metadata inflates to more than 1 MiB; save it without metadata")
-        if kind == b"IDAT":
-            if begun and before != kind:
-                raise BadImage("is a damaged PNG: its pixels are in two places")
-            begun = True
-            yield content
-        before = kind
-
-
-#: What is compressed in a chunk of metadata: behind a name, or behind a name, a flag, a language and a translation.
-_PACKED: dict[bytes, Callable[[bytes], bytes]] = {
-    b"zTXt": lambda content: content.partition(b"\0")[2][1:],
-    b"iCCP": lambda content: content.partition(b"\0")[2][1:],
-    b"iTXt": lambda content: (
-        rest[2:].partition(b"\0")[2].partition(b"\0")[2]
-        if (rest := content.partition(b"\0")[2]).startswith(b"\1")
-        else b""
-    ),
-}
-
-
-def _inflated_length(packed: bytes, most: int) -> int:
-    """Count what data inflates to, up to a little over ``most``. Broken data counts as far as it goes."""
-    inflater = zlib.decompressobj()
-    length = 0
-    try:
-        while packed and length <= most:
-            length += len(inflater.decompress(packed, _BLOCK))
-            packed = inflater.unconsumed_tail
-    except zlib.error:
-        pass
-    return length
-
-
-def _walk(data: bytes) -> None:
-    """Check the checksum of every chunk of a PNG, and that it ends where it says."""
-    for _ in _pixel_chunks(data):
-        pass
-
-
-def _prove_png(data: bytes, header: Header) -> None:
-    """Inflate the pixels in small blocks and look at each row's start: a decoder's proof without its memory."""
-    rows = _rows(header)
-    expected = sum(length * count for length, count in rows)
-    got = 0
-    try:
-        for block in _inflated(_pixel_chunks(data)):
-            if max(_row_starts(block, got, rows), default=0) > _LAST_FILTER:
-                raise BadImage("is a damaged PNG: it has a row of no known kind")
-            got += len(block)
-            if got > expected:
-                break
-    except _NOT_INFLATED as error:
-        raise BadImage(f"is a damaged PNG: {error}") from error
-    if got != expected:
-        raise BadImage(f"is a PNG whose pixels are not those of {header.width} by {header.height}")
-
-
-def _inflated(chunks: Iterator[memoryview]) -> Iterator[bytes]:
-    """Inflate a stream in small blocks; it must end where its last chunk ends."""
-    inflater = inflating.decompressobj()
-    for chunk in chunks:
-        # what a piece leaves over is copied, so pieces are no larger; were they much smaller, threads would queue for
-        # the interpreter between them
-        for start in range(0, len(chunk), _PIECE):
-            rest: bytes | memoryview = chunk[start : start + _PIECE]
-            while rest and not inflater.eof:
-                yield inflater.decompress(rest, _BLOCK)
-                rest = inflater.unconsumed_tail
-            if rest or inflater.unused_data:
-                raise BadImage("is a damaged PNG: it has more data than pixels")
-    while more := inflater.decompress(b"", _BLOCK):
-        yield more
-    if not inflater.eof:
-        raise BadImage("is a damaged PNG: its pixels end too early")
-
-
-def _rows(header: Header) -> list[tuple[int, int]]:
-    """Give, for each pass over a PNG, how many bytes a row inflates to and how many rows there are."""
-    passes = _ADAM7 if header.interlaced else ((0, 0, 1, 1),)
-    return [
-        # one byte before each row tells how it is filtered
-        (1 + (-(-(header.width - x) // dx) * header.bits * header.channels + 7) // 8, -(-(header.height - y) // dy))
-        for x, y, dx, dy in passes
-        if header.width > x and header.height > y
-    ]
-
-
-def _row_starts(block: bytes, offset: int, rows: list[tuple[int, int]]) -> Iterator[int]:
-    """Give the first byte of each row that starts within a block, which begins at ``offset`` of the whole."""
-    start = -offset
-    for length, count in rows:
-        end = start + length * count
-        if end > 0 and start < len(block):
-            yield from block[max(start, start % length) : min(end, len(block)) : length]
-        start = end
-
-
-def _what_it_is(data: bytes) -> str:
-    """Say in words what bytes are that are neither PNG nor JPEG."""
-    if not data:
-        return "is an empty file"
-    if data[:4] == b"RIFF" and data[8:12] == b"WEBP":
-        return "is a WebP"
-    if data[4:8] == b"ftyp":
-        return "is a HEIC, AVIF or video file"
-    start = data[:64].lstrip()
-    for magic, name in _FOREIGN:
-        if start.startswith(magic):
-            return f"is {name}"
-    return "is neither a PNG nor a JPEG by its bytes"

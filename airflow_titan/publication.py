@@ -19,7 +19,8 @@ from airflow_titan.errors import (
     StoreRefused,
 )
 from airflow_titan.families import FAMILIES
-from airflow_titan.images import BadImage, Header, Image, prove_intact, read_header
+from airflow_titan.headers import BadImage, Header
+from airflow_titan.images import Image, prove_intact, read_header
 from airflow_titan.manifest import Blocked, Input, Manifest, Model, Output, Paid
 from airflow_titan.place import DIGITS
 from airflow_titan.request import inputs

@@ -121,7 +121,7 @@ class Given:
     def told_of(self, name: str, uri: Any) -> Iterator[None]:
         """Note what is wrong with one image, and go on with the rest."""
         from airflow_titan.decoding import Unfit
-        from airflow_titan.images import BadImage
+        from airflow_titan.headers import BadImage
 
         try:
             yield

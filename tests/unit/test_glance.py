@@ -17,6 +17,8 @@ from airflow_titan.store import Store
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from airflow_titan.headers import Header
+
     Put = Callable[[bytes], str]
 
 
@@ -99,7 +101,7 @@ def test_the_same_bytes_are_proved_once(put: Put, s3: Any, monkeypatch: pytest.M
     proved: list[int] = []
     original = images.prove
 
-    def prove(data: bytes, header: images.Header) -> None:
+    def prove(data: bytes, header: Header) -> None:
         proved.append(len(data))
         original(data, header)
 

@@ -11,7 +11,8 @@ import PIL.ImageFile
 import pytest
 from pictures import BAD, GOOD, SIGNATURE, chunk, header, jpeg, mask, photo, png, rows, saved
 
-from airflow_titan.images import BadImage, Header, Image, impure_colours, is_opaque, prove, read_header
+from airflow_titan.headers import BadImage, Header
+from airflow_titan.images import Image, impure_colours, is_opaque, prove, read_header
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

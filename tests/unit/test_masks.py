@@ -9,7 +9,8 @@ import pytest
 from pictures import GOOD, chunk, jpeg, mask, png, rows, saved
 from PIL import ImageDraw
 
-from airflow_titan.images import BadImage, impure_colours, read_header
+from airflow_titan.headers import BadImage
+from airflow_titan.images import impure_colours, read_header
 
 
 def drawn(*, antialiased: bool) -> PIL.Image.Image:

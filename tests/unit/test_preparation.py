@@ -17,8 +17,9 @@ from airflow_titan import catalog
 from airflow_titan.canvas import ANCHORS, Margins, around, extended
 from airflow_titan.check import check
 from airflow_titan.decoding import MOST_PIXELS, Unfit, opened, upright
-from airflow_titan.images import BadImage, impure_colours, read_header
+from airflow_titan.headers import BadImage
 from airflow_titan.images import Image as Stored
+from airflow_titan.images import impure_colours, read_header
 from airflow_titan.masks import boxed, bright, outlined, transparent
 from airflow_titan.preparation import Bounds, Shape, encoded, prepared
 from airflow_titan.tasks import ImageVariation, Inpainting
@@ -382,7 +383,7 @@ _HUNGRY = """
 import re, sys, warnings
 from pathlib import Path
 warnings.simplefilter("ignore")
-from airflow_titan.images import BadImage
+from airflow_titan.headers import BadImage
 from airflow_titan.preparation import Bounds, Shape, prepared
 import PIL.Image, PIL.ImageCms
 PIL.Image.init()
