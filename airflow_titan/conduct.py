@@ -131,7 +131,7 @@ class Conduct:
     :param turn: is entered for each call, and left when its answer comes: how a task bounds its calls under way
     :param file: makes the file that a request's body waits in: in memory (default), or on disk
     :param level: how loudly to say what happens when all goes well
-    :param of_age: whether to warn of a model past its end of life, and name those that can stand in for it
+    :param warn_of_age: whether to warn of a model past its end of life, and name those that can stand in for it
     :param warn: tells what is allowed and probably not meant; default: the log
     """
 
@@ -141,7 +141,7 @@ class Conduct:
     turn: AbstractContextManager[Any] = nullcontext()  # noqa: RUF009 - can be entered by many
     file: Callable[[], BinaryIO] = BytesIO
     level: int = logging.INFO
-    of_age: bool = True
+    warn_of_age: bool = True
     warn: Callable[[str], None] | None = None
 
 

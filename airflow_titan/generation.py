@@ -45,7 +45,7 @@ def generate(request: Request, client: Any, store: Store, place: Place, *, condu
             return done
         prepared = prepare(request, store, place)
         today = datetime.now(UTC).date()
-        aged = lifecycle_warning(prepared, client.meta.region_name, today) if conduct.of_age else None
+        aged = lifecycle_warning(prepared, client.meta.region_name, today) if conduct.warn_of_age else None
         for warning in (*prepared.warnings, *([aged] if aged else [])):
             (conduct.warn or log.warning)(warning)
         return _Line(prepared, client, store, place, conduct).run()

@@ -11,13 +11,13 @@ from airflow_titan.check import check
 from airflow_titan.errors import InvalidRequest, Problem
 from airflow_titan.families import FAMILIES, wire
 from airflow_titan.images import Image
-from airflow_titan.tasks import parameters, setting
+from airflow_titan.tasks import leaves, parameters, setting
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from datetime import date
 
-    from airflow_titan.catalog import ModelSpec
+    from airflow_titan.catalog import ModelSpec, Parameter
     from airflow_titan.place import Place
     from airflow_titan.store import Store
     from airflow_titan.tasks import Task
@@ -204,7 +204,7 @@ def _with_images(task: Task, spec: ModelSpec, get: Callable[[str, Any, int | Non
     """Put images in the place of their URIs, one or many, however deep the lists are."""
     found: dict[str, Any] = {}
     for name in task.image_parameters:
-        uris = list(flat(getattr(task, name)))
+        uris = list(leaves(getattr(task, name)))
         if name not in spec.parameters:
             # the check will say that this model doesn't take it
             found[name] = tuple(Image(str(uri)) for uri in uris) or None
@@ -212,20 +212,31 @@ def _with_images(task: Task, spec: ModelSpec, get: Callable[[str, Any, int | Non
         rule = spec.parameters[name]
         most = rule.largest("max_items") or 1
         # the check will refuse more, or leave them out; there is no use in reading them
-        read = tuple(get(name, uri, rule.largest("max_bytes")) for uri in uris[:most])
+        read = tuple(get(name, uri, _most_bytes(rule, spec)) for uri in uris[:most])
         found[name] = (read + tuple(Image(str(uri)) for uri in uris[most:])) or None
     return replace(task, **found)
 
 
-def flat(value: Any) -> Iterator[Any]:
-    """Flatten lists, tuples and Airflow's lazy sequences; a text or ``None`` is no list."""
-    if value is None:
-        return
-    if isinstance(value, str | bytes | dict) or not hasattr(value, "__iter__"):
-        yield value
-        return
-    for part in value:
-        yield from flat(part)
+def heaviest(request: Request) -> int:
+    """
+    Tell how many bytes the inputs of a request may have together, before anybody reads them.
+
+    :raises ConfigurationError: if the model is unknown
+    """
+    spec = find(request.model_id, request.model_family)
+    names = [name for name in request.task.image_parameters if name in spec.parameters]
+    each = [_most_bytes(spec.parameters[name], spec) for name in names for _ in leaves(getattr(request.task, name))]
+    return min(sum(each), _most_of_all(spec))
+
+
+def _most_bytes(rule: Parameter, spec: ModelSpec) -> int:
+    """Give the size from which on an image is refused unread."""
+    return rule.largest("max_bytes") or _most_of_all(spec)
+
+
+def _most_of_all(spec: ModelSpec) -> int:
+    """Give the bytes of images that fill a request: base64 makes four of three."""
+    return spec.max_request_bytes // 4 * 3
 
 
 def lifecycle_warning(prepared: Prepared, region: str, today: date) -> str | None:

@@ -9,7 +9,10 @@ There are no numbers here: bounds and defaults belong to the model data.
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -170,3 +173,14 @@ def setting(task: Task, name: str) -> Any:
 def parameters(task: type[Task | Settings] | Task) -> tuple[str, ...]:
     """Name all parameters of a task, its generation settings included."""
     return tuple(field.name for field in fields(task))
+
+
+def leaves(value: Any) -> Iterator[Any]:
+    """Give what lists, tuples and Airflow's lazy sequences hold, however deep; a text is no list, ``None`` nothing."""
+    if value is None:
+        return
+    if isinstance(value, str | bytes | dict) or not hasattr(value, "__iter__"):
+        yield value
+        return
+    for part in value:
+        yield from leaves(part)

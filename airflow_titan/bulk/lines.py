@@ -17,6 +17,7 @@ import msgspec
 from airflow_titan.bulk.spool import HEAD, MOST, NO_JSON, download, encoded, fill, raw_lines, wrong
 from airflow_titan.errors import ConfigurationError, Problem, shown
 from airflow_titan.tasks import TASKS, parameters
+from airflow_titan.terms import TERMS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -28,9 +29,8 @@ if TYPE_CHECKING:
 _LONGEST_ID, _DEEPEST = 1000, 20
 #: Characters of an id that a message repeats whole.
 _READABLE = 100
-#: What a line may have besides its task's own parameters.
-_SHARED = ("model_id", "model_family", "on_blocked", "max_paid_calls", "max_price_usd", "translate")
-_NAMES = {name: frozenset({*parameters(task), *_SHARED, "id", "task"}) for name, task in TASKS.items()}
+#: What a line may have.
+_NAMES = {name: frozenset({*parameters(task), *TERMS, "id", "task"}) for name, task in TASKS.items()}
 _EVERY_NAME = frozenset(chain.from_iterable(_NAMES.values()))
 _IMAGES = frozenset(chain.from_iterable(task.image_parameters for task in TASKS.values()))
 #: The parameter that takes several pictures; all others take one.

@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
-import math
+import os
 import threading
+import time
 from collections import deque
 from typing import TYPE_CHECKING, Self
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from types import TracebackType
+
+#: How many requests are at work at once, at least and at most.
+_FEWEST, _MOST = 2, 64
+#: Cores of which a process whose threads share one interpreter makes use.
+_CORES = min(2, len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 2)
+#: Shares of them: below the first there is time for one more at work, above the second there are too many.
+_IDLE, _BUSY = 0.5, 0.7
 
 
 class Memory:
@@ -16,16 +25,27 @@ class Memory:
     A number of bytes that threads share: first come, first served.
 
     A request is at work while it reads inputs and writes results, not while it waits for its answer. More threads at
-    work than a machine has use for stand in each other's way: they take the interpreter from each other.
+    work than a machine has use for stand in each other's way: they take the interpreter from each other. How many that
+    are depends on how long S3 lets them wait, so it is found by looking at the processor.
 
     :param most: how many bytes may be held at once; a single request that needs more is let in when it is alone
-    :param holders: how many requests may hold anything at once; default: any number
+    :param clock: gives the time in seconds
+    :param worked: gives the seconds for which this process has used the processor
     """
 
-    def __init__(self, most: int, holders: int | None = None) -> None:
+    def __init__(
+        self,
+        most: int,
+        *,
+        clock: Callable[[], float] = time.monotonic,
+        worked: Callable[[], float] = time.process_time,
+    ) -> None:
+        #: How many requests may be at work at once.
+        self.places = _FEWEST
         self._most = most
-        self._places = math.inf if holders is None else holders
         self._holders = 0
+        self._clock, self._worked = clock, worked
+        self._seen = clock(), worked()
         self._lock = threading.Lock()
         self._held = 0
         self._queue: deque[threading.Condition] = deque()
@@ -34,6 +54,18 @@ class Memory:
     def held(self) -> int:
         """How many bytes are held now."""
         return self._held
+
+    def adapt(self) -> None:
+        """Let one more work where the processor has time for it, and one fewer where it hasn't; from time to time."""
+        before, now = self._seen, (self._clock(), self._worked())
+        self._seen = now
+        share = (now[1] - before[1]) / max(now[0] - before[0], 1e-9) / _CORES
+        with self._lock:
+            if share < _IDLE and self._queue and self._holders >= self.places:
+                self.places = min(_MOST, self.places + max(1, self.places // 4))
+                self._wake_first()
+            elif share > _BUSY:
+                self.places = max(_FEWEST, self.places - 1)
 
     def hold(self) -> Hold:
         """Make the account of one request; it holds nothing yet."""
@@ -53,7 +85,7 @@ class Memory:
                 self._wake_first()
 
     def _has_room(self, size: int) -> bool:
-        return not self._holders or (self._holders < self._places and self._held + size <= self._most)
+        return not self._holders or (self._holders < self.places and self._held + size <= self._most)
 
     def _give_back(self, size: int) -> None:
         with self._lock:

@@ -10,6 +10,8 @@ from collections import Counter, deque
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
+from airflow_titan.bulk.results import STATUSES
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -18,16 +20,6 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-#: What the table names, in its order, with what it means.
-_STATUSES = {
-    "done": "all pictures written",
-    "partial": "some pictures stopped by the content filter",
-    "blocked": "stopped by the content filter",
-    "invalid": "wrong, never sent",
-    "failed": "failed",
-    "skipped": "nothing to do",
-    "not_run": "had no turn",
-}
 #: Seconds that are recent, and how many seconds with an end are looked at in any case.
 _RECENT, _FEWEST = 60.0, 10
 _MINUTE = 60
@@ -109,7 +101,7 @@ class Progress:
             seconds = self._clock() - self._began
             rows = [
                 (status, f"{self._counts[status]:,}", words)
-                for status, words in _STATUSES.items()
+                for status, words in STATUSES.items()
                 if self._counts[status]
             ]
             rows.append(("requests", f"{self._counts.total():,}", f"of {self._total:,}"))

@@ -21,6 +21,7 @@ from airflow_titan.errors import InvalidRequest, Problem, StoreRefused, shown
 from airflow_titan.manifest import TaskInstance  # noqa: TC001 - pydantic reads it
 from airflow_titan.place import DIGITS
 from airflow_titan.store import split
+from airflow_titan.tasks import leaves
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -28,8 +29,16 @@ if TYPE_CHECKING:
 
     from airflow_titan.store import Store
 
-#: What can become of a request.
-STATUSES = ("done", "partial", "blocked", "invalid", "failed", "skipped", "not_run")
+#: What can become of a request, and what that means.
+STATUSES = {
+    "done": "all pictures written",
+    "partial": "some pictures stopped by the content filter",
+    "blocked": "stopped by the content filter",
+    "invalid": "wrong, never sent",
+    "failed": "failed",
+    "skipped": "nothing to do",
+    "not_run": "had no turn",
+}
 #: Those that another try may turn into pictures, once somebody has put right what was wrong.
 WITHOUT_PICTURES = ("failed", "invalid", "blocked", "not_run")
 #: Bytes of the longest request that a row repeats.
@@ -312,7 +321,7 @@ def result_uris(given: Any) -> list[str]:
     try:
         if isinstance(given, str) and given.lstrip().startswith("["):
             given = msgspec.json.decode(given)
-        found = list(_flat(given))
+        found = [uri for uri in leaves(given) if uri != ""]
     except NO_JSON as error:
         raise _no_results(f"a text that is no JSON: {error}", "Check what the template renders to.") from error
     if not found:
@@ -364,17 +373,6 @@ def manifest_of(results_uri: str, store: Store) -> BulkManifest | None:
 def _no_results(told: str, remedy: str) -> InvalidRequest:
     limit = "the s3:// URI of a bulk task's result file, or a list of several"
     return InvalidRequest([Problem("results", told, limit, remedy)], "reading results")
-
-
-def _flat(value: Any) -> Iterator[Any]:
-    """Flatten lists, tuples and Airflow's lazy sequences."""
-    if value is None or value == "":
-        return
-    if isinstance(value, str | bytes | dict) or not hasattr(value, "__iter__"):
-        yield value
-        return
-    for part in value:
-        yield from _flat(part)
 
 
 def _encoded(value: Any) -> bytes:

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import logging
 import math
-import os
 import re
 import tempfile
 import threading
@@ -35,7 +34,7 @@ from airflow_titan.errors import (
     shown,
 )
 from airflow_titan.generation import Conduct, generate
-from airflow_titan.request import flat, inspect
+from airflow_titan.request import heaviest, inspect
 from airflow_titan.tasks import TASKS
 from airflow_titan.terms import request
 
@@ -56,8 +55,6 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-#: Bytes that an input image may take while it is read, where nobody looked at it before: the models' own limit.
-_HEAVIEST = 5 << 20
 #: Characters of an error's message in a row, and lines that are named in the log before it says only how many more.
 _LONGEST_MESSAGE, _NAMED = 2000, 100
 #: Glances at input images that are remembered, each of up to 128 KiB.
@@ -136,11 +133,6 @@ class Shared:
 def threads(concurrency: int) -> int:
     """Tell how many threads keep so many calls under way, while as many have the next ones ready."""
     return 2 * concurrency + 2
-
-
-def at_work(concurrency: int) -> int:
-    """Tell how many threads may read inputs and write results at once: more would only stand in each other's way."""
-    return max(4, 2 * (os.cpu_count() or 1)) + concurrency // 32
 
 
 class Run:
@@ -276,6 +268,7 @@ class Run:
             if self._told_to_stop and deadline == math.inf:
                 self.stop("the task was told to stop", may_pass=True)
                 deadline = time.monotonic() + LANDING
+            self._shared.memory.adapt()
             self._shared.progress.tell()
 
     def _check_line(self, line: Line) -> None:
@@ -328,7 +321,7 @@ class Run:
             model_id = asked.model_id
             place = shared.place.of_line(line.id)
             with shared.memory.hold() as hold:
-                hold.take(_HEAVIEST * _images(asked))
+                hold.take(heaviest(asked))
                 conduct = Conduct(
                     pace=shared.pace,
                     purse=shared.purse,
@@ -337,7 +330,7 @@ class Run:
                     file=on_disk,
                     level=logging.DEBUG,
                     # finding out what can stand in for a model takes a while, and is the same each time
-                    of_age=self._is_new(f"{asked.model_id} {line.task}"),
+                    warn_of_age=self._is_new(f"{asked.model_id} {line.task}"),
                     warn=self._warn,
                 )
                 result = generate(asked, shared.client(asked), shared.store, place, conduct=conduct)
@@ -431,11 +424,6 @@ def _unsent(line: Line) -> Row:
 def _not_run(line: Line, why: str, price_usd: float | None) -> Row:
     """Give the row of a line that had no turn, or was left under way."""
     return _row(line, "not_run", price_usd, Stopped(why))
-
-
-def _images(asked: Request) -> int:
-    """Count the input images of a request, before they are read."""
-    return sum(1 for name in asked.task.image_parameters for _ in flat(getattr(asked.task, name)))
 
 
 def on_disk() -> BinaryIO:

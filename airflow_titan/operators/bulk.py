@@ -143,7 +143,7 @@ class TitanBulkOperator(TitanAskingOperator):
         from airflow_titan.bulk.pace import SharedPace
         from airflow_titan.bulk.progress import Progress
         from airflow_titan.bulk.purse import Purse
-        from airflow_titan.bulk.run import LANDING, Allowed, Run, Shared, at_work
+        from airflow_titan.bulk.run import LANDING, Allowed, Run, Shared
         from airflow_titan.tasks import TextToImage
         from airflow_titan.terms import TERMS, amount, choice, request, whole_number
 
@@ -166,9 +166,7 @@ class TitanBulkOperator(TitanAskingOperator):
                 client=client,
                 pace=pace,
                 purse=purse,
-                memory=Memory(
-                    whole_number("max_in_flight_mb", self.max_in_flight_mb) << 20, at_work(self._concurrency)
-                ),
+                memory=Memory(whole_number("max_in_flight_mb", self.max_in_flight_mb) << 20),
                 progress=progress,
             ),
             most_failures=Allowed.of(self.max_failures).most(lines.total),

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from airflow_titan.errors import InvalidRequest, Problem, shown
+from airflow_titan.tasks import leaves
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -100,7 +101,7 @@ class Given:
 
     def uris(self, name: str, given: Any) -> list[Any]:
         """Read one URI or many, however deep the lists are."""
-        found = list(_flat(given))
+        found = [uri for uri in leaves(given) if uri != ""]
         if not found:
             self.add(name, "nothing", "s3://bucket/key", "Give an image; a template may have rendered to nothing.")
         return found
@@ -158,14 +159,3 @@ def _nested(value: Any, depth: int) -> Any:
         return None
     found = [_nested(part, depth - 1) for part in value]
     return None if None in found else found
-
-
-def _flat(value: Any) -> Iterator[Any]:
-    """Flatten lists, tuples and Airflow's lazy sequences; a text or ``None`` is no list."""
-    if value is None or value == "":
-        return
-    if isinstance(value, str | bytes | dict) or not hasattr(value, "__iter__"):
-        yield value
-        return
-    for part in value:
-        yield from _flat(part)

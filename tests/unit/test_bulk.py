@@ -13,6 +13,7 @@ from airflow.providers.common.compat.sdk import AirflowException, AirflowFailExc
 from instance import Instance
 from pictures import photo
 
+from airflow_titan.bulk import memory
 from airflow_titan.bulk import run as running
 from airflow_titan.bulk.run import Allowed
 from airflow_titan.errors import ConfigurationError
@@ -284,11 +285,29 @@ def test_waiting_requests_are_not_at_work(
     many: dict[str, Any], emulator: Emulator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Few threads work at once, and all calls are under way all the same, also where a request takes several."""
-    monkeypatch.setattr(running, "at_work", lambda _: 1)
+    monkeypatch.setattr(memory, "_FEWEST", 1)
+    monkeypatch.setattr(memory, "_MOST", 1)
     emulator.inject("latency", seconds=1, times=None)
     Instance().run(bulk(some(5), max_concurrency=5, defaults={"task": "text_to_image", **many}))
     calls = emulator.calls
     assert max(call.started for call in calls[:5]) < min(call.ended for call in calls[:5])
+
+
+def test_how_many_work_at_once_is_looked_at_again_and_again(
+    emulator: Emulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A run that lasts adapts to the machine, from time to time."""
+    looks: list[float] = []
+
+    class Watched(memory.Memory):
+        def adapt(self) -> None:
+            looks.append(time.monotonic())
+            super().adapt()
+
+    monkeypatch.setattr(memory, "Memory", Watched)
+    emulator.inject("latency", seconds=1.5, times=None)
+    Instance().run(bulk(some(1)))
+    assert len(looks) >= 2
 
 
 def test_requests_a_minute_are_spread(

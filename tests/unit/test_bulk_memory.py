@@ -6,6 +6,7 @@ import random
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import pytest
@@ -13,7 +14,7 @@ import pytest
 from airflow_titan.bulk.memory import Memory
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from concurrent.futures import Future
 
     from airflow_titan.bulk.memory import Hold
@@ -23,6 +24,82 @@ def blocks(future: Future[None]) -> bool:
     """Tell whether a thread still waits."""
     time.sleep(0.05)
     return not future.done()
+
+
+class Machine:
+    """A machine whose time passes, and whose processor works, as a test says."""
+
+    def __init__(self) -> None:
+        self.now = self.work = 0.0
+        self.memory = Memory(100, clock=lambda: self.now, worked=lambda: self.work)
+
+    def adapt(self, cores: float, times: int = 1) -> int:
+        """Let seconds pass in which so many cores were busy; give the places after that."""
+        for _ in range(times):
+            self.now, self.work = self.now + 1, self.work + cores
+            self.memory.adapt()
+        return self.memory.places
+
+
+@contextmanager
+def waiting(memory: Memory) -> Iterator[Future[None]]:
+    """Let requests hold all places, and one more wait for some."""
+    holds = [memory.hold() for _ in range(memory.places)]
+    for hold in holds:
+        hold.take(0)
+    late = memory.hold()
+    with ThreadPoolExecutor(1) as pool:
+        taking = pool.submit(late.take, 0)
+        assert blocks(taking)
+        try:
+            yield taking
+        finally:
+            for hold in holds:
+                hold.release()
+            taking.result(5)
+    late.release()
+
+
+def test_more_work_at_once_where_they_only_wait_for_s3() -> None:
+    """While the processor is idle and somebody waits, there is room for more, and who waits gets it."""
+    machine = Machine()
+    before = machine.memory.places
+    with waiting(machine.memory) as late:
+        assert machine.adapt(0.1) == before + 1
+        late.result(5)
+
+
+def test_no_more_work_at_once_where_nobody_waits() -> None:
+    """An idle processor alone says nothing, also where all places are taken."""
+    machine = Machine()
+    before = machine.memory.places
+    for _ in range(before):
+        machine.memory.hold().take(0)
+    assert machine.adapt(0.0, times=5) == before
+
+
+def test_no_more_work_at_once_where_the_processor_is_busy() -> None:
+    """Who waits then would only take the interpreter from the others."""
+    machine = Machine()
+    before = machine.memory.places
+    with waiting(machine.memory):
+        assert machine.adapt(1.2, times=5) == before
+
+
+def test_fewer_work_at_once_where_the_processor_is_busy() -> None:
+    """What was too much is taken back, one after the other, as far as it began."""
+    machine = Machine()
+    before = machine.memory.places
+    machine.memory.places = before + 3
+    assert [machine.adapt(1.9) for _ in range(5)] == [before + 2, before + 1, before, before, before]
+
+
+def test_the_places_have_an_end() -> None:
+    """However long S3 takes, not every thread works at once."""
+    machine = Machine()
+    machine.memory.places = 60
+    with waiting(machine.memory):
+        assert machine.adapt(0.0, times=9) == 64
 
 
 def test_what_fits_is_let_in() -> None:
@@ -51,7 +128,8 @@ def test_what_does_not_fit_waits_for_room() -> None:
 
 def test_only_so_many_are_at_work() -> None:
     """However little a request holds, it waits while as many as allowed hold something."""
-    memory = Memory(100, holders=2)
+    memory = Memory(100)
+    memory.places = 2
     one, two, three = memory.hold(), memory.hold(), memory.hold()
     one.take(0)
     two.take(0)
