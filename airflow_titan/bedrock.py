@@ -31,6 +31,7 @@ from urllib3.exceptions import HTTPError
 
 from airflow_titan import errors
 from airflow_titan.conduct import Alone
+from airflow_titan.outgoing import Outgoing
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -147,8 +148,7 @@ def _invoke_once(client: Any, arguments: dict[str, Any], body: BinaryIO, arrived
     started = time.monotonic()
     body.seek(0)
     try:
-        # a file object instead of the bytes keeps botocore from logging them at DEBUG
-        answer = client.invoke_model(body=body, **arguments)
+        answer = client.invoke_model(body=Outgoing(body), **arguments)
     except ClientError as error:
         raise _refused(error, arguments["modelId"]) from error
     except (EndpointConnectionError, ConnectTimeoutError, ProxyConnectionError) as error:

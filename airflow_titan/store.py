@@ -24,6 +24,7 @@ from urllib3.exceptions import HTTPError
 
 from airflow_titan.errors import AccessDenied, Problem, StoreFailed, StoreRefused, UnsafeStore, shown
 from airflow_titan.images import Image
+from airflow_titan.outgoing import PIECE, Outgoing
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -50,8 +51,6 @@ _MOST_KNOWN = 4096
 #: Bytes of an image that tell its format, size and kind of pixels, but for rare ones with much before that.
 _HEAD = 1 << 17
 _JSON = "application/json"
-#: Bytes that a download holds at once.
-_PIECE = 1 << 20
 #: Stores that were seen to honour conditional writes, by endpoint and bucket: one probe a process is enough.
 _proven: set[tuple[str, str]] = set()
 
@@ -225,7 +224,7 @@ class Store:
         """
         try:
             found = self._s3.get_object(**self._at(uri))
-            for piece in found["Body"].iter_chunks(_PIECE):
+            for piece in found["Body"].iter_chunks(PIECE):
                 file.write(piece)
         except ClientError as error:
             code, message, status = _told(error)
@@ -262,7 +261,6 @@ class Store:
         :raises StoreRefused: if S3 refuses, as for want of a permission or a bucket
         :raises StoreFailed: if S3 fails in a way that may pass
         """
-        # a file object instead of the bytes keeps botocore from logging them at DEBUG
         return self.upload(uri, BytesIO(data), content_type, metadata, **condition)
 
     def upload(
@@ -282,7 +280,7 @@ class Store:
         try:
             written = self._s3.put_object(
                 **self._at(uri),
-                Body=file,
+                Body=Outgoing(file),
                 ContentType=content_type,
                 Metadata=dict(metadata or {}),
                 **self._encryption,
