@@ -4,30 +4,33 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 import sqlite3
 import tempfile
 from collections import Counter
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from threading import Lock
-from typing import IO, TYPE_CHECKING, Any, Literal, Self
+from typing import IO, TYPE_CHECKING, Any, Literal, NamedTuple, Self
 
 import msgspec
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from airflow_titan import __version__
 from airflow_titan.bulk.spool import NO_JSON, raw_lines
-from airflow_titan.errors import InvalidRequest, Problem, StoreRefused, shown
+from airflow_titan.errors import InvalidRequest, Problem, StoreRefused, TitanError, shown
 from airflow_titan.manifest import TaskInstance  # noqa: TC001 - pydantic reads it
 from airflow_titan.place import DIGITS
 from airflow_titan.store import split
 from airflow_titan.tasks import leaves
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
     from types import TracebackType
 
     from airflow_titan.store import Store
+
+log = logging.getLogger(__name__)
 
 #: What can become of a request, and what that means.
 STATUSES = {
@@ -44,6 +47,8 @@ WITHOUT_PICTURES = ("failed", "invalid", "blocked", "not_run")
 #: Bytes of the longest request that a row repeats.
 MOST_REQUEST = 64 << 10
 LINES = "application/x-ndjson"
+#: Marks rows that are kept for the moment only.
+_LENT = -1
 _MANIFEST = "manifest.json"
 #: XCom's share, in bytes of JSON.
 _SUMMARY = 2048
@@ -111,6 +116,18 @@ class Row:
 _decoder = msgspec.json.Decoder(Row)
 
 
+class Written(NamedTuple):
+    """
+    What was written.
+
+    :param digest: its SHA-256 in hexadecimal digits
+    :param counts: how many rows it has of each status
+    """
+
+    digest: str
+    counts: Counter[str]
+
+
 class Results:
     """
     The rows of a bulk task, in a temporary file that goes when this is closed. Threads may add to it.
@@ -170,20 +187,33 @@ class Results:
         with self._lock:
             return [line for (line,) in self._rows.execute(told, (most,))]
 
-    def write(self, file: IO[bytes]) -> str:
+    def write(self, file: IO[bytes], for_now: Sequence[Row] = ()) -> Written:
         """
         Write all rows as JSON Lines, in the order of their lines.
 
-        :return: the SHA-256 of what was written, in hexadecimal digits
+        :param for_now: rows of lines that may have none yet; they aren't kept
         """
         digest = hashlib.sha256()
         with self._lock:
+            counts = self.counts + Counter(row.status for row in for_now if self._lend(row))
             for (row,) in self._rows.execute("SELECT row FROM rows ORDER BY line, size, id"):
                 digest.update(row)
                 digest.update(b"\n")
                 file.write(row)
                 file.write(b"\n")
-        return digest.hexdigest()
+            self._rows.execute("DELETE FROM rows WHERE part = ?", (_LENT,))
+        return Written(digest.hexdigest(), counts)
+
+    def _lend(self, row: Row) -> bool:
+        """Keep a row until it is taken out again, if its line has none; tell whether it hadn't."""
+        name = row.id.encode("utf-8", "replace")
+        where = row.line, len(name), name
+        added = self._rows.execute(
+            "INSERT INTO rows SELECT ?, ?, ?, ?, ? "
+            "WHERE NOT EXISTS (SELECT 1 FROM rows WHERE line = ? AND size = ? AND id = ?)",
+            (*where, _LENT, row.to_json(), *where),
+        )
+        return added.rowcount > 0
 
 
 class _Record(BaseModel):
@@ -278,28 +308,30 @@ def publish(
     shard: int = 0,
     shards: int = 1,
     complete: bool = True,
+    for_now: Sequence[Row] = (),
 ) -> Published:
     """
     Write the rows, and then the record.
 
     :param folder: below which both lie, ``s3://bucket/some/prefix``
     :param complete: whether every request had its turn; rows of the status ``not_run`` say that one had not
+    :param for_now: rows of lines that may have none yet, where more is to be published later
     :raises StoreRefused: if S3 refuses
     :raises StoreFailed: if S3 fails in a way that may pass
     """
     with tempfile.TemporaryFile() as file:
-        digest = results.write(file)
+        digest, counts = results.write(file, for_now)
         results_uri = f"{folder}/results-{digest[:DIGITS]}.jsonl"
         store.upload(results_uri, file, LINES)
     manifest = BulkManifest(
-        status="complete" if complete and not results.counts["not_run"] else "incomplete",
+        status="complete" if complete and not counts["not_run"] else "incomplete",
         created=datetime.now(UTC).isoformat(timespec="seconds"),
         provider=f"airflow-titan {__version__}",
         requests=requests,
         results_uri=results_uri,
         shard=shard,
         shards=shards,
-        counts={status: results.counts[status] for status in STATUSES if results.counts[status]},
+        counts={status: counts[status] for status in STATUSES if counts[status]},
         requests_total=requests_total,
         images=results.images,
         price_usd=results.price_usd,
@@ -310,6 +342,42 @@ def publish(
     manifest_uri = f"{folder}/{_MANIFEST}"
     store.write(manifest_uri, manifest.to_json())
     return Published(results_uri, manifest_uri, manifest)
+
+
+class Publisher:
+    """
+    Publishes the rows of a task: for the time being while answers land, and for good at the end.
+
+    :param publish: writes the rows and the record; takes rows of lines that may have none yet
+    """
+
+    def __init__(self, publish: Callable[[Sequence[Row]], Published], store: Store) -> None:
+        self._publish, self._store = publish, store
+        self._before: Published | None = None
+
+    def for_now(self, rows: Sequence[Row]) -> None:
+        """Write what is known so far: whoever kills the task before its end leaves that."""
+        try:
+            self._before = self._publish(rows)
+        except TitanError as error:
+            log.warning("The rows could not be written before all answers have landed: %s", error)
+        else:
+            log.info("All rows are in %s, for as long as answers land.", self._before.results_uri)
+
+    def for_good(self) -> Published:
+        """
+        Write all rows.
+
+        :raises StoreRefused: if S3 refuses
+        :raises StoreFailed: if S3 fails in a way that may pass
+        """
+        published = self._publish(())
+        if self._before and self._before.results_uri != published.results_uri:
+            try:
+                self._store.delete(self._before.results_uri)
+            except TitanError as error:
+                log.warning("An earlier file of rows is left: %s", error)
+        return published
 
 
 def result_uris(given: Any) -> list[str]:

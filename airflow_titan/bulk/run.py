@@ -63,6 +63,9 @@ _REMEMBERED = 64
 _MOST_WARNINGS = 50
 #: Seconds between two looks at what the threads do; and that answers get to land when the task must end.
 _LOOK, LANDING = 0.5, 25.0
+#: Seconds of them after which what is known by then is written down: Airflow 3 kills a task that was marked failed 5 s
+#: after it has told it to stop, and most models take longer.
+_SOON = 1.0
 #: What an error makes of its request: the first that fits.
 _ENDS: tuple[tuple[type[TitanError], str], ...] = (
     (Stopped, "not_run"), (BudgetSpent, "not_run"), (ContentBlocked, "blocked"), (InvalidRequest, "invalid"),
@@ -141,11 +144,23 @@ class Run:
 
     :param most_failures: how many may fail before no more are begun
     :param concurrency: how many calls may be under way at once
+    :param landing: is called when the task must end and answers are still under way, with the rows that these have
+        until they land
     """
 
-    def __init__(self, lines: Lines, results: Results, shared: Shared, *, most_failures: int, concurrency: int) -> None:
+    def __init__(
+        self,
+        lines: Lines,
+        results: Results,
+        shared: Shared,
+        *,
+        most_failures: int,
+        concurrency: int,
+        landing: Callable[[list[Row]], None] = lambda _: None,
+    ) -> None:
         self._lines, self._results, self._shared = lines, results, shared
         self._most_failures = most_failures
+        self._landing = landing
         self._turn = threading.BoundedSemaphore(concurrency)
         self._threads = threads(concurrency)
         # many requests may share a mask, or a picture
@@ -156,7 +171,8 @@ class Run:
         #: How many lines were begun, and those of them that have no row yet.
         self._begun = 0
         self._under_way: set[tuple[int, str]] = set()
-        self._closed = False
+        self._closed = self._rest_told = False
+        self._running = 0
         self._told_to_stop = False
         self._told: set[str] = set()
         self._first_failure = ""
@@ -212,18 +228,32 @@ class Run:
         """Give a row to every line that had no turn, or has not ended. From now on, no thread adds any."""
         with self._wake:
             self._closed = True
+        for line, row in self._tell_rest():
+            self._keep(line, row)
+
+    def _tell_rest(self) -> list[tuple[Line, Row]]:
+        """
+        Give a row to every line that had no turn, now that no more are begun.
+
+        :return: the lines that are under way, with the rows that they have until they land
+        """
         why = self.ended or "it was interrupted"
+        with self._wake:
+            under_way = set(self._under_way)
+        rows: list[tuple[Line, Row]] = []
         for index, line in enumerate(self._lines):
             name = (line.number, line.id)
-            if name in self._under_way:
+            if name in under_way:
                 told = f"The task ended while it was under way, and another try will see to it: {why}."
-                row = _not_run(line, told, None)
-            elif index >= self._begun and name not in self._wrong:
-                row = _not_run(line, f"The task ended before its turn: {why}.", 0.0)
-            else:
-                continue
-            self._results.add(row)
-            self._shared.progress.ended(row, 0, line.task, "")
+                rows.append((line, _not_run(line, told, None)))
+            elif index >= self._begun and name not in self._wrong and not self._rest_told:
+                self._keep(line, _not_run(line, f"The task ended before its turn: {why}.", 0.0))
+        self._rest_told = True
+        return rows
+
+    def _keep(self, line: Line, row: Row) -> None:
+        self._results.add(row)
+        self._shared.progress.ended(row, 0, line.task, "")
 
     def _beginning(self) -> Iterator[Line]:
         """Give the lines, and take note of how far they were given."""
@@ -238,10 +268,8 @@ class Run:
     def _spread(self, work: Callable[[Line], None], lines: Iterator[Line]) -> None:
         """Let threads do a work on each line, and tell of the progress meanwhile."""
         pulling = threading.Lock()
-        running = self._threads
 
         def labour() -> None:
-            nonlocal running
             try:
                 while True:
                     with pulling:
@@ -254,22 +282,37 @@ class Run:
                 self.stop(f"{type(error).__name__}: {error}", may_pass=True)
             finally:
                 with self._wake:
-                    running -= 1
+                    self._running -= 1
                     self._wake.notify_all()
 
+        self._running = self._threads
         for number in range(self._threads):
             # daemons: a task that must end now can't wait for an answer
             threading.Thread(target=labour, name=f"titan-bulk-{number}", daemon=True).start()
-        deadline = math.inf
-        while time.monotonic() < deadline:
-            with self._wake:
-                if self._wake.wait_for(lambda: running == 0, timeout=_LOOK):
-                    return
-            if self._told_to_stop and deadline == math.inf:
-                self.stop("the task was told to stop", may_pass=True)
-                deadline = time.monotonic() + LANDING
+        while not self._told_to_stop:
+            if self._all_ended(within=_LOOK):
+                return
             self._shared.memory.adapt()
             self._shared.progress.tell()
+        self._end_soon(pulling)
+
+    def _end_soon(self, pulling: threading.Lock) -> None:
+        """Let what is under way land, and write down what is known before it has."""
+        self.stop("the task was told to stop", may_pass=True)
+        if self._all_ended(within=_SOON):
+            return
+        if self._under_way:
+            with pulling:  # whoever was about to take a line has it by then
+                landing = self._tell_rest()
+            self._landing([row for _, row in landing])
+        deadline = time.monotonic() + LANDING
+        while time.monotonic() < deadline and not self._all_ended(within=_LOOK):
+            self._shared.progress.tell()
+
+    def _all_ended(self, within: float) -> bool:
+        """Wait so many seconds for all threads to end."""
+        with self._wake:
+            return self._wake.wait_for(lambda: self._running == 0, timeout=within)
 
     def _check_line(self, line: Line) -> None:
         shared = self._shared

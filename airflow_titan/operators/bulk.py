@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
 
     from airflow_titan.bulk.lines import Lines
-    from airflow_titan.bulk.results import Published, Results
+    from airflow_titan.bulk.results import Published, Results, Row
     from airflow_titan.bulk.run import Run
     from airflow_titan.place import Place
     from airflow_titan.request import Request
@@ -143,6 +143,7 @@ class TitanBulkOperator(TitanAskingOperator):
         from airflow_titan.bulk.pace import SharedPace
         from airflow_titan.bulk.progress import Progress
         from airflow_titan.bulk.purse import Purse
+        from airflow_titan.bulk.results import Publisher
         from airflow_titan.bulk.run import LANDING, Allowed, Run, Shared
         from airflow_titan.tasks import TextToImage
         from airflow_titan.terms import TERMS, amount, choice, request, whole_number
@@ -155,6 +156,12 @@ class TitanBulkOperator(TitanAskingOperator):
         request(TextToImage(), terms, self.deployment)
         purse = Purse(limit)
         progress = Progress(lines.total, log=log, spent=lambda: purse.spent, refusals=lambda: pace.refusals)
+
+        def publish(for_now: Sequence[Row]) -> Published:
+            seconds = time.monotonic() - began
+            return self._publish(run, lines, results, place, store=store, seconds=seconds, for_now=for_now)
+
+        publisher = Publisher(publish, store)
         run = Run(
             lines,
             results,
@@ -171,6 +178,7 @@ class TitanBulkOperator(TitanAskingOperator):
             ),
             most_failures=Allowed.of(self.max_failures).most(lines.total),
             concurrency=self._concurrency,
+            landing=publisher.for_now,
         )
         whole = choice("validate", self.validate, ("all", "each")) == "all"
         self._run = run
@@ -186,7 +194,7 @@ class TitanBulkOperator(TitanAskingOperator):
             raise
         finally:
             run.close()
-            published = self._publish(run, lines, results, place, store=store, seconds=time.monotonic() - began)
+            published = publisher.for_good()
             context["ti"].xcom_push(key="manifest", value=published.manifest.summary(published.manifest_uri))
             log.info("%s", progress.table())
             log.info("All rows are in %s", published.results_uri)
@@ -196,7 +204,15 @@ class TitanBulkOperator(TitanAskingOperator):
         raise (AirflowException if run.may_pass else AirflowFailException)(told)
 
     def _publish(
-        self, run: Run, lines: Lines, results: Results, place: Place, *, store: Store, seconds: float
+        self,
+        run: Run,
+        lines: Lines,
+        results: Results,
+        place: Place,
+        *,
+        store: Store,
+        seconds: float,
+        for_now: Sequence[Row],
     ) -> Published:
         from airflow_titan.bulk.results import Source, publish
 
@@ -211,6 +227,7 @@ class TitanBulkOperator(TitanAskingOperator):
             seconds=seconds,
             shard=int(self.shard),
             shards=int(self.shards),
+            for_now=for_now,
         )
 
     @property

@@ -1,4 +1,4 @@
-"""Once under all of Airflow: a task's process dies when the answer is in S3, and its next try finishes from there."""
+"""Under all of Airflow: a task whose process dies when it has paid, and one that somebody marks failed."""
 
 from __future__ import annotations
 
@@ -12,22 +12,24 @@ import time
 import urllib.request
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import airflow
 import psutil  # type: ignore[import-untyped]
 import pytest
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from crew import Stage
+
+T = TypeVar("T")
 
 HOST = "127.0.0.1"
 #: Seconds that a slow machine may take to start Airflow and to run a task twice.
 PATIENCE = 240
 PARTS = (["api-server"], ["scheduler", "--skip-serve-logs"], ["dag-processor"])
-DAG = '''
+MORTAL = '''
 """One picture, made by a worker that dies on its first try as soon as the answer is in S3."""
 
 import os
@@ -70,6 +72,22 @@ with DAG("mortal", schedule="@once", start_date=datetime(2025, 1, 1), catchup=Fa
     )
 '''
 
+MANY = '''
+"""More pictures than are made before somebody loses patience."""
+
+from datetime import datetime
+
+from airflow.sdk import DAG
+
+from airflow_titan.operators import TitanBulkOperator
+
+with DAG("many", schedule="@once", start_date=datetime(2025, 1, 1), catchup=False):
+    TitanBulkOperator(
+        task_id="pictures", requests=[{"text": f"a lighthouse in {month}"} for month in range(1, 13)],
+        defaults={"task": "text_to_image", "width": 320, "height": 704}, max_concurrency=3,
+    )
+'''
+
 pytestmark = pytest.mark.skipif(airflow.__version__ < "3", reason="Airflow 2 has other parts, started otherwise")
 
 
@@ -93,10 +111,22 @@ class Airflow:
             time.sleep(0.5)
         pytest.fail(f"the run has not ended in {PATIENCE} s\n{self.logs()}")
 
-    def ask(self, path: str) -> Any:
-        """Ask the API."""
-        with urllib.request.urlopen(f"{self._url}/api/v2/{path}", timeout=10) as answer:  # noqa: S310 - our own server
+    def ask(self, path: str, change: dict[str, Any] | None = None) -> Any:
+        """Ask the API; or change something."""
+        data = None if change is None else json.dumps(change).encode()
+        asked = urllib.request.Request(f"{self._url}/api/v2/{path}", data, method="PATCH" if data else "GET")  # noqa: S310 - our own server
+        asked.add_header("Content-Type", "application/json")
+        with urllib.request.urlopen(asked, timeout=10) as answer:  # noqa: S310 - our own server
             return json.load(answer)
+
+    def wait_until(self, what: Callable[[], T]) -> T:
+        """Wait until something is there, and give it."""
+        deadline = time.monotonic() + PATIENCE
+        while time.monotonic() < deadline:
+            if found := what():
+                return found
+            time.sleep(0.1)
+        pytest.fail(f"nothing was there in {PATIENCE} s\n{self.logs()}")
 
     def logs(self) -> str:
         """Give the end of each part's log."""
@@ -122,11 +152,11 @@ class Airflow:
 
 
 @pytest.fixture
-def whole_airflow(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Airflow]:
-    """Start Airflow with the DAG, in a home of its own; end it afterwards."""
+def whole_airflow(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Airflow]:
+    """Start Airflow with a DAG, in a home of its own; end it afterwards."""
     dags = tmp_path / "dags"
     dags.mkdir()
-    (dags / "mortal.py").write_text(DAG)
+    (dags / "the_dag.py").write_text(request.param)
     port = _free_port()
     url = f"http://{HOST}:{port}"
     for name, value in {
@@ -161,6 +191,7 @@ def _free_port() -> int:
         return int(server.getsockname()[1])
 
 
+@pytest.mark.parametrize("whole_airflow", [MORTAL], indirect=True)
 def test_the_next_try_pays_nothing(stage: Stage, whole_airflow: Airflow) -> None:
     """A task whose process was killed with a journaled answer succeeds on its second try, paid once."""
     assert whole_airflow.wait_for_run("mortal") == "success", whole_airflow.logs()
@@ -170,3 +201,21 @@ def test_the_next_try_pays_nothing(stage: Stage, whole_airflow: Airflow) -> None
     assert stage.emulator.billed == 1
     assert len(found.manifests) == 1
     assert (found.broken, found.journals) == ([], [])
+
+
+@pytest.mark.parametrize("whole_airflow", [MANY], indirect=True)
+def test_a_bulk_task_that_is_marked_failed_leaves_its_rows(stage: Stage, whole_airflow: Airflow) -> None:
+    """Airflow kills it 5 s after it has told it to stop, before any answer has come; what became of each is known."""
+    stage.emulator.inject("latency", seconds=60, times=None)
+
+    def named(ending: str) -> list[str]:
+        listed = stage.s3.list_objects_v2(Bucket=stage.bucket).get("Contents", [])
+        return [entry["Key"] for entry in listed if entry["Key"].endswith(ending)]
+
+    whole_airflow.wait_until(lambda: len(named("slot-1.json")) == 3)
+    (run,) = whole_airflow.ask("dags/many/dagRuns")["dag_runs"]
+    whole_airflow.ask(f"dags/many/dagRuns/{run['dag_run_id']}/taskInstances/pictures", {"new_state": "failed"})
+    (key,) = whole_airflow.wait_until(lambda: named(".jsonl"))
+    body = stage.s3.get_object(Bucket=stage.bucket, Key=key)["Body"].read()
+    assert [json.loads(line)["status"] for line in body.splitlines()] == ["not_run"] * 12
+    assert len(named("slot-1.json")) == 3

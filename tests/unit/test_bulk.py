@@ -319,6 +319,12 @@ def test_requests_a_minute_are_spread(
     assert began[-1] - began[0] > 0.3
 
 
+def files(s3: Any, bucket: str, ending: str) -> list[str]:
+    """Name the objects whose keys end so."""
+    listed = s3.list_objects_v2(Bucket=bucket).get("Contents", [])
+    return [entry["Key"] for entry in listed if entry["Key"].endswith(ending)]
+
+
 @pytest.fixture
 def stopped(emulator: Emulator, bucket: str, s3: Any) -> tuple[Exception, list[dict[str, Any]]]:
     """Give what became of a task that was told to stop in the middle."""
@@ -343,6 +349,29 @@ def test_a_task_that_is_told_to_stop_lets_answers_land(
     assert not isinstance(error, AirflowFailException)
     assert set(statuses(found)) == {"done", "not_run"}
     assert statuses(found).count("done") == emulator.billed < 20
+
+
+def test_rows_are_there_before_all_answers_have_landed(emulator: Emulator, bucket: str, s3: Any) -> None:
+    """Whoever kills a task that was told to stop finds every request in a file, which goes when all is known."""
+    emulator.inject("latency", seconds=4, times=None)
+    operator, instance = bulk(some(8), max_concurrency=3), Instance()
+    found: list[list[str]] = []
+
+    def kill() -> None:
+        while len(files(s3, bucket, "slot-1.json")) < 3:
+            time.sleep(0.05)
+        operator.on_kill()
+        while not (keys := files(s3, bucket, ".jsonl")):
+            time.sleep(0.05)
+        found.append(statuses(rows(s3, f"s3://{bucket}/{keys[0]}")))
+
+    watching = threading.Thread(target=kill, daemon=True)
+    watching.start()
+    _, last = failed(operator, instance, s3)
+    watching.join(5)
+    assert found == [["not_run"] * 8]
+    assert statuses(last) == ["done"] * 3 + ["not_run"] * 5
+    assert len(files(s3, bucket, ".jsonl")) == 1
 
 
 @pytest.mark.usefixtures("stopped")

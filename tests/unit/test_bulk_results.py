@@ -6,6 +6,7 @@ import hashlib
 import json
 import tracemalloc
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from io import BytesIO
 from typing import Any
 
@@ -39,8 +40,21 @@ def written(*rows: Row) -> list[Any]:
         for row in rows:
             results.add(row)
         file = BytesIO()
-        assert results.write(file) == hashlib.sha256(file.getvalue()).hexdigest()
+        assert results.write(file).digest == hashlib.sha256(file.getvalue()).hexdigest()
     return [json.loads(line) for line in file.getvalue().splitlines()]
+
+
+def test_rows_for_now_are_written_and_not_kept() -> None:
+    """They stand for lines that have no row yet, in their place, and are counted with the rest."""
+    with Results() as results:
+        results.add(DONE)
+        file, later = BytesIO(), BytesIO()
+        lent = replace(FAILED, line=3), replace(DONE, status="not_run", images=())
+        told = results.write(file, lent)
+        results.write(later)
+    assert [json.loads(line)["line"] for line in file.getvalue().splitlines()] == [3, 17]
+    assert told.counts == {"done": 1, "failed": 1}
+    assert [json.loads(line)["line"] for line in later.getvalue().splitlines()] == [17]
 
 
 def test_a_row_tells_what_became_of_its_line() -> None:
