@@ -65,6 +65,7 @@ class Limit(Fact):
     :param max_ratio: most that the longer side of an image may be of the shorter one
     :param max_bytes: largest image file in bytes
     :param pattern: regular expression that each of a list's texts must match as a whole
+    :param told: what is allowed in words, where the bound itself says little to people
     """
 
     min_length: int | None = None
@@ -80,6 +81,7 @@ class Limit(Fact):
     max_ratio: float | None = None
     max_bytes: int | None = None
     pattern: str | None = None
+    told: str | None = None
 
 
 class Parameter(_Strict):

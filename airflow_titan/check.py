@@ -141,7 +141,7 @@ class _Findings:
                 allowed = getattr(limit, name)
                 if allowed is None or bound.holds(measured := bound.measure(thing), allowed):
                     continue
-                span = ", ".join(allowed) if isinstance(allowed, tuple) else allowed
+                span = limit.told or (", ".join(allowed) if isinstance(allowed, tuple) else allowed)
                 self.add(
                     parameter,
                     label + bound.given.format(measured),

@@ -29,7 +29,7 @@ def facts() -> str:
     """
     Write all that is known of each model.
 
-    To renew the snapshot after a change that is meant: ``python tests/unit/test_matrix.py``
+    To renew the snapshot after a change that is meant: ``PYTHONPATH=tests/kit python tests/unit/test_matrix.py``
     """
     return "\n\n".join("\n".join(_facts(spec)) for spec in models().values()) + "\n"
 

@@ -146,6 +146,12 @@ def test_each_bound_is_the_manuals(make: Any, good: list[Any], bad: list[Any]) -
         assert len(problems(make(value))) == 1
 
 
+def test_a_colour_is_told_in_words() -> None:
+    """Nobody has to read a regular expression to learn how a colour is written."""
+    (problem,) = problems(ColorGuided(text="a", colors=["#000000", "red"]))
+    assert problem.limit == "texts like #RRGGBB in hexadecimal digits"
+
+
 @pytest.mark.parametrize("value", [True, "True", False, "false"])
 def test_a_truth_value_goes_out_as_one(value: object) -> None:
     """Also where a template made text of it."""
