@@ -408,21 +408,28 @@ def _check_presence(task: Task, rule: TaskRule, values: dict[str, Any], findings
             findings.add(names, "both" if given else "neither", "exactly one", remedy)
 
 
+#: What is to be said of width and height where they don't set the size.
+_NO_EFFECT = {
+    "ignored": "width and height have no effect on {task}: the output keeps the input's size.",
+    "free": "width and height have no effect on {task}: {model} chooses the size.",
+    "either": "whether {task} heeds width and height, AWS doesn't say.",
+}
+
+
 def _check_size(values: dict[str, Any], task: Task, rule: TaskRule, spec: ModelSpec, findings: _Findings) -> None:
-    """Width and height are a pair: the model makes certain sizes, not certain widths."""
+    """Width and height are a pair, unless the model takes sizes by a rule: then each has a default of its own."""
     given = setting(task, "width"), setting(task, "height")
+    default = dict(zip(("width", "height"), spec.sizes.default, strict=True))
     if given == (None, None):
         if rule.size in {"sent", "ratio"}:
-            values["width"], values["height"] = spec.sizes.default
+            values |= default
         return
+    if None in given and spec.sizes.grid and rule.size in {"sent", "optional"}:
+        values |= {name: pixels for name, pixels in default.items() if setting(task, name) is None}
     width, height = values.get("width"), values.get("height")
-    if rule.size == "ignored":
-        findings.warnings.append(f"width and height have no effect on {task.name}: the output keeps the input's size.")
-    elif rule.size == "free":
-        findings.warnings.append(f"width and height have no effect on {task.name}: {spec.id} chooses the size.")
-    elif rule.size == "either":
-        findings.warnings.append(f"whether {task.name} heeds width and height, AWS doesn't say.")
-    elif None in given:
+    if rule.size in _NO_EFFECT:
+        findings.warnings.append(_NO_EFFECT[rule.size].format(task=task.name, model=spec.id))
+    elif None in given and not spec.sizes.grid:
         findings.add(
             "width, height", "only height" if given[0] is None else "only width", "both or neither", "Give both."
         )

@@ -175,3 +175,16 @@ def test_styles_are_for_pictures_from_words_alone() -> None:
     for model_id in ("amazon.titan-image-generator-v1", "amazon.titan-image-generator-v2:0"):
         with pytest.raises(InvalidRequest, match=r"style: got .*can be done by amazon\.nova-canvas-v1:0\."):
             check(TextToImage(text="a", style="PHOTOREALISM"), find(model_id))
+
+
+@pytest.mark.parametrize(("given", "size"), [({"width": 512}, (512, 1024)), ({"height": "2048"}, (1024, 2048))])
+def test_width_and_height_have_a_default_each(given: dict[str, Any], size: tuple[int, int]) -> None:
+    """Nova's manual gives 1024 for either, unlike Titan's, whose sizes are pairs; what is meant is sent."""
+    config = sent(TextToImage(text="a jar", **given))["imageGenerationConfig"]
+    assert (config["width"], config["height"]) == size
+
+
+def test_a_wrong_side_is_one_problem() -> None:
+    """Of a side that is no number, the other's default says nothing more."""
+    (problem,) = problems(TextToImage(text="a jar", width="wide"))
+    assert problem.parameter == "width"
