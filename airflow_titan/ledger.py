@@ -137,7 +137,8 @@ class Ledger:
         :raises UnsafeStore: if the store ignores conditional writes
         """
         slot = self._new_slot()
-        return self._claimed(number, slot, self._store.create(self._slot_uri(number), slot.to_json()))
+        etag = self._store.create(self._slot_uri(number), slot.to_json(), take_back=True)
+        return self._claimed(number, slot, etag)
 
     def reclaim(self, number: int, seen: Seen) -> Claim | None:
         """

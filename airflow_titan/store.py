@@ -299,12 +299,13 @@ class Store:
             raise StoreFailed(f"S3 failed to write {uri}: {error}") from error
         return str(written.get("ETag", ""))
 
-    def create(self, uri: str, data: bytes) -> str | None:
+    def create(self, uri: str, data: bytes, *, take_back: bool = False) -> str | None:
         """
         Write a JSON object only if there is none, so that of many who try, one succeeds.
 
         ``data`` must be unlike what anybody else would write, because a reply that got lost is settled by comparing.
 
+        :param take_back: whether to delete it again if the store can't be asked whether it honours the condition
         :return: its ETag, or ``None`` if there is one already
         :raises UnsafeStore: if the store ignores the condition
         :raises StoreRefused: if S3 refuses
@@ -312,7 +313,12 @@ class Store:
         """
         etag = self._write_if(uri, data, IfNoneMatch="*")
         if etag is not None:
-            self._probe(uri, data)
+            try:
+                self._probe(uri, data)
+            except (UnsafeStore, StoreFailed, StoreRefused) as error:
+                if take_back or isinstance(error, UnsafeStore):
+                    self.delete(uri)
+                raise
         return etag
 
     def replace(self, uri: str, data: bytes, etag: str) -> str | None:
@@ -393,7 +399,6 @@ class Store:
             log.warning("%s; [titan] unsafe_store allows it.", told)
             _proven.add(place)
             return
-        self.delete(uri)
         raise UnsafeStore(f"{told}. Use S3 or a store that honours them, or set [titan] unsafe_store = True.")
 
     def _at(self, uri: Any) -> dict[str, str]:

@@ -472,6 +472,18 @@ def test_a_store_that_ignores_conditions_is_refused(
         assert world.keys("") == []
 
 
+def test_a_store_that_could_not_be_probed_counts_no_call(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A claim whose probe failed is taken back: nothing was paid, and the next try has all its calls."""
+    monkeypatch.setattr(store, "_proven", set())
+    world.emulator.inject("refuse", **SLOT, after=1)
+    cell = Cell("unproven", next(iter(OPERATORS)), (), success())
+    assert attempt(cell, 1)[0] != "success"
+    assert world.keys("slot-") == []
+    state, message, uris, xcoms = attempt(cell, 2)
+    assert (state, message, world.emulator.billed) == ("success", "", 1)
+    check_published(world, uris, xcoms["manifest"], cell.images)
+
+
 @pytest.mark.parametrize("operator", OPERATORS)
 def test_an_unsafe_store_can_be_allowed(operator: str, world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     """Somebody who knows what it means may have it."""
