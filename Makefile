@@ -67,7 +67,7 @@ test: lint ## Check everything: style, types, import law and all tests; some onl
 	$(BIN)/python -m pytest $(TESTS)
 
 .PHONY: bench
-bench: $(BENCH_SET_UP) ## Measure thousands of pictures side by side, about 40 minutes on an idle machine: [ARGS=--quick]
+bench: $(BENCH_SET_UP) ## Measure thousands of pictures side by side, about 45 minutes on an idle machine: [ARGS=--quick]
 	@exec $(BIN)/python benchmarks/bulk/run.py $(ARGS)
 
 .PHONY: constraints

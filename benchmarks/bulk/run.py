@@ -1,7 +1,7 @@
 """
 Thousands of pictures: the bulk operator beside naive code, the Amazon provider's operator and mapped tasks.
 
-``make bench`` runs all of it in one go, which takes about 40 minutes of a machine that does nothing else, and writes
+``make bench`` runs all of it in one go, which takes about 45 minutes of a machine that does nothing else, and writes
 the tables and plots of docs/performance.md. What was found is kept in build/bench.
 """
 
