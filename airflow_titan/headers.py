@@ -36,8 +36,24 @@ class BadImage(ValueError):
     """The bytes are not a whole picture of a kind that the models take; the message says what they are instead."""
 
 
+class Formatted:
+    """What follows from a picture's format."""
+
+    format: Literal["png", "jpeg"]
+
+    @property
+    def content_type(self) -> str:
+        """The media type, as S3 is told it."""
+        return f"image/{self.format}"
+
+    @property
+    def extension(self) -> str:
+        """The ending of a file name, without the dot."""
+        return {"png": "png", "jpeg": "jpg"}[self.format]
+
+
 @dataclass(frozen=True)
-class Header:
+class Header(Formatted):
     """
     What the first bytes of an image say.
 
@@ -62,16 +78,6 @@ class Header:
     def size(self) -> tuple[int, int]:
         """Width and height in pixels."""
         return self.width, self.height
-
-    @property
-    def content_type(self) -> str:
-        """The media type, as S3 is told it."""
-        return f"image/{self.format}"
-
-    @property
-    def extension(self) -> str:
-        """The ending of a file name, without the dot."""
-        return {"png": "png", "jpeg": "jpg"}[self.format]
 
 
 def jpeg_header(data: bytes) -> Header:

@@ -10,6 +10,7 @@ from io import BytesIO
 from typing import TYPE_CHECKING, Literal
 
 from airflow_titan.decoding import LYING, Unfit, coloured, flat, load, opened, orientation, plain, turned
+from airflow_titan.headers import Formatted
 
 if TYPE_CHECKING:
     import PIL.Image
@@ -84,22 +85,12 @@ class Shape:
 
 
 @dataclass(frozen=True)
-class File:
+class File(Formatted):
     """A picture as it is to be stored."""
 
     data: bytes
     format: Kind
     size: Size
-
-    @property
-    def content_type(self) -> str:
-        """The media type, as S3 is told it."""
-        return f"image/{self.format}"
-
-    @property
-    def extension(self) -> str:
-        """The ending of a file name, without the dot."""
-        return {"png": "png", "jpeg": "jpg"}[self.format]
 
     @cached_property
     def sha256(self) -> str:

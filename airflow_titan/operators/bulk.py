@@ -200,7 +200,8 @@ class TitanBulkOperator(TitanAskingOperator):
             log.info("All rows are in %s", published.results_uri)
         if run.ended is None:
             return published.results_uri
-        told = f"{run.ended.rstrip('.')}. What was finished is kept; all requests are in {published.results_uri}"
+        why = run.ended if run.ended.endswith("?") else f"{run.ended.rstrip('.')}."
+        told = f"{why} What was finished is kept; all requests are in {published.results_uri}"
         raise (AirflowException if run.may_pass else AirflowFailException)(told)
 
     def _publish(

@@ -473,6 +473,12 @@ def test_other_allowances_are_turned_down(given: Any) -> None:
         Allowed.of(given)
 
 
+def test_a_question_ends_as_one() -> None:
+    """What was nearly meant is asked, and the sentence after it begins anew."""
+    with pytest.raises(AirflowFailException, match=r"Did you mean inpainting\? What was finished"):
+        Instance().run(bulk([{"text": "a jar", "task": "inpaint"}]))
+
+
 @pytest.mark.parametrize(
     "wrong",
     [
