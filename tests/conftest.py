@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import shutil
 import tempfile
@@ -52,6 +53,13 @@ if not _LIVE:
 def pytest_unconfigure() -> None:
     """Take Airflow's home away."""
     shutil.rmtree(_HOME, ignore_errors=True)
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _short_pauses() -> None:
+    """Leave to the garbage collector what is new: a look at all of Airflow outlasts the timeouts of some clients."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(scope="session")

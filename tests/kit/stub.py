@@ -7,6 +7,7 @@ import json
 import socket
 import struct
 import threading
+import time
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import cache
@@ -53,6 +54,14 @@ class Stub:
     script: list[Says]
     heard: list[Heard] = field(default_factory=list)
     stopped: threading.Event = field(default_factory=threading.Event)
+
+    def wait(self, count: int = 1) -> list[Heard]:
+        """Give what was heard, once it is as much: a client in a hurry may be gone before its request is read."""
+        for _ in range(1000):
+            if len(self.heard) >= count:
+                break
+            time.sleep(0.01)
+        return self.heard
 
 
 def pictures(*images: bytes | str, error: Any = None) -> Says:

@@ -287,7 +287,7 @@ def test_waiting_requests_are_not_at_work(
     """Few threads work at once, and all calls are under way all the same, also where a request takes several."""
     monkeypatch.setattr(memory, "_FEWEST", 1)
     monkeypatch.setattr(memory, "_MOST", 1)
-    emulator.inject("latency", seconds=1, times=None)
+    emulator.inject("latency", seconds=2, times=None)
     Instance().run(bulk(some(5), max_concurrency=5, defaults={"task": "text_to_image", **many}))
     calls = emulator.calls
     assert max(call.started for call in calls[:5]) < min(call.ended for call in calls[:5])
@@ -314,9 +314,9 @@ def test_requests_a_minute_are_spread(
     emulator: Emulator,
 ) -> None:
     """The user's own rate is kept, from the first call on."""
-    Instance().run(bulk(some(4), requests_per_minute=180))
+    Instance().run(bulk(some(3), requests_per_minute=60))
     began = sorted(call.started for call in emulator.calls)
-    assert began[-1] - began[0] > 0.3
+    assert began[-1] - began[0] > 1
 
 
 def files(s3: Any, bucket: str, ending: str) -> list[str]:
@@ -370,7 +370,7 @@ def test_rows_are_there_before_all_answers_have_landed(emulator: Emulator, bucke
     _, last = failed(operator, instance, s3)
     watching.join(5)
     assert found == [["not_run"] * 8]
-    assert statuses(last) == ["done"] * 3 + ["not_run"] * 5
+    assert sorted(statuses(last)) == ["done"] * 3 + ["not_run"] * 5
     assert len(files(s3, bucket, ".jsonl")) == 1
 
 

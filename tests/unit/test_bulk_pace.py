@@ -488,7 +488,7 @@ def test_who_is_called_and_does_not_come_holds_nobody_up(monkeypatch: pytest.Mon
     pace.retrying()
     pace.retrying()
     assert make(pace, Answers(0)) == "yes"
-    assert time.monotonic() - began < 2
+    assert time.monotonic() - began < 5
 
 
 def test_a_slow_claim_costs_no_rate() -> None:
