@@ -10,13 +10,13 @@ from collections import Counter, deque
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from airflow_titan.bulk.results import STATUSES
+from airflow_titan.bulk.rows import STATUSES
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from airflow_titan.bulk.lines import Line
-    from airflow_titan.bulk.results import Row
+    from airflow_titan.bulk.rows import Row
 
 log = logging.getLogger(__name__)
 

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, BinaryIO, cast
 
-from airflow_titan.bulk.results import Row
+from airflow_titan.bulk.rows import Row
 from airflow_titan.errors import (
     BackOff,
     BudgetSpent,

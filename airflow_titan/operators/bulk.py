@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
 
     from airflow_titan.bulk.lines import Lines
-    from airflow_titan.bulk.results import Published, Results, Row
+    from airflow_titan.bulk.results import Published, Results
+    from airflow_titan.bulk.rows import Row
     from airflow_titan.bulk.run import Run
     from airflow_titan.place import Place
     from airflow_titan.request import Request

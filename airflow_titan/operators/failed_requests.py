@@ -63,7 +63,7 @@ class TitanFailedRequestsOperator(TitanStoringOperator):
         import hashlib
         import tempfile
 
-        from airflow_titan.bulk.results import LINES, result_uris
+        from airflow_titan.bulk.rows import LINES, result_uris
         from airflow_titan.place import DIGITS
 
         try:
@@ -95,7 +95,7 @@ class TitanFailedRequestsOperator(TitanStoringOperator):
         """Give each request with the name of its row; ``None`` for one that the results don't hold."""
         import msgspec
 
-        from airflow_titan.bulk.results import read_rows
+        from airflow_titan.bulk.rows import read_rows
 
         for uri in uris:
             for row in read_rows(uri, store):
@@ -126,7 +126,7 @@ class TitanFailedRequestsOperator(TitanStoringOperator):
 
     def _wanted(self) -> tuple[str, ...]:
         """Read the statuses, which may have come from a template."""
-        from airflow_titan.bulk.results import WITHOUT_PICTURES
+        from airflow_titan.bulk.rows import WITHOUT_PICTURES
 
         given = self.statuses
         if given is None or (isinstance(given, str) and not given.strip()):

@@ -53,7 +53,8 @@ class TitanMergeResultsOperator(TitanStoringOperator):
         :return: the URI of the joined file
         """
         # imported here because a DAG file that only names the operator must not pay for it
-        from airflow_titan.bulk.results import Results, manifest_of, publish, result_uris
+        from airflow_titan.bulk.results import Results, manifest_of, publish
+        from airflow_titan.bulk.rows import result_uris
 
         try:
             place = self.place(context)
@@ -124,7 +125,7 @@ def _check(told: Mapping[str, BulkManifest], *, whole: bool) -> None:
 
 def _add(uri: str, part: int, results: Results, store: Store, manifest: BulkManifest | None) -> None:
     """Add one file's rows, and see whether they are as many as its record says."""
-    from airflow_titan.bulk.results import read_rows
+    from airflow_titan.bulk.rows import read_rows
 
     count = 0
     for count, row in enumerate(read_rows(uri, store), start=1):  # noqa: B007 - counted to the end

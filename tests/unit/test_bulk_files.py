@@ -12,7 +12,8 @@ from airflow.providers.common.compat.sdk import AirflowFailException, AirflowSki
 from instance import Instance
 
 from airflow_titan.bulk.lines import Lines
-from airflow_titan.bulk.results import Results, Row, Source, publish
+from airflow_titan.bulk.results import Results, Source, publish
+from airflow_titan.bulk.rows import Row
 from airflow_titan.errors import StoreFailed
 from airflow_titan.manifest import TaskInstance
 from airflow_titan.operators.failed_requests import TitanFailedRequestsOperator

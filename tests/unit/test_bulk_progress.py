@@ -12,7 +12,7 @@ from airflow.providers.common.compat import sdk
 
 from airflow_titan.bulk.lines import Line
 from airflow_titan.bulk.progress import Progress
-from airflow_titan.bulk.results import STATUSES, Row
+from airflow_titan.bulk.rows import STATUSES, Row
 
 log = logging.getLogger("airflow.task.test")
 MODEL = "amazon.titan-image-generator-v2:0"

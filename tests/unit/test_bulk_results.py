@@ -14,7 +14,8 @@ import boto3
 import pytest
 from stub import Says, scripted
 
-from airflow_titan.bulk.results import STATUSES, BulkManifest, Results, Row, Source, manifest_of, publish, read_rows
+from airflow_titan.bulk.results import BulkManifest, Results, Source, manifest_of, publish
+from airflow_titan.bulk.rows import STATUSES, Row, read_rows
 from airflow_titan.errors import InvalidRequest, StoreRefused
 from airflow_titan.manifest import TaskInstance
 from airflow_titan.store import Store
