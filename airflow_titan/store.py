@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import re
+from contextlib import contextmanager
 from dataclasses import dataclass
 from io import BytesIO
 from typing import IO, TYPE_CHECKING, Any
@@ -27,7 +28,7 @@ from airflow_titan.images import Image
 from airflow_titan.outgoing import PIECE, Outgoing
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterator, Mapping
     from datetime import datetime
 
 log = logging.getLogger(__name__)
@@ -174,10 +175,13 @@ class Store:
     def _image(self, parameter: str, uri: Any, get: Callable[[dict[str, str]], Image]) -> Image:
         """Run one way of getting at an image, and note in the image what stands in the way."""
         try:
-            return get(self._at(uri))
+            with _reaching("read", uri):
+                return get(self._at(uri))
         except ValueError as error:
             remedy = "Name an image in S3, as the operators return it."
             return Image(str(uri), problem=Problem(parameter, shown(uri), "s3://bucket/key", f"It {error}. {remedy}"))
+        except StoreRefused as refusal:
+            return Image(uri, problem=Problem(parameter, shown(uri), "s3://bucket/key", str(refusal)))
         except ClientError as error:
             code, message, status = _told(error)
             if status >= _SERVER_ERROR or code in _PASSING:
@@ -185,13 +189,6 @@ class Store:
             remedy = _REMEDIES.get(code, "Check the URI and the connection's permissions.")
             given = f"{shown(uri)}, of which S3 says {code}: {message}"
             return Image(uri, problem=Problem(parameter, given, "an object that can be read", remedy))
-        except ParamValidationError as error:
-            problem = Problem(parameter, shown(uri), "s3://bucket/key", f"S3 takes no such name: {error}")
-            return Image(uri, problem=problem)
-        except _NO_CREDENTIALS as error:
-            raise AccessDenied(f"no AWS credentials: {error}. Check the connection.") from error
-        except (BotoCoreError, HTTPClientError, HTTPError) as error:
-            raise StoreFailed(f"S3 failed to read {shown(uri)}: {error}") from error
 
     def read(self, uri: str) -> Stored | None:
         """
@@ -202,16 +199,13 @@ class Store:
         :raises StoreFailed: if S3 fails in a way that may pass
         """
         try:
-            found = self._s3.get_object(**self._at(uri))
-            data = found["Body"].read()
+            with _reaching("read", uri):
+                found = self._s3.get_object(**self._at(uri))
+                data = found["Body"].read()
         except ClientError as error:
             if _told(error)[0] in _MISSING:
                 return None
             raise self._failed("read", uri, error, "s3:GetObject and s3:ListBucket") from error
-        except _NO_CREDENTIALS as error:
-            raise AccessDenied(f"no AWS credentials: {error}. Check the connection.") from error
-        except (BotoCoreError, HTTPClientError, HTTPError) as error:
-            raise StoreFailed(f"S3 failed to read {uri}: {error}") from error
         return Stored(data, found["ETag"], found["LastModified"], _store_time(found), found.get("Metadata", {}))
 
     def download(self, uri: str, file: IO[bytes]) -> str | None:
@@ -223,9 +217,10 @@ class Store:
         :raises StoreFailed: if S3 fails in a way that may pass
         """
         try:
-            found = self._s3.get_object(**self._at(uri))
-            for piece in found["Body"].iter_chunks(PIECE):
-                file.write(piece)
+            with _reaching("read", uri):
+                found = self._s3.get_object(**self._at(uri))
+                for piece in found["Body"].iter_chunks(PIECE):
+                    file.write(piece)
         except ClientError as error:
             code, message, status = _told(error)
             if code in _MISSING:
@@ -235,12 +230,6 @@ class Store:
                 raise StoreFailed(f"S3 failed to read {told}") from error
             remedy = _REMEDIES.get(code, "Check the URI and the connection's permissions.")
             raise StoreRefused(f"S3 refuses to read {told}. {remedy}") from error
-        except ParamValidationError as error:
-            raise StoreRefused(f"S3 takes no such name as {shown(uri)}: {error}") from error
-        except _NO_CREDENTIALS as error:
-            raise AccessDenied(f"no AWS credentials: {error}. Check the connection.") from error
-        except (BotoCoreError, HTTPClientError, HTTPError) as error:
-            raise StoreFailed(f"S3 failed to read {shown(uri)}: {error}") from error
         return str(found["ETag"])
 
     def write(
@@ -278,25 +267,20 @@ class Store:
         """
         file.seek(0)
         try:
-            written = self._s3.put_object(
-                **self._at(uri),
-                Body=Outgoing(file),
-                ContentType=content_type,
-                Metadata=dict(metadata or {}),
-                **self._encryption,
-                **condition,
-            )
+            with _reaching("write", uri):
+                written = self._s3.put_object(
+                    **self._at(uri),
+                    Body=Outgoing(file),
+                    ContentType=content_type,
+                    Metadata=dict(metadata or {}),
+                    **self._encryption,
+                    **condition,
+                )
         except ClientError as error:
             if condition and _told(error)[2] in {_TAKEN, _CONFLICT, 404 if "IfMatch" in condition else _TAKEN}:
                 resent = bool(error.response.get("ResponseMetadata", {}).get("RetryAttempts"))
                 raise Taken(status=_told(error)[2], resent=resent) from error
             raise self._failed("write", uri, error, "s3:PutObject") from error
-        except ParamValidationError as error:
-            raise StoreRefused(f"output_prefix: S3 takes no such name as {shown(uri)}: {error}") from error
-        except _NO_CREDENTIALS as error:
-            raise AccessDenied(f"no AWS credentials: {error}. Check the connection.") from error
-        except (BotoCoreError, HTTPClientError, HTTPError) as error:
-            raise StoreFailed(f"S3 failed to write {uri}: {error}") from error
         return str(written.get("ETag", ""))
 
     def create(self, uri: str, data: bytes, *, take_back: bool = False) -> str | None:
@@ -339,13 +323,10 @@ class Store:
         :raises StoreFailed: if S3 fails in a way that may pass
         """
         try:
-            self._s3.delete_object(**self._at(uri))
+            with _reaching("delete", uri):
+                self._s3.delete_object(**self._at(uri))
         except ClientError as error:
             raise self._failed("delete", uri, error, "s3:DeleteObject") from error
-        except _NO_CREDENTIALS as error:
-            raise AccessDenied(f"no AWS credentials: {error}. Check the connection.") from error
-        except (BotoCoreError, HTTPClientError, HTTPError) as error:
-            raise StoreFailed(f"S3 failed to delete {uri}: {error}") from error
 
     def _write_if(self, uri: str, data: bytes, **condition: str) -> str | None:
         """Write under a condition, and find out what really happened where S3's reply doesn't say."""
@@ -445,6 +426,20 @@ def split(uri: Any) -> tuple[str, str]:
     if {".", ".."} & set(match["key"].split("/")):
         raise ValueError("has a segment of dots, which S3 doesn't resolve")
     return match["bucket"], match["key"]
+
+
+@contextmanager
+def _reaching(verb: str, uri: Any) -> Iterator[None]:
+    """Name what keeps a request from S3, or its answer from us; what S3 itself says is left to the caller."""
+    try:
+        yield
+    except _NO_CREDENTIALS as error:
+        raise AccessDenied(f"no AWS credentials: {error}. Check the connection.") from error
+    except ParamValidationError as error:
+        remedy = "Check the parameter it comes from, output_prefix or [titan] output_root."
+        raise StoreRefused(f"S3 takes no such name as {shown(uri)}: {error}. {remedy}") from error
+    except (BotoCoreError, HTTPClientError, HTTPError) as error:
+        raise StoreFailed(f"S3 failed to {verb} {shown(uri)}: {error}") from error
 
 
 def _told(error: ClientError) -> tuple[str, str, int]:
