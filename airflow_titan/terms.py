@@ -63,7 +63,7 @@ class Deployment:
         if chosen != asked:
             # the family was said of the model that the user named
             return Choice(chosen, None, asked)
-        return Choice(asked, model_family or None, None)
+        return Choice(asked, str(model_family) if model_family else None, None)
 
 
 @dataclass(frozen=True)
@@ -120,7 +120,7 @@ def amount(name: str, given: object) -> float:
 
 def whole_number(name: str, given: object) -> int:
     """Read a count."""
-    if isinstance(given, bool) or not re.fullmatch(r"\s*[1-9]\d*\s*", str(given)):
+    if isinstance(given, bool) or not re.fullmatch(r"\s*[1-9]\d{0,17}\s*", str(given)):
         raise ConfigurationError(f"{name}: got {shown(given)}; allowed is a whole number, 1 or more. Give one.")
     return int(str(given))
 

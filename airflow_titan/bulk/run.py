@@ -74,6 +74,7 @@ _ENDS: tuple[tuple[type[TitanError], str], ...] = (
 _PERHAPS_PAID = (OutcomeUnknown, ContentBlocked)
 #: What counts as a failure, whatever the request's terms.
 _FAILURES = frozenset({"invalid", "failed"})
+_SURPRISE = "Line %d (id %s) failed in a way that nobody foresaw"
 
 
 @dataclass(frozen=True)
@@ -327,6 +328,10 @@ class Run:
                 row, error = _row(line, "invalid", 0.0, refusal), refusal
             except TryAgain as failure:
                 log.debug("Line %d could not be looked at; its turn will show: %s", line.number, failure)
+            except Exception as surprise:
+                # a bug, ours or another's: the other lines go on without this one
+                log.exception(_SURPRISE, line.number, shown(line.id))
+                row, error = _row(line, "failed", 0.0, surprise), surprise
             else:
                 with self._wake:
                     self._estimate = None if self._estimate is None or price is None else self._estimate + price
@@ -388,7 +393,7 @@ class Run:
             free = isinstance(error, NotExecuted | RequestFailed) and not isinstance(error, _PERHAPS_PAID)
             return _row(line, status, 0.0 if free else None, error), error, model_id
         except Exception as error:
-            log.exception("Line %d (id %s) failed in a way that nobody foresaw", line.number, shown(line.id))
+            log.exception(_SURPRISE, line.number, shown(line.id))
             return _row(line, "failed", None, error), error, model_id
         manifest = result.manifest
         with self._wake:

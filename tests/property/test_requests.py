@@ -16,12 +16,14 @@ from written import written
 
 from airflow_titan.catalog import find
 from airflow_titan.check import check
-from airflow_titan.errors import BadAnswer, InvalidRequest
+from airflow_titan.errors import BadAnswer, ConfigurationError, InvalidRequest
 from airflow_titan.families import titan, wire
 from airflow_titan.images import Image
 from airflow_titan.manifest import TaskInstance
 from airflow_titan.place import Place
+from airflow_titan.request import inspect
 from airflow_titan.tasks import TextToImage, parameters
+from airflow_titan.terms import TERMS, Deployment, request
 
 V2 = find("amazon.titan-image-generator-v2:0")
 bounded = settings(max_examples=300, deadline=None, derandomize=True)
@@ -51,6 +53,19 @@ def test_a_check_passes_or_says_what_is_wrong(values: dict[str, Any]) -> None:
         again = replace(checked, condition_image=values["condition_image"])  # an input comes as a list of one
         assert check(again, V2).task == checked
     assert found != ()
+
+
+@given(st.fixed_dictionaries({}, optional=dict.fromkeys(TERMS, anything | st.just("9" * 5000))))
+@bounded
+def test_terms_are_taken_or_refused(terms: dict[str, Any]) -> None:
+    """Whatever the model and the limits are said to be, it never crashes."""
+    place = Place("s3://b", TaskInstance(dag_id="d", run_id="r", task_id="t"))
+    try:
+        asked = request(TextToImage(text="a jar"), terms, Deployment("amazon.titan-image-generator-v2:0", {}))
+        prepared = inspect(asked, lambda *_: pytest.fail("there is no image"), place)
+    except (ConfigurationError, InvalidRequest):
+        return
+    assert prepared.calls
 
 
 _leaves = (

@@ -310,6 +310,20 @@ def test_how_many_work_at_once_is_looked_at_again_and_again(
     assert len(looks) >= 2
 
 
+def test_a_surprise_while_looking_is_one_lines_own(s3: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A line that our own check stumbles over fails; the others get their pictures."""
+    from airflow_titan.bulk import run
+
+    def inspect(asked: Any, *rest: Any) -> Any:
+        return 1 / 0 if "number 2" in asked.task.text else really(asked, *rest)
+
+    really = run.inspect
+    monkeypatch.setattr(run, "inspect", inspect)
+    found = rows(s3, Instance().run(bulk(some(3), max_failures=1)))  # type: ignore[arg-type]
+    assert statuses(found) == ["done", "failed", "done"]
+    assert (found[1]["error"]["kind"], found[1]["price_usd"]) == ("ZeroDivisionError", 0)
+
+
 def test_requests_a_minute_are_spread(
     emulator: Emulator,
 ) -> None:
