@@ -9,7 +9,7 @@ Its global limits are never touched, because other code of the same worker lives
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from io import BytesIO
 from typing import TYPE_CHECKING, Any
@@ -67,6 +67,12 @@ class Image:
         if self.data is not None:
             _ = self.header, self.identity
             object.__setattr__(self, "data", None)
+
+    def cut(self, most: int) -> Image:
+        """Give the first bytes alone, with what the header says wherever it stands."""
+        first = replace(self, data=(self.data or b"")[:most], whole=False)
+        first.__dict__["header"] = self.header
+        return first
 
     @cached_property
     def header(self) -> Header:

@@ -68,8 +68,20 @@ class Place:
         return cls(place, owner, epoch)
 
     def of_line(self, line: str) -> Place:
-        """Find the place of one of a task's many requests, by the name that tells it from the others."""
-        return replace(self, prefix=f"{self.prefix}/{_segment(line)}", line=line)
+        """
+        Find the place of one of a task's many requests, by the name that tells it from the others.
+
+        :raises ConfigurationError: if its keys would be too long for S3
+        """
+        prefix = f"{self.prefix}/{_segment(line)}"
+        _, key = split(f"{prefix}/_")
+        if len(key.encode()) > _LONGEST_PREFIX:
+            most = _LONGEST_PREFIX - len(key.encode()) + len(_segment(line))
+            raise ConfigurationError(
+                f"id: got {shown(line)}, which takes {len(_segment(line))} bytes of a key; allowed below this prefix "
+                f"are {most}. Choose shorter ids or a shorter output_prefix."
+            )
+        return replace(self, prefix=prefix, line=line)
 
     @property
     def identity(self) -> tuple[str, ...]:

@@ -7,6 +7,7 @@ import re
 from contextlib import contextmanager
 from dataclasses import dataclass
 from io import BytesIO
+from threading import Lock
 from typing import IO, TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
@@ -102,6 +103,7 @@ class Store:
         self._encryption = dict(encryption or {})
         self._unsafe = unsafe
         self._facts: dict[str, dict[str, Any]] = {}
+        self._one_whole = Lock()
 
     def read_image(self, parameter: str, uri: Any, max_bytes: int | None) -> Image:
         """
@@ -156,7 +158,12 @@ class Store:
             return Image(uri, data, whole=len(data) == weight, **about)
 
         image = self._image(parameter, uri, glance)
-        return image if image.whole or image.can_be_told else self.read_image(parameter, uri, max_bytes)
+        if image.whole or image.can_be_told:
+            return image
+        # the header lies far behind: one such image at a time, and no more of it than of others is kept
+        with self._one_whole:
+            image = self.read_image(parameter, uri, max_bytes)
+            return image.cut(_HEAD) if image.data and image.can_be_told else image
 
     def look_at_image(self, parameter: str, uri: Any) -> Image:
         """

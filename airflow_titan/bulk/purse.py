@@ -69,6 +69,36 @@ class Purse:
             self._spent += _units(price)
 
 
+class Share:
+    """
+    One request's part in a purse, for which it calls.
+
+    :param used: whether anything was paid for the request, in this try or an earlier one, or may have been
+    """
+
+    def __init__(self, purse: Purse) -> None:
+        self._purse = purse
+        self.used = False
+
+    def hold(self, price: float | None) -> None:
+        """Do as :meth:`Purse.hold`."""
+        self._purse.hold(price)
+
+    def give_back(self, price: float | None) -> None:
+        """Do as :meth:`Purse.give_back`."""
+        self._purse.give_back(price)
+
+    def pay(self, price: float | None) -> None:
+        """Do as :meth:`Purse.pay`."""
+        self.used = True
+        self._purse.pay(price)
+
+    def note(self, price: float | None) -> None:
+        """Do as :meth:`Purse.note`."""
+        self.used = True
+        self._purse.note(price)
+
+
 def _units(price: float | None) -> int:
     return round((price or 0) * _UNITS)
 

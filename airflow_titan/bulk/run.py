@@ -11,13 +11,16 @@ from __future__ import annotations
 import logging
 import math
 import re
+import resource
 import tempfile
 import threading
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, BinaryIO, cast
 
+from airflow_titan.bulk.purse import Share
 from airflow_titan.bulk.rows import Row
 from airflow_titan.errors import (
     BackOff,
@@ -66,6 +69,8 @@ _LOOK, LANDING = 0.5, 25.0
 #: Seconds of them after which what is known by then is written down: Airflow 3 kills a task that was marked failed 5 s
 #: after it has told it to stop, and most models take longer.
 _SOON = 1.0
+#: Files that a process has open anyway; and a thread: a body for each of up to five calls, and two connections.
+_OWN_FILES, _FILES_EACH = 200, 7
 #: What an error makes of its request: the first that fits.
 _ENDS: tuple[tuple[type[TitanError], str], ...] = (
     (Stopped, "not_run"), (BudgetSpent, "not_run"), (ContentBlocked, "blocked"), (InvalidRequest, "invalid"),
@@ -74,6 +79,7 @@ _ENDS: tuple[tuple[type[TitanError], str], ...] = (
 _PERHAPS_PAID = (OutcomeUnknown, ContentBlocked)
 #: What counts as a failure, whatever the request's terms.
 _FAILURES = frozenset({"invalid", "failed"})
+_TOLD = "the task was told to stop"
 _SURPRISE = "Line %d (id %s) failed in a way that nobody foresaw"
 
 
@@ -137,6 +143,27 @@ class Shared:
 def threads(concurrency: int) -> int:
     """Tell how many threads keep so many calls under way, while as many have the next ones ready."""
     return 2 * concurrency + 2
+
+
+def make_room(threads: int) -> None:
+    """
+    Let this process have as many files open as so many threads may need, as far as the system allows.
+
+    Shells set 1,024, which some hundred threads with a file for each body and connections to S3 and Bedrock exceed.
+    """
+    wanted = _OWN_FILES + threads * _FILES_EACH
+    now, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if now == resource.RLIM_INFINITY or now >= wanted:
+        return
+    possible = wanted if most == resource.RLIM_INFINITY else min(wanted, most)
+    with suppress(OSError, ValueError):
+        resource.setrlimit(resource.RLIMIT_NOFILE, (possible, most))
+    if possible < wanted:
+        log.warning(
+            "max_concurrency: %d threads may need %d open files; this process may have %d (ulimit -n). If requests "
+            "fail for want of files, lower it or raise that.",
+            threads, wanted, possible,
+        )  # fmt: skip
 
 
 class Run:
@@ -268,6 +295,9 @@ class Run:
 
     def _spread(self, work: Callable[[Line], None], lines: Iterator[Line]) -> None:
         """Let threads do a work on each line, and tell of the progress meanwhile."""
+        if self._told_to_stop:
+            self.stop(_TOLD, may_pass=True)
+            return
         pulling = threading.Lock()
 
         def labour() -> None:
@@ -299,13 +329,15 @@ class Run:
 
     def _end_soon(self, pulling: threading.Lock) -> None:
         """Let what is under way land, and write down what is known before it has."""
-        self.stop("the task was told to stop", may_pass=True)
+        self.stop(_TOLD, may_pass=True)
         if self._all_ended(within=_SOON):
             return
-        if self._under_way:
-            with pulling:  # whoever was about to take a line has it by then
-                landing = self._tell_rest()
-            self._landing([row for _, row in landing])
+        with pulling:  # whoever was about to take a line has it by then
+            landing = self._tell_rest() if self._under_way else []
+        if not landing:
+            # the lines are only being looked at: nothing is paid for
+            return
+        self._landing([row for _, row in landing])
         deadline = time.monotonic() + LANDING
         while time.monotonic() < deadline and not self._all_ended(within=_LOOK):
             self._shared.progress.tell()
@@ -363,7 +395,7 @@ class Run:
     def _outcome(self, line: Line) -> tuple[Row, Exception | None, str]:
         """Run one line; whatever becomes of it is a row."""
         shared = self._shared
-        model_id = ""
+        model_id, share = "", Share(shared.purse)
         try:
             asked = self._request(line)
             model_id = asked.model_id
@@ -372,7 +404,7 @@ class Run:
                 hold.take(heaviest(asked))
                 conduct = Conduct(
                     pace=shared.pace,
-                    purse=shared.purse,
+                    purse=share,
                     hold=hold,
                     turn=self._turn,
                     file=on_disk,
@@ -391,6 +423,8 @@ class Run:
             status = next(status for kind, status in _ENDS if isinstance(error, kind))
             # a prompt that is blocked costs nothing, an answer does; nobody says which it was
             free = isinstance(error, NotExecuted | RequestFailed) and not isinstance(error, _PERHAPS_PAID)
+            # other calls of this request, or of an earlier try, were paid
+            free = free and not share.used
             return _row(line, status, 0.0 if free else None, error), error, model_id
         except Exception as error:
             log.exception(_SURPRISE, line.number, shown(line.id))

@@ -100,6 +100,7 @@ class TitanBulkOperator(TitanAskingOperator):
         self.shard = shard
         self.shards = shards
         self._run: Run | None = None
+        self._told_to_stop = False
 
     def execute(self, context: Context) -> str:
         """
@@ -127,6 +128,7 @@ class TitanBulkOperator(TitanAskingOperator):
 
     def on_kill(self) -> None:
         """Begin no more requests, and let those under way land."""
+        self._told_to_stop = True
         if self._run:
             self._run.tell_to_stop()
 
@@ -183,6 +185,9 @@ class TitanBulkOperator(TitanAskingOperator):
         )
         whole = choice("validate", self.validate, ("all", "each")) == "all"
         self._run = run
+        if self._told_to_stop:
+            # while the requests were being read
+            run.tell_to_stop()
         try:
             if whole:
                 run.check(limit)
@@ -263,9 +268,11 @@ class TitanBulkOperator(TitanAskingOperator):
 
     def _clients(self) -> tuple[Callable[[Request], Any], Store]:
         """Give what finds the Bedrock client for a request, and the store: one client each for all threads."""
-        from airflow_titan.bulk.run import threads
+        from airflow_titan.bulk.run import make_room, threads
 
-        hook = self.hook({"max_pool_connections": threads(self._concurrency)})
+        many = threads(self._concurrency)
+        make_room(many)
+        hook = self.hook({"max_pool_connections": many})
         clients: dict[str | None, Any] = {}
         regions: dict[tuple[str, str | None, str | None], str | None] = {}
         lock = Lock()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import resource
 import threading
 import time
 from typing import TYPE_CHECKING, Any
@@ -15,7 +16,7 @@ from pictures import photo
 
 from airflow_titan.bulk import memory
 from airflow_titan.bulk import run as running
-from airflow_titan.bulk.run import Allowed
+from airflow_titan.bulk.run import Allowed, make_room
 from airflow_titan.errors import ConfigurationError
 from airflow_titan.operators import TitanBulkOperator
 
@@ -236,6 +237,46 @@ def test_what_may_pass_is_left_to_a_retry(emulator: Emulator, s3: Any) -> None:
     assert emulator.billed == 4
 
 
+def test_what_a_half_paid_request_cost_is_not_told_as_nothing(emulator: Emulator, s3: Any) -> None:
+    """Where two of three calls were paid before one was refused, the row names no price."""
+    emulator.inject("access_denied", after=2, times=None)
+    many = {"task": "text_to_image", "number_of_images": 3, "model_id": "stability.sd3-5-large-v1:0"}
+    (row,) = rows(s3, Instance().run(bulk(some(1), defaults=many, max_failures=1)))  # type: ignore[arg-type]
+    assert (row["status"], row["price_usd"], emulator.billed) == ("failed", None, 2)
+
+
+def test_what_earlier_tries_may_have_paid_is_not_told_as_nothing(emulator: Emulator, s3: Any) -> None:
+    """A call of unknown outcome stays unknown, though the next try's call was refused."""
+    for number, fault in enumerate(("error_after", "access_denied"), start=1):
+        emulator.inject(fault)
+        (row,) = rows(s3, Instance(try_number=number).run(bulk(some(1), max_failures=1)))  # type: ignore[arg-type]
+        assert (row["status"], row["price_usd"]) == ("failed", None)
+    assert emulator.billed == 1
+
+
+def test_an_id_too_long_for_a_key_is_found_before_it_is_paid(emulator: Emulator, s3: Any) -> None:
+    """Below a long prefix, an id may leave no room for the names of pictures; other lines don't mind."""
+    prefix = "s3://titan-images/" + "p" * 751
+    given = [{"id": "jar " * 60, "text": "a jar"}, *some(1)]
+    found = rows(s3, Instance().run(bulk(given, output_prefix=prefix, max_failures=1)))  # type: ignore[arg-type]
+    assert statuses(found) == ["invalid", "done"]
+    assert "below this prefix" in found[0]["error"]["message"]
+    assert emulator.billed == 1
+
+
+def test_many_threads_get_the_files_they_need(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A shell's limit on open files is raised as far as the system allows; what is missing is said."""
+    limits = [1024, 4096]
+    monkeypatch.setattr(resource, "getrlimit", lambda _: tuple(limits))
+    monkeypatch.setattr(resource, "setrlimit", lambda _, given: limits.__setitem__(slice(None), given))
+    make_room(34)
+    assert limits == [1024, 4096]
+    make_room(500)
+    assert limits == [3700, 4096]
+    make_room(1000)
+    assert limits == [4096, 4096]
+
+
 def test_a_throttled_service_is_waited_for(emulator: Emulator, s3: Any) -> None:
     """Refusals for the rate slow everybody down, and nobody fails."""
     emulator.inject("throttle", times=5)
@@ -386,6 +427,29 @@ def test_rows_are_there_before_all_answers_have_landed(emulator: Emulator, bucke
     assert found == [["not_run"] * 8]
     assert sorted(statuses(last)) == ["done"] * 3 + ["not_run"] * 5
     assert len(files(s3, bucket, ".jsonl")) == 1
+
+
+def test_a_task_that_is_told_to_stop_while_it_looks_waits_for_nothing(emulator: Emulator, bucket: str, s3: Any) -> None:
+    """Nothing is paid for by then, so a store that is slow needn't answer first."""
+    uri = put(s3, bucket, "photo.png", photo())
+    emulator.inject("stall", seconds=60, times=None, method="GET", key="photo")
+    operator = bulk([{"image": uri, "task": "background_removal"}], defaults={})
+    threading.Timer(1, operator.on_kill).start()
+    began = time.monotonic()
+    _, found = failed(operator, Instance(), s3)
+    assert statuses(found) == ["not_run"]
+    assert time.monotonic() - began < 20
+    emulator.clear_faults()
+
+
+def test_a_task_that_is_told_to_stop_before_it_begins_pays_nothing(emulator: Emulator, s3: Any) -> None:
+    """A signal that comes while the requests are being read is not forgotten."""
+    operator = bulk(some(3))
+    operator.on_kill()
+    error, found = failed(operator, Instance(), s3)
+    assert not isinstance(error, AirflowFailException)
+    assert statuses(found) == ["not_run"] * 3
+    assert emulator.billed == 0
 
 
 @pytest.mark.usefixtures("stopped")

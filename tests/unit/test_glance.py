@@ -74,14 +74,14 @@ def test_an_empty_object_is_seen(put: Put, s3: Any) -> None:
 
 
 def test_a_header_far_behind_is_read_for(put: Put, s3: Any) -> None:
-    """Where much stands before a JPEG's header, the whole of it is read after all."""
+    """Where much stands before a JPEG's header, the whole of it is read after all, and no more kept than of others."""
     plain = BytesIO()
     Pillow.new("RGB", (64, 48)).save(plain, "JPEG")
     comments = b"".join(b"\xff\xfe\xff\xff" + bytes(0xFFFD) for _ in range(3))
     data = plain.getvalue()[:2] + comments + plain.getvalue()[2:]
     seen = Store(s3).glance_at_image("image", put(data), None)
-    assert seen.whole
     assert seen.header.size == (64, 48)
+    assert (seen.whole, len(seen.data or b""), seen.weight) == (False, 128 << 10, len(data))
 
 
 def test_what_is_too_heavy_is_not_read(put: Put, s3: Any) -> None:
