@@ -202,6 +202,8 @@ class TitanBulkOperator(TitanAskingOperator):
             run.close()
             published = publisher.for_good()
             context["ti"].xcom_push(key="manifest", value=published.manifest.summary(published.manifest_uri))
+            # of a task that fails, Airflow would keep no value; those who go on from its rows look here for them
+            context["ti"].xcom_push(key="return_value", value=published.results_uri)
             log.info("%s", progress.table())
             log.info("All rows are in %s", published.results_uri)
         if run.ended is None:

@@ -110,6 +110,21 @@ def test_what_did_not_fail_is_not_asked_again(run: Runs) -> None:
     assert run("example_titan_catalogue").tasks["failed", -1] == "skipped"
 
 
+def test_a_bulk_task_that_fails_names_its_rows_too(
+    run: Runs, dags: dict[str, Any], s3: Any, emulator: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What collects the failed requests can run after it, and finds them all."""
+    from airflow.providers.common.compat.sdk import TriggerRule
+
+    monkeypatch.setattr(dags["example_titan_catalogue"].task_dict["failed"], "trigger_rule", TriggerRule.ALL_DONE)
+    emulator.inject("error_before", times=None)
+    done = run("example_titan_catalogue")
+    assert (done.tasks["pictures", -1], done.tasks["failed", -1]) == ("failed", "success")
+    bucket, _, key = done.xcom("failed").removeprefix("s3://").partition("/")
+    lines = s3.get_object(Bucket=bucket, Key=key)["Body"].read().splitlines()
+    assert len(lines) == 6
+
+
 def test_every_example_is_tested(dags: dict[str, Any]) -> None:
     """No example goes untested."""
     assert {*EXAMPLES, *BULK_EXAMPLES, "example_titan_edit_photo"} == set(dags)

@@ -63,6 +63,7 @@ def failed(operator: TitanBulkOperator, instance: Instance, s3: Any) -> tuple[Ex
     """Run a task that fails; give its error, and the rows that it left all the same."""
     with pytest.raises((AirflowException, AirflowFailException)) as caught:
         instance.run(operator)
+    assert instance.xcoms["return_value"] == instance.xcoms["manifest"]["results_uri"]
     return caught.value, rows(s3, instance.xcoms["manifest"]["results_uri"])
 
 
