@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from PIL import Image, ImageDraw
 
-from airflow_titan.images import impure_colours, read_header
+from airflow_titan.imaging.verify import impure_colours, read_header
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -100,12 +100,12 @@ def ours() -> Callable[[int], object]:
 
 def line() -> Callable[[int], object]:
     """Give one edit by the straight line alone, its clients made once, as a batch runs it."""
-    from airflow_titan.generation import Request, generate
+    from airflow_titan.aws.s3 import Store
+    from airflow_titan.generation.generate import Request, generate
+    from airflow_titan.generation.location import Place
+    from airflow_titan.generation.manifest import TaskInstance
     from airflow_titan.hooks.bedrock import TitanBedrockHook
-    from airflow_titan.manifest import TaskInstance
-    from airflow_titan.place import Place
-    from airflow_titan.store import Store
-    from airflow_titan.tasks import Inpainting
+    from airflow_titan.models.tasks import Inpainting
 
     client, s3 = TitanBedrockHook(None, region_name="us-east-1").clients()
     place = Place.of(TaskInstance(dag_id="d", run_id="r", task_id="t"), prefix=f"s3://{BUCKET}/line", root=None)
@@ -124,9 +124,9 @@ def bare(*, proved: bool) -> Callable[[int], object]:
     """Give one edit by three kinds of requests and no care: get, invoke, put; with our proofs of the images or not."""
     import hashlib
 
-    from airflow_titan.families import titan, wire
     from airflow_titan.hooks.bedrock import TitanBedrockHook
-    from airflow_titan.images import Image, impure_colours, prove, prove_intact, read_header
+    from airflow_titan.imaging.verify import Image, impure_colours, prove, prove_intact, read_header
+    from airflow_titan.models.families import titan, wire
 
     client, s3 = TitanBedrockHook(None, region_name="us-east-1").clients()
 

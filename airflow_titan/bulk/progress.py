@@ -15,7 +15,7 @@ from airflow_titan.bulk.rows import STATUSES
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from airflow_titan.bulk.lines import Line
+    from airflow_titan.bulk.requests import Line
     from airflow_titan.bulk.rows import Row
 
 log = logging.getLogger(__name__)

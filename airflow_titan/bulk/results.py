@@ -18,15 +18,15 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from airflow_titan import __version__
 from airflow_titan.bulk.rows import LINES, STATUSES
 from airflow_titan.errors import StoreRefused, TitanError, shown
-from airflow_titan.manifest import TaskInstance  # noqa: TC001 - pydantic reads it
-from airflow_titan.place import DIGITS
+from airflow_titan.generation.location import DIGITS
+from airflow_titan.generation.manifest import TaskInstance  # noqa: TC001 - pydantic reads it
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from types import TracebackType
 
+    from airflow_titan.aws.s3 import Store
     from airflow_titan.bulk.rows import Row
-    from airflow_titan.store import Store
 
 log = logging.getLogger(__name__)
 

@@ -9,15 +9,15 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from airflow_titan.bulk.spool import NO_JSON, raw_lines
+from airflow_titan.aws.s3 import split
+from airflow_titan.bulk.jsonl import NO_JSON, raw_lines
 from airflow_titan.errors import InvalidRequest, Problem, shown
-from airflow_titan.store import split
-from airflow_titan.tasks import leaves
+from airflow_titan.models.tasks import leaves
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from airflow_titan.store import Store
+    from airflow_titan.aws.s3 import Store
 
 #: What can become of a request, and what that means.
 STATUSES = {

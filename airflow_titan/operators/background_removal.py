@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from airflow_titan.operators.base import TitanOperator
-from airflow_titan.tasks import BackgroundRemoval
+from airflow_titan.models.tasks import BackgroundRemoval
+from airflow_titan.operators.base_task import TitanOperator
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -15,7 +15,8 @@ class TitanBackgroundRemovalOperator(TitanOperator):
     """
     Make a picture's background transparent; Titan v2, Nova Canvas and Stability AI.
 
-    Takes the parameters of :class:`~airflow_titan.operators.base.TitanOperator` too; there are no generation settings.
+    Takes the parameters of :class:`~airflow_titan.operators.base_task.TitanOperator` too; there are no generation
+    settings.
 
     :param image: ``s3://bucket/key`` of the picture, or a list of one, as operators return it. (templated)
     """

@@ -1,77 +1,113 @@
-"""What the operators share that make one request: they render, build a task, hand it down the line, return the keys."""
+"""What all operators share: where their results go, and how AWS is reached."""
 
 from __future__ import annotations
 
-from abc import abstractmethod
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
-from airflow.providers.common.compat.sdk import AirflowFailException, AirflowSkipException
-
-from airflow_titan.errors import ContentBlocked, RequestFailed
-from airflow_titan.operators.asking import TitanAskingOperator
+from airflow.providers.common.compat.sdk import BaseOperator, conf
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
     from airflow.providers.common.compat.sdk import Context
 
-    from airflow_titan.generation import Request
-    from airflow_titan.store import Store
-    from airflow_titan.tasks import Task
+    from airflow_titan.aws.s3 import Store
+    from airflow_titan.generation.location import Place
 
 
-class TitanOperator(TitanAskingOperator):
+class TitanStoringOperator(BaseOperator):
     """
-    Run one task of an image model on Bedrock, and write its images to S3.
+    Write images to S3.
 
-    Returns the list of the images' URIs, in the model's order. The record of the result goes to XCom key ``manifest``.
-
-    Takes the parameters of :class:`~airflow_titan.operators.asking.TitanAskingOperator` too.
-
-    :raises AirflowFailException: if the request can't succeed; it is not retried
-    :raises AirflowSkipException: if the content filter stopped it and ``on_blocked`` is ``skip``
+    :param output_prefix: ``s3://bucket/prefix`` for the results; default: below ``[titan] output_root``, by DAG, run
+        and task. (templated)
+    :param server_side_encryption: ``AES256``, ``aws:kms`` or ``aws:kms:dsse``; default: the bucket's. (templated)
+    :param sse_kms_key_id: the KMS key for ``aws:kms``; default: the account's. (templated)
+    :param expected_bucket_owner: account id that must own every bucket; default: unchecked. (templated)
+    :param aws_conn_id: Airflow connection; default ``aws_default``. (templated)
+    :param s3_conn_id: Airflow connection for S3; default: the same as ``aws_conn_id``. (templated)
+    :param region_name: AWS region; default: the connection's. (templated)
+    :param verify: whether or how to verify TLS certificates. (templated)
+    :param botocore_config: arguments of ``botocore.config.Config``, laid over the connection's own. (templated)
     """
 
-    @property
-    @abstractmethod
-    def task_class(self) -> type[Task]:
-        """The task that this operator runs."""
+    #: What every operator takes.
+    shared_fields: ClassVar[tuple[str, ...]] = (
+        "output_prefix", "server_side_encryption", "sse_kms_key_id", "expected_bucket_owner",
+        "aws_conn_id", "s3_conn_id", "region_name", "verify", "botocore_config",
+    )  # fmt: skip
+    template_fields: Sequence[str] = shared_fields
+    template_fields_renderers: ClassVar[dict[str, str]] = {"botocore_config": "json"}
 
-    def execute(self, context: Context) -> list[str]:
+    def __init__(
+        self,
+        *,
+        output_prefix: str | None = None,
+        server_side_encryption: str | None = None,
+        sse_kms_key_id: str | None = None,
+        expected_bucket_owner: str | None = None,
+        aws_conn_id: str | None = "aws_default",
+        s3_conn_id: str | None = None,
+        region_name: str | None = None,
+        verify: bool | str | None = None,
+        botocore_config: Mapping[str, Any] | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.output_prefix = output_prefix
+        self.server_side_encryption = server_side_encryption
+        self.sse_kms_key_id = sse_kms_key_id
+        self.expected_bucket_owner = expected_bucket_owner
+        self.aws_conn_id = aws_conn_id
+        self.s3_conn_id = s3_conn_id
+        self.region_name = region_name
+        self.verify = verify
+        self.botocore_config = botocore_config
+
+    def place(self, context: Context, *, epoch: str = "") -> Place:
         """
-        Run the task.
+        Find where this task instance's results lie.
 
-        :return: the images' URIs, in the model's order
+        :param epoch: another epoch is another place and another seed
         """
-        # imported here because a DAG file that only names the operator must not pay for boto3 and the hooks
-        from airflow_titan.conduct import Alone
-        from airflow_titan.generation import Conduct, generate
+        from airflow_titan.generation.location import Place
+        from airflow_titan.generation.manifest import TaskInstance
 
-        try:
-            request = self._request()
-            place = self.place(context, epoch=self.epoch(context))
-            client, store = self._client_and_store(request)
-            result = generate(request, client, store, place, conduct=Conduct(pace=Alone(self.patience)))
-        except ContentBlocked as error:
-            if self.on_blocked == "skip":
-                raise AirflowSkipException(f"ContentBlocked: {error}") from error
-            raise AirflowFailException(f"ContentBlocked: {error}") from error
-        except RequestFailed as error:
-            raise AirflowFailException(f"{type(error).__name__}: {error}") from error
-        context["ti"].xcom_push(key="manifest", value=result.manifest.summary(result.manifest_uri))
-        self.log.info("Wrote %d image(s); the record is %s", len(result.manifest.outputs), result.manifest_uri)
-        return result.manifest.uris
+        ti = context["ti"]
+        owner = TaskInstance(
+            dag_id=ti.dag_id,
+            run_id=ti.run_id,
+            task_id=ti.task_id,
+            map_index=-1 if ti.map_index is None else ti.map_index,
+            try_number=ti.try_number,
+        )
+        root = conf.get("titan", "output_root", fallback=None)
+        return Place.of(owner, prefix=self.output_prefix, root=root, epoch=epoch)
 
-    def _request(self) -> Request:
-        """Say what is wanted, from the rendered fields."""
-        from airflow_titan.tasks import parameters
-        from airflow_titan.terms import TERMS, request
+    def store(self, s3: Any) -> Store:
+        """
+        Make the store that results go to.
 
-        task = self.task_class(**{name: getattr(self, name) for name in parameters(self.task_class)})
-        terms = {name: getattr(self, name) for name in TERMS} | {"max_price_usd": self.price_limit}
-        return request(task, terms, self.deployment)
+        :param s3: a boto3 S3 client
+        """
+        from airflow_titan.aws.s3 import Store
 
-    def _client_and_store(self, request: Request) -> tuple[Any, Store]:
-        """Make the Bedrock client and the store, from one session."""
-        hook = self.hook()
-        hook.model_region = self.other_region(request, hook)
-        client, s3 = hook.clients()
-        return client, self.store(s3)
+        encryption = {"ServerSideEncryption": self.server_side_encryption, "SSEKMSKeyId": self.sse_kms_key_id}
+        return Store(
+            s3,
+            expected_bucket_owner=self.expected_bucket_owner,
+            encryption={name: value for name, value in encryption.items() if value},
+            unsafe=conf.getboolean("titan", "unsafe_store", fallback=False),
+        )
+
+    def _s3(self) -> Any:
+        """Make the S3 client. Bedrock is not needed, and so no client of it and no region."""
+        from airflow.providers.amazon.aws.hooks.s3 import S3Hook
+
+        from airflow_titan.hooks.bedrock import TitanBedrockHook
+
+        conn_id = self.aws_conn_id if self.s3_conn_id is None else self.s3_conn_id
+        hook = S3Hook(aws_conn_id=conn_id, region_name=self.region_name, verify=self.verify)
+        # reads the arguments as they come from templates; it makes no client before it is asked to
+        own = TitanBedrockHook(conn_id, botocore_config=self.botocore_config).own_config
+        return hook.get_client_type(region_name=hook.region_name, config=hook.config.merge(own))

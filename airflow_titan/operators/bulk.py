@@ -11,20 +11,20 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from airflow.providers.common.compat.sdk import AirflowException, AirflowFailException
 
 from airflow_titan.errors import RequestFailed
-from airflow_titan.operators.asking import TitanAskingOperator
+from airflow_titan.operators.base_model import TitanAskingOperator
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from airflow.providers.common.compat.sdk import Context
 
-    from airflow_titan.bulk.lines import Lines
+    from airflow_titan.aws.s3 import Store
+    from airflow_titan.bulk.requests import Lines
     from airflow_titan.bulk.results import Published, Results
     from airflow_titan.bulk.rows import Row
-    from airflow_titan.bulk.run import Run
-    from airflow_titan.place import Place
-    from airflow_titan.request import Request
-    from airflow_titan.store import Store
+    from airflow_titan.bulk.runner import Run
+    from airflow_titan.generation.location import Place
+    from airflow_titan.generation.prepare import Request
 
 log = logging.getLogger(__name__)
 
@@ -41,7 +41,7 @@ class TitanBulkOperator(TitanAskingOperator):
     key ``manifest``. A try that fails, or is killed, keeps what it finished: the next one pays only for what was never
     answered.
 
-    Takes the parameters of :class:`~airflow_titan.operators.asking.TitanAskingOperator` too. They hold for every
+    Takes the parameters of :class:`~airflow_titan.operators.base_model.TitanAskingOperator` too. They hold for every
     request that doesn't say otherwise, but for ``max_price_usd``, which is the budget of the whole task.
 
     :param requests: ``s3://bucket/key`` of a JSON Lines file, one request a line; or a list of dicts. A request has the
@@ -108,7 +108,7 @@ class TitanBulkOperator(TitanAskingOperator):
 
         :return: the URI of the result file
         """
-        from airflow_titan.bulk.lines import Lines
+        from airflow_titan.bulk.requests import Lines
         from airflow_titan.bulk.results import Results
 
         try:
@@ -142,14 +142,14 @@ class TitanBulkOperator(TitanAskingOperator):
         store: Store,
         client: Callable[[Request], Any],
     ) -> str:
+        from airflow_titan.bulk.budget import Purse
         from airflow_titan.bulk.memory import Memory
-        from airflow_titan.bulk.pace import SharedPace
         from airflow_titan.bulk.progress import Progress
-        from airflow_titan.bulk.purse import Purse
+        from airflow_titan.bulk.rate_limiter import SharedPace
         from airflow_titan.bulk.results import Publisher
-        from airflow_titan.bulk.run import LANDING, Allowed, Run, Shared
-        from airflow_titan.tasks import TextToImage
-        from airflow_titan.terms import TERMS, amount, choice, request, whole_number
+        from airflow_titan.bulk.runner import LANDING, Allowed, Run, Shared
+        from airflow_titan.generation.request import TERMS, amount, choice, request, whole_number
+        from airflow_titan.models.tasks import TextToImage
 
         began = time.monotonic()
         limit = None if self.price_limit is None else amount("max_price_usd", self.price_limit)
@@ -259,7 +259,7 @@ class TitanBulkOperator(TitanAskingOperator):
     @property
     def _concurrency(self) -> int:
         from airflow_titan.errors import ConfigurationError
-        from airflow_titan.terms import whole_number
+        from airflow_titan.generation.request import whole_number
 
         found = whole_number("max_concurrency", self.max_concurrency)
         if found > _MOST_AT_ONCE:
@@ -270,7 +270,7 @@ class TitanBulkOperator(TitanAskingOperator):
 
     def _clients(self) -> tuple[Callable[[Request], Any], Store]:
         """Give what finds the Bedrock client for a request, and the store: one client each for all threads."""
-        from airflow_titan.bulk.run import make_room, threads
+        from airflow_titan.bulk.runner import make_room, threads
 
         many = threads(self._concurrency)
         make_room(many)

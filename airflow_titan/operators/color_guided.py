@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from airflow_titan.operators.generating import TitanGeneratingOperator
-from airflow_titan.tasks import ColorGuided
+from airflow_titan.models.tasks import ColorGuided
+from airflow_titan.operators.base_generation import TitanGeneratingOperator
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -15,7 +15,7 @@ class TitanColorGuidedOperator(TitanGeneratingOperator):
     """
     Make a picture from words in given colours; Titan v2 and Nova Canvas.
 
-    Takes the parameters of :class:`~airflow_titan.operators.generating.TitanGeneratingOperator` too.
+    Takes the parameters of :class:`~airflow_titan.operators.base_generation.TitanGeneratingOperator` too.
 
     :param text: what to show; at most 512 characters. (templated)
     :param colors: one to ten colours, as ``#RRGGBB``. (templated)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from airflow_titan.operators.inputs import TitanInputOperator
+from airflow_titan.operators.base_image import TitanInputOperator
 from airflow_titan.operators.prepare_image import bounds_of
 
 if TYPE_CHECKING:
@@ -12,9 +12,9 @@ if TYPE_CHECKING:
 
     from airflow.providers.common.compat.sdk import Context
 
+    from airflow_titan.aws.s3 import Store
+    from airflow_titan.imaging.resize import File
     from airflow_titan.operators.given import Given
-    from airflow_titan.preparation import File
-    from airflow_titan.store import Store
 
 
 class TitanExtendCanvasOperator(TitanInputOperator):
@@ -24,7 +24,7 @@ class TitanExtendCanvasOperator(TitanInputOperator):
     Returns the URIs of both, ``[image, mask]``, so that a mapped task's result can be mapped on. XCom has each alone
     too: ``output["image"]`` and ``output["mask"]`` go into ``image`` and ``mask_image`` of outpainting. The mask is
     black where the picture is, which outpainting keeps, and white elsewhere. Takes the parameters of
-    :class:`~airflow_titan.operators.inputs.TitanInputOperator` too.
+    :class:`~airflow_titan.operators.base_image.TitanInputOperator` too.
 
     :param image: ``s3://bucket/key`` of the picture, or a list of one, as operators return it. Its kinds and bounds are
         those of ``TitanPrepareImageOperator``; its pixels stay as they are. (templated)
@@ -93,9 +93,9 @@ class TitanExtendCanvasOperator(TitanInputOperator):
 
     def make(self, given: Given, store: Store) -> list[tuple[str, File]]:
         """Make the pair."""
-        from airflow_titan.canvas import ANCHORS, Margins, around, extended
-        from airflow_titan.decoding import flat, upright
-        from airflow_titan.preparation import MOST_SIDE, encoded
+        from airflow_titan.imaging.canvas import ANCHORS, Margins, around, extended
+        from airflow_titan.imaging.decode import flat, upright
+        from airflow_titan.imaging.resize import MOST_SIDE, encoded
 
         bounds = bounds_of(self.model_id, self.model_family)
         added = {name: given.whole(name, getattr(self, name), 0, MOST_SIDE) or 0 for name in Margins._fields}

@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Any
 from airflow.providers.common.compat.sdk import AirflowFailException, AirflowSkipException
 
 from airflow_titan.errors import InvalidRequest, Problem, RequestFailed, shown
-from airflow_titan.operators.storing import TitanStoringOperator
+from airflow_titan.operators.base import TitanStoringOperator
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from airflow.providers.common.compat.sdk import Context
 
-    from airflow_titan.store import Store
+    from airflow_titan.aws.s3 import Store
 
 _SUBJECT = "collecting requests for another try"
 #: How many rows a message names.
@@ -32,7 +32,7 @@ class TitanFailedRequestsOperator(TitanStoringOperator):
     results: they are named in a warning.
 
     No model is called and nothing is paid. Takes the parameters of
-    :class:`~airflow_titan.operators.storing.TitanStoringOperator` too; only S3 is asked, so ``aws_conn_id`` matters
+    :class:`~airflow_titan.operators.base.TitanStoringOperator` too; only S3 is asked, so ``aws_conn_id`` matters
     where ``s3_conn_id`` is not given, and no region is needed.
 
     :param results: ``s3://bucket/key`` of a result file, as bulk tasks return it, or a list of several, nested or not.
@@ -64,7 +64,7 @@ class TitanFailedRequestsOperator(TitanStoringOperator):
         import tempfile
 
         from airflow_titan.bulk.rows import LINES, result_uris
-        from airflow_titan.place import DIGITS
+        from airflow_titan.generation.location import DIGITS
 
         try:
             folder = self.place(context).folder(_SUBJECT)

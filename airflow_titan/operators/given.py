@@ -8,12 +8,12 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from airflow_titan.errors import InvalidRequest, Problem, shown
-from airflow_titan.tasks import leaves
+from airflow_titan.models.tasks import leaves
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from airflow_titan.store import Store
+    from airflow_titan.aws.s3 import Store
 
 W = TypeVar("W", bound=str)
 _TRUTHS = {"true": True, "false": False}
@@ -108,7 +108,7 @@ class Given:
 
     def read(self, name: str, uri: Any, store: Store) -> bytes | None:
         """Read an image; ``None`` where a problem was noted."""
-        from airflow_titan.decoding import MOST_BYTES
+        from airflow_titan.imaging.decode import MOST_BYTES
 
         image = store.read_image(name, uri, MOST_BYTES)
         if image.problem:
@@ -121,8 +121,8 @@ class Given:
     @contextmanager
     def told_of(self, name: str, uri: Any) -> Iterator[None]:
         """Note what is wrong with one image, and go on with the rest."""
-        from airflow_titan.decoding import Unfit
-        from airflow_titan.headers import BadImage
+        from airflow_titan.imaging.decode import Unfit
+        from airflow_titan.imaging.header import BadImage
 
         try:
             yield

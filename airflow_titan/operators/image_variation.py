@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from airflow_titan.operators.generating import TitanGeneratingOperator
-from airflow_titan.tasks import ImageVariation
+from airflow_titan.models.tasks import ImageVariation
+from airflow_titan.operators.base_generation import TitanGeneratingOperator
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -15,7 +15,7 @@ class TitanImageVariationOperator(TitanGeneratingOperator):
     """
     Make pictures that resemble the given ones.
 
-    Takes the parameters of :class:`~airflow_titan.operators.generating.TitanGeneratingOperator` too.
+    Takes the parameters of :class:`~airflow_titan.operators.base_generation.TitanGeneratingOperator` too.
 
     :param images: ``s3://bucket/key`` of one picture, or one to five of them, nested as deep as operators return
         them; JPEG or PNG, each at most 1,408 pixels on the longer side and 5 MB. (templated)

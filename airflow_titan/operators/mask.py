@@ -7,16 +7,16 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from airflow_titan.errors import shown
-from airflow_titan.operators.inputs import TitanInputOperator
+from airflow_titan.operators.base_image import TitanInputOperator
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     import PIL.Image
 
+    from airflow_titan.aws.s3 import Store
+    from airflow_titan.imaging.resize import File
     from airflow_titan.operators.given import Given
-    from airflow_titan.preparation import File
-    from airflow_titan.store import Store
 
     #: Makes a mask of some size from a picture.
     Draw = Callable[[PIL.Image.Image, tuple[int, int]], PIL.Image.Image]
@@ -35,7 +35,7 @@ class TitanMaskOperator(TitanInputOperator):
 
     Exactly one of ``boxes``, ``polygons``, ``alpha``, ``threshold`` and ``invert`` says what is inside: the part that
     inpainting changes, and that outpainting keeps. A pixel lies inside a shape when its centre does. Takes the
-    parameters of :class:`~airflow_titan.operators.inputs.TitanInputOperator` too.
+    parameters of :class:`~airflow_titan.operators.base_image.TitanInputOperator` too.
 
     :param image: ``s3://bucket/key`` of the picture that the mask is made from, or a list of them: each gets a mask.
         Its kinds and bounds are those of ``TitanPrepareImageOperator``. (templated)
@@ -83,7 +83,7 @@ class TitanMaskOperator(TitanInputOperator):
 
     def make(self, given: Given, store: Store) -> list[tuple[str, File]]:
         """Make a mask of each image."""
-        from airflow_titan.preparation import encoded
+        from airflow_titan.imaging.resize import encoded
 
         draw = self._draw(given)
         uris = given.uris("image", self.image)
@@ -102,7 +102,7 @@ class TitanMaskOperator(TitanInputOperator):
 
     def _draw(self, given: Given) -> Draw | None:
         """Find out which way was chosen."""
-        from airflow_titan import masks
+        from airflow_titan.imaging import mask
 
         boxes = [] if self.boxes is None else given.numbers("boxes", self.boxes, 2, _A_BOX)
         if any(len(box) != 4 for box in boxes):  # noqa: PLR2004 - left, top, right, bottom
@@ -113,11 +113,11 @@ class TitanMaskOperator(TitanInputOperator):
         below = given.whole("alpha_below", self.alpha_below, 1, 255) or _MIDDLE
         least = given.whole("threshold", self.threshold, 0, 255) or 0
         ways: dict[str, tuple[bool, Draw]] = {
-            "boxes": (self.boxes is not None, partial(masks.boxed, boxes=boxes)),
-            "polygons": (self.polygons is not None, partial(masks.outlined, polygons=polygons)),
-            "alpha": (given.truth("alpha", self.alpha), partial(masks.transparent, below=below)),
-            "threshold": (self.threshold is not None, partial(masks.bright, least=least)),
-            "invert": (given.truth("invert", self.invert), partial(masks.bright, least=_MIDDLE)),
+            "boxes": (self.boxes is not None, partial(mask.boxed, boxes=boxes)),
+            "polygons": (self.polygons is not None, partial(mask.outlined, polygons=polygons)),
+            "alpha": (given.truth("alpha", self.alpha), partial(mask.transparent, below=below)),
+            "threshold": (self.threshold is not None, partial(mask.bright, least=least)),
+            "invert": (given.truth("invert", self.invert), partial(mask.bright, least=_MIDDLE)),
         }
         chosen = [name for name, (is_chosen, _) in ways.items() if is_chosen]
         if len(chosen) == 1:
@@ -129,8 +129,8 @@ class TitanMaskOperator(TitanInputOperator):
 
     def _mask(self, draw: Draw, data: bytes, model: bytes | None) -> PIL.Image.Image:
         """Draw one mask."""
-        from airflow_titan.decoding import Unfit, opened, upright
-        from airflow_titan.masks import INSIDE, OUTSIDE
+        from airflow_titan.imaging.decode import Unfit, opened, upright
+        from airflow_titan.imaging.mask import INSIDE, OUTSIDE
 
         picture, turn = upright(data)
         size = picture.size if model is None else opened(model).size

@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING, Any
 from airflow.providers.common.compat.sdk import AirflowFailException
 
 from airflow_titan.errors import InvalidRequest, Problem, RequestFailed, shown
-from airflow_titan.operators.storing import TitanStoringOperator
+from airflow_titan.operators.base import TitanStoringOperator
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from airflow.providers.common.compat.sdk import Context
 
+    from airflow_titan.aws.s3 import Store
     from airflow_titan.bulk.results import BulkManifest, Results
-    from airflow_titan.store import Store
 
 _SUBJECT = "joining results"
 #: How many lines, shards or files a message names.
@@ -31,7 +31,7 @@ class TitanMergeResultsOperator(TitanStoringOperator):
     one is joined with a warning.
 
     No model is called and nothing is paid. Takes the parameters of
-    :class:`~airflow_titan.operators.storing.TitanStoringOperator` too; only S3 is asked, so ``aws_conn_id`` matters
+    :class:`~airflow_titan.operators.base.TitanStoringOperator` too; only S3 is asked, so ``aws_conn_id`` matters
     where ``s3_conn_id`` is not given, and no region is needed.
 
     :param results: ``s3://bucket/key`` of each result file, as the mapped bulk task returns them, in any order.

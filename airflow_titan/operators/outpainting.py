@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from airflow_titan.operators.generating import TitanGeneratingOperator
-from airflow_titan.tasks import Outpainting
+from airflow_titan.models.tasks import Outpainting
+from airflow_titan.operators.base_generation import TitanGeneratingOperator
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -16,7 +16,7 @@ class TitanOutpaintingOperator(TitanGeneratingOperator):
     Keep the inside of a mask and paint everything around it.
 
     Takes the parameters of
-    :class:`~airflow_titan.operators.generating.TitanGeneratingOperator` too. Exactly one of ``mask_prompt``
+    :class:`~airflow_titan.operators.base_generation.TitanGeneratingOperator` too. Exactly one of ``mask_prompt``
     and ``mask_image`` must be given.
 
     :param image: ``s3://bucket/key`` of the picture, or a list of one, as operators return it; JPEG or PNG, at most

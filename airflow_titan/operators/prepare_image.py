@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from airflow_titan.operators.asking import deployment
-from airflow_titan.operators.inputs import TitanInputOperator
+from airflow_titan.operators.base_image import TitanInputOperator
+from airflow_titan.operators.base_model import deployment
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from airflow_titan.aws.s3 import Store
+    from airflow_titan.imaging.resize import Bounds, File, Kind
     from airflow_titan.operators.given import Given
-    from airflow_titan.preparation import Bounds, File, Kind
-    from airflow_titan.store import Store
 
 
 class TitanPrepareImageOperator(TitanInputOperator):
@@ -21,7 +21,7 @@ class TitanPrepareImageOperator(TitanInputOperator):
 
     Takes JPEG, PNG, WebP, GIF, BMP and TIFF (the first frame) in any mode, up to 64 MiB and 64 Mi pixels; decoding the
     largest takes up to a gigabyte of memory. What comes out has sRGB colours and no metadata: no EXIF, no position, and
-    no Content Credentials. Takes the parameters of :class:`~airflow_titan.operators.inputs.TitanInputOperator` too.
+    no Content Credentials. Takes the parameters of :class:`~airflow_titan.operators.base_image.TitanInputOperator` too.
 
     :param image: ``s3://bucket/key``, or a list of them; the URIs that are returned have the same order. (templated)
     :param fit: ``scale`` (default) keeps the whole picture and its proportions; ``pad`` adds ``background`` around it
@@ -72,7 +72,7 @@ class TitanPrepareImageOperator(TitanInputOperator):
 
     def make(self, given: Given, store: Store) -> list[tuple[str, File]]:
         """Prepare each image."""
-        from airflow_titan.preparation import MOST_SIDE, Shape, encoded, prepared
+        from airflow_titan.imaging.resize import MOST_SIDE, Shape, encoded, prepared
 
         bounds = bounds_of(self.model_id, self.model_family)
         shape = Shape(
@@ -106,8 +106,8 @@ def bounds_of(model_id: str | None, model_family: str | None) -> Bounds:
 
     :raises ConfigurationError: if nothing is known of it
     """
-    from airflow_titan.catalog import find
-    from airflow_titan.preparation import Bounds
+    from airflow_titan.imaging.resize import Bounds
+    from airflow_titan.models.catalog import find
 
     chosen = deployment().choose(model_id, model_family)
     return Bounds.of(find(chosen.model_id, chosen.model_family))

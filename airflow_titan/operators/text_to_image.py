@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from airflow_titan.operators.generating import TitanGeneratingOperator
-from airflow_titan.tasks import TextToImage
+from airflow_titan.models.tasks import TextToImage
+from airflow_titan.operators.base_generation import TitanGeneratingOperator
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -16,7 +16,7 @@ class TitanTextToImageOperator(TitanGeneratingOperator):
     Make a picture from words.
 
     Takes the parameters of
-    :class:`~airflow_titan.operators.generating.TitanGeneratingOperator` too. Width and height must be one of
+    :class:`~airflow_titan.operators.base_generation.TitanGeneratingOperator` too. Width and height must be one of
     the model's sizes; without them the picture has 1024 by 1024 pixels.
 
     :param text: what to show; at most 512 characters. (templated)

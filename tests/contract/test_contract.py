@@ -34,12 +34,12 @@ from pictures import BAD, GOOD, jpeg, mask, photo, png, saved
 from PIL import Image as Pillow
 from written import written
 
-from airflow_titan.catalog import find
-from airflow_titan.check import check
 from airflow_titan.errors import InvalidRequest
-from airflow_titan.families import titan
-from airflow_titan.images import Image
-from airflow_titan.tasks import ImageVariation, Inpainting, Outpainting, Task, TextToImage
+from airflow_titan.imaging.verify import Image
+from airflow_titan.models.catalog import find
+from airflow_titan.models.families import titan
+from airflow_titan.models.tasks import ImageVariation, Inpainting, Outpainting, Task, TextToImage
+from airflow_titan.models.validation import check
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -8,16 +8,16 @@ import boto3
 import pytest
 from botocore.exceptions import CredentialRetrievalError
 
-from airflow_titan import ledger
-from airflow_titan.bedrock import Reply
-from airflow_titan.ledger import Ledger
-from airflow_titan.manifest import TaskInstance
-from airflow_titan.store import Store
+from airflow_titan.aws.bedrock import Reply
+from airflow_titan.aws.s3 import Store
+from airflow_titan.generation import claims
+from airflow_titan.generation.claims import Ledger
+from airflow_titan.generation.manifest import TaskInstance
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from airflow_titan.ledger import Claim
+    from airflow_titan.generation.claims import Claim
 
 REPLY = Reply(b"answer", "request", None, 1)
 
@@ -35,7 +35,7 @@ def test_the_ledger_goes_on(
 ) -> None:
     """What S3 doesn't take for want of credentials stops nothing: the worker still has the answer."""
     del emulator
-    monkeypatch.setattr(ledger, "_JOURNAL_PATIENCE", 0)
+    monkeypatch.setattr(claims, "_JOURNAL_PATIENCE", 0)
     s3 = boto3.client("s3")
     owner = TaskInstance(dag_id="dag", run_id="run", task_id="task")
     book = Ledger(Store(s3), f"s3://{bucket}/folder", "fingerprint", owner, lease=1)

@@ -27,8 +27,8 @@ from airflow.providers.common.compat.sdk import AirflowFailException
 from botocore.loaders import create_loader
 from instance import Instance
 
-from airflow_titan import ledger, payment
 from airflow_titan.errors import TitanError
+from airflow_titan.generation import call, claims
 from airflow_titan.hooks.bedrock import TitanBedrockHook
 from airflow_titan.operators import TitanInpaintingOperator, TitanTextToImageOperator
 
@@ -99,9 +99,9 @@ def work(job: dict[str, Any], gate: Gate) -> dict[str, Any]:
     """Run one job in this process."""
     os.environ.update(job["environment"])
     if job["machine"]:
-        ledger._machine = lambda: job["machine"]  # noqa: SLF001 - one machine stands for many
+        claims._machine = lambda: job["machine"]  # noqa: SLF001 - one machine stands for many
     if job["grace"] is not None:
-        payment._GRACE = job["grace"]  # noqa: SLF001 - half a minute is too long for a test
+        call._GRACE = job["grace"]  # noqa: SLF001 - half a minute is too long for a test
     effects = Effects(job["kill"], gate)
     botocore.register_initializer(effects.attach)
     instance = Instance(try_number=job["try_number"], max_tries=job["max_tries"])

@@ -25,9 +25,10 @@ from instance import Instance
 from pictures import mask, photo
 from PIL import Image
 
-from airflow_titan import ledger, store
+from airflow_titan.aws import s3 as object_store
 from airflow_titan.emulator import fault_kinds
 from airflow_titan.errors import TitanError
+from airflow_titan.generation import claims
 from airflow_titan.operators import (
     TitanImageVariationOperator,
     TitanInpaintingOperator,
@@ -371,8 +372,8 @@ def world(emulator: Emulator, monkeypatch: pytest.MonkeyPatch) -> Iterator[World
     monkeypatch.setattr(time, "sleep", lambda seconds: sleep(min(seconds, 0.02)))
     before = signal.signal(signal.SIGALRM, _too_long)
     signal.alarm(LONGEST)
-    monkeypatch.setattr(ledger, "_JOURNAL_PATIENCE", 2)
-    monkeypatch.setattr(store, "_proven", {(emulator.url, BUCKET)})
+    monkeypatch.setattr(claims, "_JOURNAL_PATIENCE", 2)
+    monkeypatch.setattr(object_store, "_proven", {(emulator.url, BUCKET)})
     monkeypatch.setenv("AIRFLOW_CONN_AWS_DEFAULT", "aws://")
     yield World(emulator, client)
     signal.alarm(0)
@@ -462,7 +463,7 @@ def test_a_store_that_ignores_conditions_is_refused(
     operator: str, world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Nothing is asked of the model, and nothing is left behind."""
-    monkeypatch.setattr(store, "_proven", set())
+    monkeypatch.setattr(object_store, "_proven", set())
     world.emulator.inject("ignore_conditions", times=None)
     cell = Cell("unsafe", operator, (), success())
     for try_number in (1, 2):
@@ -474,7 +475,7 @@ def test_a_store_that_ignores_conditions_is_refused(
 
 def test_a_store_that_could_not_be_probed_counts_no_call(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     """A claim whose probe failed is taken back: nothing was paid, and the next try has all its calls."""
-    monkeypatch.setattr(store, "_proven", set())
+    monkeypatch.setattr(object_store, "_proven", set())
     world.emulator.inject("refuse", **SLOT, after=1)
     cell = Cell("unproven", next(iter(OPERATORS)), (), success())
     assert attempt(cell, 1)[0] != "success"
@@ -487,7 +488,7 @@ def test_a_store_that_could_not_be_probed_counts_no_call(world: World, monkeypat
 @pytest.mark.parametrize("operator", OPERATORS)
 def test_an_unsafe_store_can_be_allowed(operator: str, world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     """Somebody who knows what it means may have it."""
-    monkeypatch.setattr(store, "_proven", set())
+    monkeypatch.setattr(object_store, "_proven", set())
     monkeypatch.setenv("AIRFLOW__TITAN__UNSAFE_STORE", "True")
     world.emulator.inject("ignore_conditions", times=None)
     cell = Cell("unsafe", operator, (), success())
@@ -506,7 +507,7 @@ def test_a_claim_of_a_lost_machine_expires_by_the_stores_clock(
     world.emulator.inject("reset_after")
     world.emulator.inject("refuse", **SLOT, after=1)  # so that the claim can't be given up
     with monkeypatch.context() as elsewhere:
-        elsewhere.setattr(ledger, "_machine", lambda: "another machine")
+        elsewhere.setattr(claims, "_machine", lambda: "another machine")
         assert attempt(cell, 1)[0] == "up_for_retry"
     world.emulator.inject("aged", **slot_1, seconds=600, times=None)
     world.emulator.inject("clock", seconds=-86_400, times=None)

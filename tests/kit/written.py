@@ -5,7 +5,7 @@ from __future__ import annotations
 from io import BytesIO
 from typing import Any
 
-from airflow_titan.families import wire
+from airflow_titan.models.families import wire
 
 
 def written(message: dict[str, Any]) -> bytes:

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from airflow_titan.images import prove, read_header
+from airflow_titan.imaging.verify import prove, read_header
 from airflow_titan.operators import TitanInpaintingOperator, TitanTextToImageOperator
 
 BUCKET = os.environ.get("TITAN_LIVE_BUCKET", "")

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from pictures import chunk, jpeg, mask, photo, png, rows, saved
 from PIL import Image as Pillow
 
-from airflow_titan.headers import BadImage
-from airflow_titan.images import impure_colours, is_opaque, prove, read_header
+from airflow_titan.imaging.header import BadImage
+from airflow_titan.imaging.verify import impure_colours, is_opaque, prove, read_header
 
 bounded = settings(max_examples=300, deadline=None, derandomize=True)
 _starts = st.sampled_from([b"", b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", b"\xff\xd8\xff\xc0\0\x0b\x08"])

@@ -14,16 +14,16 @@ from hypothesis import strategies as st
 from pictures import jpeg, photo
 from written import written
 
-from airflow_titan.catalog import find
-from airflow_titan.check import check
 from airflow_titan.errors import BadAnswer, ConfigurationError, InvalidRequest
-from airflow_titan.families import titan, wire
-from airflow_titan.images import Image
-from airflow_titan.manifest import TaskInstance
-from airflow_titan.place import Place
-from airflow_titan.request import inspect
-from airflow_titan.tasks import TextToImage, parameters
-from airflow_titan.terms import TERMS, Deployment, request
+from airflow_titan.generation.location import Place
+from airflow_titan.generation.manifest import TaskInstance
+from airflow_titan.generation.prepare import inspect
+from airflow_titan.generation.request import TERMS, Deployment, request
+from airflow_titan.imaging.verify import Image
+from airflow_titan.models.catalog import find
+from airflow_titan.models.families import titan, wire
+from airflow_titan.models.tasks import TextToImage, parameters
+from airflow_titan.models.validation import check
 
 V2 = find("amazon.titan-image-generator-v2:0")
 bounded = settings(max_examples=300, deadline=None, derandomize=True)

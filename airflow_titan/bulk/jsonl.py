@@ -1,0 +1,161 @@
+"""A temporary file of lines: brought from S3 or written from a list, read back one line at a time."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+from collections.abc import Mapping, Sequence
+from itertools import chain
+from typing import IO, TYPE_CHECKING, Any
+
+import msgspec
+
+from airflow_titan.aws.s3 import split
+from airflow_titan.errors import InvalidRequest, Problem, shown
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from airflow_titan.aws.s3 import Store
+
+#: Bytes of the longest line that is held; of a longer one only so much, to find its id.
+MOST, HEAD = 16 << 20, 64 << 10
+_PIECE = 1 << 20
+#: What reading or writing JSON raises where there is none.
+NO_JSON = (msgspec.MsgspecError, TypeError, ValueError, RecursionError)
+_BLANK, _BOM = b" \t\r\n", b"\xef\xbb\xbf"
+#: How files begin that are no UTF-8 text, and what to do about them.
+_OTHERS = {
+    b"\x1f\x8b": ("compressed", "Decompress it."),
+    b"\xff\xfe": ("UTF-16", "Write it as UTF-8."),
+    b"\xfe\xff": ("UTF-16", "Write it as UTF-8."),
+}
+
+
+def wrong(told: str, remedy: str) -> InvalidRequest:
+    """Make the error of ``requests`` as a whole."""
+    limit = "the s3:// URI of a JSON Lines file, or a list of dicts"
+    return InvalidRequest([Problem("requests", told, limit, remedy)], "reading the requests")
+
+
+def fill(file: IO[bytes], requests: Any) -> str | None:
+    """
+    Write a list into the file as JSON Lines.
+
+    :return: the URI, where ``requests`` is one
+    """
+    if isinstance(requests, str) and requests.lstrip().startswith("["):
+        try:
+            requests = msgspec.json.decode(requests)
+        except NO_JSON as error:
+            raise wrong(f"a text that is no JSON: {error}", "Check what the template renders to.") from error
+    if isinstance(requests, str):
+        return requests.strip()
+    if isinstance(requests, bytes | Mapping) or not hasattr(requests, "__iter__"):
+        raise wrong(f"a value of type {type(requests).__name__}", "Check what the task before returns.")
+    entries = _entries(requests)
+    try:
+        first, second = next(entries, None), next(entries, None)
+        if first and second is None and isinstance(first[0], str) and first[0].startswith("s3://"):
+            return first[0]
+        for (entry,) in chain([first] if first else [], [second] if second else [], entries):
+            file.write(_entry(entry))
+    except RecursionError as error:
+        raise wrong("lists too deep in each other", "Check what the task before returns.") from error
+    return None
+
+
+def _entries(value: Any) -> Iterator[tuple[Any]]:
+    """Flatten lists in each other, as mapped tasks return them. Each entry comes in a tuple, as it may be ``None``."""
+    for part in value:
+        if isinstance(part, str | bytes | Mapping) or not hasattr(part, "__iter__"):
+            yield (part,)
+        else:
+            yield from _entries(part)
+
+
+def _entry(value: Any) -> bytes:
+    """Write one entry of a list as a line; of what is no request, a list of the reason and the id."""
+    name = None
+    try:
+        if isinstance(value, str):
+            value = msgspec.json.decode(value)
+        if isinstance(value, Mapping):
+            name = value.get("id")
+            return encoded(dict(value)) + b"\n"
+        told = f"a value of type {type(value).__name__}"
+    except NO_JSON as error:
+        told = f"a {type(value).__name__} that is no JSON object ({error})"
+    return encoded([told, name if isinstance(name, str | int) else None]) + b"\n"
+
+
+def encoded(value: Any) -> bytes:
+    """
+    Write JSON, and lazy sequences as lists.
+
+    :raises TypeError: if there is no JSON for it
+    :raises ValueError: likewise, as for NaN
+    """
+    return json.dumps(value, allow_nan=False, default=_listed).encode("ascii")
+
+
+def _listed(value: Any) -> list[Any]:
+    if isinstance(value, bytes | bytearray | memoryview) or not isinstance(value, Sequence):
+        raise TypeError(f"there is no JSON for a value of type {type(value).__name__}")
+    return list(value)
+
+
+def download(file: IO[bytes], uri: str, store: Store) -> str:
+    """Fetch the file of requests."""
+    try:
+        split(uri)
+    except ValueError as error:
+        raise wrong(shown(uri), f"It {error}.") from None
+    etag = store.download(uri, file)
+    if etag is None:
+        remedy = "Check the key, and that the task which writes it runs before this one."
+        raise wrong(f"{shown(uri)}, which isn't there", remedy)
+    file.seek(0)
+    start = file.read(2)
+    if start in _OTHERS:
+        what, remedy = _OTHERS[start]
+        raise wrong(f"{shown(uri)}, which is {what}", remedy)
+    return etag
+
+
+def raw_lines(file: IO[bytes]) -> Iterator[tuple[int, bytes, bool]]:
+    """
+    Give each line of a temporary file that isn't blank; several may read it at a time.
+
+    :return: its number from 1, its bytes, and whether these are all of it: of a line of more than 16 MiB only the
+        beginning is given
+    """
+    reader = io.BufferedReader(_View(file.fileno()), HEAD)
+    number = 0
+    while data := reader.readline(MOST + 1):
+        number += 1
+        whole = len(data) <= MOST or data.endswith(b"\n")
+        if not whole:
+            data, rest = data[:HEAD], data
+            while not rest.endswith(b"\n") and (rest := reader.readline(_PIECE)):
+                pass
+        data = (data.removeprefix(_BOM) if number == 1 else data).strip(_BLANK)
+        if data or not whole:
+            yield number, data, whole
+
+
+class _View(io.RawIOBase):
+    """Reads an open file at a place of its own."""
+
+    def __init__(self, descriptor: int) -> None:
+        self._descriptor = descriptor
+        self._at = 0
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        count = os.preadv(self._descriptor, [buffer], self._at)
+        self._at += count
+        return count

@@ -1,0 +1,108 @@
+"""Where results lie in S3, so that no two task instances and no two requests share a key."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+from urllib.parse import quote
+
+from airflow_titan.aws.s3 import split
+from airflow_titan.errors import ConfigurationError, shown
+
+if TYPE_CHECKING:
+    from airflow_titan.generation.manifest import TaskInstance
+
+#: Hexadecimal digits of a hash in a key: 64 bits, far more than one prefix will ever hold.
+DIGITS = 16
+#: S3 takes keys of 1,024 bytes. Three ids and the rest of a key fit in that, if none of them is longer than this.
+_LONGEST_SEGMENT = 220
+#: In bytes: it leaves room for the folder of a request and the name of an image.
+_LONGEST_PREFIX = 950
+
+
+@dataclass(frozen=True)
+class Place:
+    """
+    Where the results of one task instance lie.
+
+    :param prefix: ``s3://bucket/some/prefix``; what is written there depends on ``owner`` too, so owners may share it
+    :param owner: the task instance
+    :param epoch: another epoch is another place and another seed: how a user asks for a fresh picture
+    :param line: which of the task's requests, where it makes many; each has a place of its own
+    """
+
+    prefix: str
+    owner: TaskInstance
+    epoch: str = ""
+    line: str = ""
+
+    @classmethod
+    def of(cls, owner: TaskInstance, *, prefix: str | None, root: str | None, epoch: str = "") -> Place:
+        """
+        Find the place for a task instance.
+
+        :param prefix: what the user chose
+        :param root: the deployment's output root, for users who chose nothing
+        :raises ConfigurationError: if there is neither, or it is no place in S3
+        """
+        chosen = prefix or root
+        if not chosen:
+            raise ConfigurationError(
+                "output_prefix: got nothing; allowed is s3://bucket/prefix. Set it on the task, or set output_root in "
+                "the [titan] section of Airflow's configuration."
+            )
+        below = [] if prefix else [owner.dag_id, owner.run_id, owner.task_id]
+        if owner.map_index >= 0:
+            below.append(str(owner.map_index))
+        place = "/".join([str(chosen).rstrip("/"), *map(_segment, below)])
+        name = "output_prefix" if prefix else "[titan] output_root"
+        try:
+            _, key = split(f"{place}/_")
+            if len(key.encode()) > _LONGEST_PREFIX:
+                raise ValueError("is too long for S3, whose keys have at most 1,024 bytes")
+        except ValueError as error:
+            raise ConfigurationError(
+                f"{name}: got {shown(chosen)}, which {error}; allowed is s3://bucket/prefix. Check what it renders to."
+            ) from None
+        return cls(place, owner, epoch)
+
+    def of_line(self, line: str) -> Place:
+        """
+        Find the place of one of a task's many requests, by the name that tells it from the others.
+
+        :raises ConfigurationError: if its keys would be too long for S3
+        """
+        prefix = f"{self.prefix}/{_segment(line)}"
+        _, key = split(f"{prefix}/_")
+        if len(key.encode()) > _LONGEST_PREFIX:
+            most = _LONGEST_PREFIX - len(key.encode()) + len(_segment(line))
+            raise ConfigurationError(
+                f"id: got {shown(line)}, which takes {len(_segment(line))} bytes of a key; allowed below this prefix "
+                f"are {most}. Choose shorter ids or a shorter output_prefix."
+            )
+        return replace(self, prefix=prefix, line=line)
+
+    @property
+    def identity(self) -> tuple[str, ...]:
+        """What tells this place from all others, and stays the same over the tries of its owner."""
+        line = ("line", self.line) if self.line else ()
+        return (*self.owner.identity, self.epoch, *line)
+
+    def folder(self, fingerprint: str) -> str:
+        """Give the prefix of one result; no other task instance and no other request has the same."""
+        name = hashlib.sha256("\0".join([*self.identity, fingerprint]).encode()).hexdigest()
+        return f"{self.prefix}/{name[:DIGITS]}"
+
+    def seed(self, largest: int) -> int:
+        """Derive a seed up to ``largest``: another one for each run and map index, the same one for each try."""
+        digest = hashlib.sha256("\0".join(("seed", *self.identity)).encode()).digest()
+        return int.from_bytes(digest[:8], "big") % (largest + 1)
+
+
+def _segment(name: str) -> str:
+    """Write an id as one segment of a key that it can't leave: no slash, never only dots, and not too long for S3."""
+    safe = quote(name, safe=":+@=,~ ")
+    if len(safe) > _LONGEST_SEGMENT:
+        safe = f"{safe[:_LONGEST_SEGMENT]}-{hashlib.sha256(name.encode()).hexdigest()[:DIGITS]}"
+    return safe.replace(".", "%2E") if not safe.strip(".") else safe

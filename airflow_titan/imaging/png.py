@@ -1,0 +1,194 @@
+"""
+A PNG by its chunks: what its header says, and the proof that all of it is there.
+
+It is inflated in small blocks and looked at as it passes, so that a proof takes no memory for the pixels.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections import Counter
+from typing import TYPE_CHECKING
+
+from airflow_titan.imaging.header import BadImage, Header, unpack
+from airflow_titan.imaging.inflating import ZlibError, crc32, decompressobj
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+SIGNATURE = b"\x89PNG\r\n\x1a\n"
+_PALETTE = 3
+_CHANNELS = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}
+_DEPTHS = {0: (1, 2, 4, 8, 16), 2: (8, 16), 3: (1, 2, 4, 8), 4: (8, 16), 6: (8, 16)}
+#: x start, y start, x step, y step of the seven passes of an interlaced PNG.
+_ADAM7 = (
+    (0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4), (1, 0, 2, 2), (0, 1, 1, 2),
+)  # fmt: skip
+_LAST_FILTER = 4
+#: Bytes that are inflated at once: so many of a compressed stream, to so many at most.
+_PIECE, _BLOCK = 1 << 16, 1 << 18
+#: What a PNG's texts and colour profile may inflate to, in bytes; more is a bomb.
+_MOST_METADATA = 1 << 20
+
+
+def png_header(data: bytes, *, whole: bool) -> Header:
+    """
+    Read a PNG's header.
+
+    :param whole: whether ``data`` is all of it
+    :raises BadImage: if there is none, or it is no picture that the models take
+    """
+    length, kind = unpack(data, 8, ">II", "PNG")
+    if (length, kind) != (13, int.from_bytes(b"IHDR", "big")):
+        raise BadImage("is a PNG without a header")
+    width, height, bits, colour, compression, filtering, interlace = unpack(data, 16, ">IIBBBBB", "PNG")
+    if not width or not height or bits not in _DEPTHS.get(colour, ()) or compression or filtering or interlace > 1:
+        raise BadImage("is a PNG with a header that makes no sense")
+    if bits > 8:  # noqa: PLR2004 - 0 to 255 is what the models take
+        raise BadImage("is a PNG of 16 bits a channel; save it with 8")
+    chunks = _chunks(data, before=None if whole else b"IDAT")
+    count = Counter(kind for kind, _, _ in chunks if kind in {b"IHDR", b"PLTE", b"tRNS"})
+    if count[b"IHDR"] > 1:
+        raise BadImage("is a PNG with two headers")
+    if colour == _PALETTE and not count[b"PLTE"]:
+        raise BadImage("is a PNG that lacks its palette")
+    # transparency may come as a colour or a palette entry too, in a chunk of its own
+    see_through = colour in {4, 6} or count[b"tRNS"] > 0
+    return Header("png", width, height, bits, _CHANNELS[colour], alpha=see_through, interlaced=bool(interlace))
+
+
+def check_chunks(data: bytes) -> None:
+    """Check the checksum of every chunk of a PNG, and that it ends where it says."""
+    for _ in _pixel_chunks(data):
+        pass
+
+
+def prove_png(data: bytes, header: Header) -> None:
+    """Inflate the pixels in small blocks and look at each row's start: a decoder's proof without its memory."""
+    rows = _rows(header)
+    expected = sum(length * count for length, count in rows)
+    got = 0
+    try:
+        for block in _inflated(_pixel_chunks(data)):
+            if max(_row_starts(block, got, rows), default=0) > _LAST_FILTER:
+                raise BadImage("is a damaged PNG: it has a row of no known kind")
+            got += len(block)
+            if got > expected:
+                break
+    except ZlibError as error:
+        raise BadImage(f"is a damaged PNG: {error}") from error
+    if got != expected:
+        raise BadImage(f"is a PNG whose pixels are not those of {header.width} by {header.height}")
+
+
+def _chunks(data: bytes, before: bytes | None = None) -> Iterator[tuple[bytes, memoryview, memoryview]]:
+    """
+    Give each chunk of a PNG up to its end chunk: its kind, its content, and what its checksum is taken over.
+
+    :param before: the kind of chunk to stop before
+    """
+    view = memoryview(data)
+    position = len(SIGNATURE)
+    kind = b""
+    while kind != b"IEND":
+        if position + 12 > len(data):
+            raise BadImage(f"is a PNG cut off after {len(data):,} bytes: it has no end chunk")
+        length, kind = struct.unpack_from(">I4s", data, position)
+        if not kind.isalpha():
+            raise BadImage(f"is a damaged PNG: it has a chunk called {kind!r}")
+        if kind == before:
+            return
+        end = position + 8 + length
+        if end + 4 > len(data):
+            raise BadImage(f"is a PNG cut off after {len(data):,} bytes, inside its chunk {kind.decode('ascii')}")
+        yield kind, view[position + 8 : end], view[position + 4 : end + 4]
+        position = end + 4
+    if position != len(data):
+        raise BadImage(f"is a PNG with {len(data) - position:,} bytes after its end")
+
+
+def _pixel_chunks(data: bytes) -> Iterator[memoryview]:
+    """Give the compressed pixels of a PNG piece by piece, every chunk's checksum proved on the way."""
+    before = b""
+    begun = False
+    metadata = 0
+    for kind, content, checked in _chunks(data):
+        if crc32(checked[:-4]) != int.from_bytes(checked[-4:], "big"):
+            raise BadImage(f"is a damaged PNG: the checksum of its chunk {kind.decode('ascii')} is wrong")
+        if kind == b"acTL":
+            raise BadImage("is an animated PNG; save one frame of it")
+        if kind in _PACKED:
+            metadata += _inflated_length(_PACKED[kind](bytes(content)), _MOST_METADATA)
+            if metadata > _MOST_METADATA:
+                raise BadImage("is a PNG whose metadata inflates to more than 1 MiB; save it without metadata")
+        if kind == b"IDAT":
+            if begun and before != kind:
+                raise BadImage("is a damaged PNG: its pixels are in two places")
+            begun = True
+            yield content
+        before = kind
+
+
+#: What is compressed in a chunk of metadata: behind a name, or behind a name, a flag, a language and a translation.
+_PACKED: dict[bytes, Callable[[bytes], bytes]] = {
+    b"zTXt": lambda content: content.partition(b"\0")[2][1:],
+    b"iCCP": lambda content: content.partition(b"\0")[2][1:],
+    b"iTXt": lambda content: (
+        rest[2:].partition(b"\0")[2].partition(b"\0")[2]
+        if (rest := content.partition(b"\0")[2]).startswith(b"\1")
+        else b""
+    ),
+}
+
+
+def _inflated_length(packed: bytes, most: int) -> int:
+    """Count what data inflates to, up to a little over ``most``. Broken data counts as far as it goes."""
+    inflater = decompressobj()
+    length = 0
+    try:
+        while packed and length <= most:
+            length += len(inflater.decompress(packed, _BLOCK))
+            packed = inflater.unconsumed_tail
+    except ZlibError:
+        pass
+    return length
+
+
+def _inflated(chunks: Iterator[memoryview]) -> Iterator[bytes]:
+    """Inflate a stream in small blocks; it must end where its last chunk ends."""
+    inflater = decompressobj()
+    for chunk in chunks:
+        # what a piece leaves over is copied, so pieces are no larger; were they much smaller, threads would queue for
+        # the interpreter between them
+        for start in range(0, len(chunk), _PIECE):
+            rest: bytes | memoryview = chunk[start : start + _PIECE]
+            while rest and not inflater.eof:
+                yield inflater.decompress(rest, _BLOCK)
+                rest = inflater.unconsumed_tail
+            if rest or inflater.unused_data:
+                raise BadImage("is a damaged PNG: it has more data than pixels")
+    while more := inflater.decompress(b"", _BLOCK):
+        yield more
+    if not inflater.eof:
+        raise BadImage("is a damaged PNG: its pixels end too early")
+
+
+def _rows(header: Header) -> list[tuple[int, int]]:
+    """Give, for each pass over a PNG, how many bytes a row inflates to and how many rows there are."""
+    passes = _ADAM7 if header.interlaced else ((0, 0, 1, 1),)
+    return [
+        # one byte before each row tells how it is filtered
+        (1 + (-(-(header.width - x) // dx) * header.bits * header.channels + 7) // 8, -(-(header.height - y) // dy))
+        for x, y, dx, dy in passes
+        if header.width > x and header.height > y
+    ]
+
+
+def _row_starts(block: bytes, offset: int, rows: list[tuple[int, int]]) -> Iterator[int]:
+    """Give the first byte of each row that starts within a block, which begins at ``offset`` of the whole."""
+    start = -offset
+    for length, count in rows:
+        end = start + length * count
+        if end > 0 and start < len(block):
+            yield from block[max(start, start % length) : min(end, len(block)) : length]
+        start = end

@@ -1,0 +1,75 @@
+"""
+The dialect of Amazon Titan Image Generator G1, version 1 and 2, and of Nova Canvas.
+
+Source: the manual's page "Amazon Titan Image Generator G1 models" (model-parameters-titan-image).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from airflow_titan.models.families.wire import NULL, Answer, Call, Encoded, read_base64, read_json
+from airflow_titan.models.tasks import Settings, parameters
+
+if TYPE_CHECKING:
+    from airflow_titan.models.catalog import ModelSpec
+    from airflow_titan.models.tasks import Task
+
+#: A task's ``taskType`` and the name of its own object.
+_TASKS = {
+    "text_to_image": ("TEXT_IMAGE", "textToImageParams"),
+    "inpainting": ("INPAINTING", "inPaintingParams"),
+    "outpainting": ("OUTPAINTING", "outPaintingParams"),
+    "image_variation": ("IMAGE_VARIATION", "imageVariationParams"),
+    "color_guided": ("COLOR_GUIDED_GENERATION", "colorGuidedGenerationParams"),
+    "background_removal": ("BACKGROUND_REMOVAL", "backgroundRemovalParams"),
+}
+#: Our names and the model's, where changing snake case to camel case is not enough.
+_NAMES = {"outpainting_mode": "outPaintingMode"}
+
+
+def encode(task: Task, _: ModelSpec) -> Encoded:
+    """Say a task in Titan's words, in one call; what the user left out is left out."""
+    task_type, own_object = _TASKS[task.name]
+    given = {name: value for name in parameters(task) if (value := getattr(task, name)) is not None}
+    settings = parameters(Settings)
+    message: dict[str, Any] = {
+        "taskType": task_type,
+        own_object: {_wire_name(name): value for name, value in given.items() if name not in settings},
+    }
+    config = {_wire_name(name): given[name] for name in settings if name in given}
+    if config:
+        message["imageGenerationConfig"] = config
+    count = given.get("number_of_images", 1)
+    return Encoded((Call(message, count=count, with_mask=given.get("return_mask", False)),))
+
+
+class _Answer(msgspec.Struct, rename="camel"):
+    """What an answer says. Absent, null and the empty text all say that nothing was blocked."""
+
+    images: list[msgspec.Raw] | None = None
+    error: Any = None
+    mask_image: msgspec.Raw = NULL
+
+
+def decode(body: bytes) -> Answer:
+    """
+    Read an answer: ``images``, ``error`` where the content filter stopped some of them, ``maskImage`` if wanted.
+
+    Nova's manual names the key of the mask; Titan's doesn't, and is taken to use the same.
+
+    :raises BadAnswer: if it is not JSON, has no list of images and no error, or an image is not valid base64
+    """
+    answer = read_json(body, _Answer)
+    return Answer(
+        mask=None if answer.mask_image == NULL else read_base64(answer.mask_image, 0),
+        images=tuple(read_base64(image, index) for index, image in enumerate(answer.images or (), start=1)),
+        blocked=str(answer.error) if answer.error else None,
+    )
+
+
+def _wire_name(name: str) -> str:
+    head, *rest = name.split("_")
+    return _NAMES.get(name, head + "".join(word.capitalize() for word in rest))

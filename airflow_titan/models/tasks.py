@@ -1,0 +1,187 @@
+"""
+What a user can ask for: one frozen dataclass a task.
+
+A task holds values as the user gave them. Templates render numbers to text, so the fields say ``Any``; the check
+(:mod:`airflow_titan.models.validation`) compares them with a model and returns the same task with every value in its
+own type.
+There are no numbers here: bounds and defaults belong to the model data.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from typing import TYPE_CHECKING, Any, ClassVar
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """
+    How to generate, whatever the task. ``None`` leaves the choice to the model.
+
+    :param number_of_images: how many images to make
+    :param width: width of the output in pixels; the edit tasks keep the input's size whatever it says
+    :param height: height of the output in pixels, likewise
+    :param cfg_scale: how strongly the image follows the prompt; lower is freer
+    :param seed: the initial noise; equal requests with equal seeds give similar images
+    :param quality: ``standard`` or ``premium``
+    """
+
+    number_of_images: Any = None
+    width: Any = None
+    height: Any = None
+    cfg_scale: Any = None
+    seed: Any = None
+    quality: Any = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class TextToImage(Settings):
+    """
+    A picture from words, and if wanted after the structure of another.
+
+    :param text: what to show
+    :param negative_text: what not to show
+    :param condition_image: a picture whose structure the new one follows
+    :param control_mode: what of it to follow: ``CANNY_EDGE`` its edges, ``SEGMENTATION`` its areas
+    :param control_strength: how closely to follow
+    :param style: one of the styles that the model has a name for
+    """
+
+    name: ClassVar[str] = "text_to_image"
+    image_parameters: ClassVar[tuple[str, ...]] = ("condition_image",)
+
+    text: Any = None
+    negative_text: Any = None
+    condition_image: Any = None
+    control_mode: Any = None
+    control_strength: Any = None
+    style: Any = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class _MaskedEdit(Settings):
+    """
+    A change to a part of a picture, which a mask or a mask prompt marks: exactly one of the two.
+
+    :param image: the picture to change
+    :param mask_prompt: words for the part that the mask covers
+    :param mask_image: a picture of the same size; black is inside the mask, white outside
+    :param text: what to show in the changed part
+    :param negative_text: what not to show
+    :param return_mask: whether to give back the mask that was used
+    """
+
+    image_parameters: ClassVar[tuple[str, ...]] = ("image", "mask_image")
+
+    image: Any = None
+    mask_prompt: Any = None
+    mask_image: Any = None
+    text: Any = None
+    negative_text: Any = None
+    return_mask: Any = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Inpainting(_MaskedEdit):
+    """Change what lies inside the mask; without ``text``, take it away and fill in the background."""
+
+    name: ClassVar[str] = "inpainting"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Outpainting(_MaskedEdit):
+    """
+    Keep what lies inside the mask and paint everything around it.
+
+    :param outpainting_mode: ``DEFAULT`` may change pixels inside the mask to make ends meet, ``PRECISE`` never does
+    """
+
+    name: ClassVar[str] = "outpainting"
+
+    outpainting_mode: Any = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class ImageVariation(Settings):
+    """
+    New pictures that resemble the given ones.
+
+    :param images: the pictures to vary
+    :param text: what to keep and what to change
+    :param negative_text: what not to show
+    :param similarity_strength: how close to stay; lower is freer
+    """
+
+    name: ClassVar[str] = "image_variation"
+    image_parameters: ClassVar[tuple[str, ...]] = ("images",)
+
+    images: Any = None
+    text: Any = None
+    negative_text: Any = None
+    similarity_strength: Any = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class ColorGuided(Settings):
+    """
+    A picture from words in given colours.
+
+    :param text: what to show
+    :param colors: the colours, as ``#RRGGBB``
+    :param reference_image: a picture whose content and style the new one takes up
+    :param negative_text: what not to show
+    """
+
+    name: ClassVar[str] = "color_guided"
+    image_parameters: ClassVar[tuple[str, ...]] = ("reference_image",)
+
+    text: Any = None
+    colors: Any = None
+    reference_image: Any = None
+    negative_text: Any = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class BackgroundRemoval:
+    """
+    A picture without its background, which becomes transparent. There is nothing to generate, so no settings.
+
+    :param image: the picture
+    """
+
+    name: ClassVar[str] = "background_removal"
+    image_parameters: ClassVar[tuple[str, ...]] = ("image",)
+
+    image: Any = None
+
+
+Task = TextToImage | Inpainting | Outpainting | ImageVariation | ColorGuided | BackgroundRemoval
+
+#: Every task by its name.
+TASKS: dict[str, type[Task]] = {
+    task.name: task for task in (TextToImage, Inpainting, Outpainting, ImageVariation, ColorGuided, BackgroundRemoval)
+}
+
+
+def setting(task: Task, name: str) -> Any:
+    """Give one of the generation settings, ``None`` for tasks that have none."""
+    return getattr(task, name, None)
+
+
+def parameters(task: type[Task | Settings] | Task) -> tuple[str, ...]:
+    """Name all parameters of a task, its generation settings included."""
+    return tuple(field.name for field in fields(task))
+
+
+def leaves(value: Any) -> Iterator[Any]:
+    """Give what lists, tuples and Airflow's lazy sequences hold, however deep; a text is no list, ``None`` nothing."""
+    if value is None:
+        return
+    if isinstance(value, str | bytes | dict) or not hasattr(value, "__iter__"):
+        yield value
+        return
+    for part in value:
+        yield from leaves(part)

@@ -1,0 +1,77 @@
+"""What the operators share that make one request: they render, build a task, hand it down the line, return the keys."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from typing import TYPE_CHECKING, Any
+
+from airflow.providers.common.compat.sdk import AirflowFailException, AirflowSkipException
+
+from airflow_titan.errors import ContentBlocked, RequestFailed
+from airflow_titan.operators.base_model import TitanAskingOperator
+
+if TYPE_CHECKING:
+    from airflow.providers.common.compat.sdk import Context
+
+    from airflow_titan.aws.s3 import Store
+    from airflow_titan.generation.generate import Request
+    from airflow_titan.models.tasks import Task
+
+
+class TitanOperator(TitanAskingOperator):
+    """
+    Run one task of an image model on Bedrock, and write its images to S3.
+
+    Returns the list of the images' URIs, in the model's order. The record of the result goes to XCom key ``manifest``.
+
+    Takes the parameters of :class:`~airflow_titan.operators.base_model.TitanAskingOperator` too.
+
+    :raises AirflowFailException: if the request can't succeed; it is not retried
+    :raises AirflowSkipException: if the content filter stopped it and ``on_blocked`` is ``skip``
+    """
+
+    @property
+    @abstractmethod
+    def task_class(self) -> type[Task]:
+        """The task that this operator runs."""
+
+    def execute(self, context: Context) -> list[str]:
+        """
+        Run the task.
+
+        :return: the images' URIs, in the model's order
+        """
+        # imported here because a DAG file that only names the operator must not pay for boto3 and the hooks
+        from airflow_titan.generation.generate import Conduct, generate
+        from airflow_titan.generation.policy import Alone
+
+        try:
+            request = self._request()
+            place = self.place(context, epoch=self.epoch(context))
+            client, store = self._client_and_store(request)
+            result = generate(request, client, store, place, conduct=Conduct(pace=Alone(self.patience)))
+        except ContentBlocked as error:
+            if self.on_blocked == "skip":
+                raise AirflowSkipException(f"ContentBlocked: {error}") from error
+            raise AirflowFailException(f"ContentBlocked: {error}") from error
+        except RequestFailed as error:
+            raise AirflowFailException(f"{type(error).__name__}: {error}") from error
+        context["ti"].xcom_push(key="manifest", value=result.manifest.summary(result.manifest_uri))
+        self.log.info("Wrote %d image(s); the record is %s", len(result.manifest.outputs), result.manifest_uri)
+        return result.manifest.uris
+
+    def _request(self) -> Request:
+        """Say what is wanted, from the rendered fields."""
+        from airflow_titan.generation.request import TERMS, request
+        from airflow_titan.models.tasks import parameters
+
+        task = self.task_class(**{name: getattr(self, name) for name in parameters(self.task_class)})
+        terms = {name: getattr(self, name) for name in TERMS} | {"max_price_usd": self.price_limit}
+        return request(task, terms, self.deployment)
+
+    def _client_and_store(self, request: Request) -> tuple[Any, Store]:
+        """Make the Bedrock client and the store, from one session."""
+        hook = self.hook()
+        hook.model_region = self.other_region(request, hook)
+        client, s3 = hook.clients()
+        return client, self.store(s3)

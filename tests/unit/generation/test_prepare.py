@@ -1,0 +1,47 @@
+"""What a request's inputs may weigh, whatever the model says of them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from airflow_titan.errors import InvalidRequest
+from airflow_titan.generation.location import Place
+from airflow_titan.generation.manifest import TaskInstance
+from airflow_titan.generation.prepare import Request, heaviest, inspect
+from airflow_titan.imaging.verify import Image
+from airflow_titan.models.tasks import ImageVariation, Inpainting, Task, TextToImage
+
+NOVA, TITAN, SD35 = "amazon.nova-canvas-v1:0", "amazon.titan-image-generator-v2:0", "stability.sd3-5-large-v1:0"
+BODY = 25_000_000
+IN_A_BODY = BODY // 4 * 3
+
+
+@pytest.mark.parametrize("model_id", [NOVA, SD35])
+def test_an_input_that_no_request_has_room_for_is_not_read(model_id: str) -> None:
+    """Where a model names no largest file, the service's largest request does."""
+    read: list[int | None] = []
+
+    def glance(_: str, uri: Any, most: int | None) -> Image:
+        read.append(most)
+        return Image(uri, weight=(most or 0) + 1, etag='"e"')
+
+    place = Place("s3://b", TaskInstance(dag_id="d", task_id="t", run_id="r", map_index=-1, try_number=1))
+    with pytest.raises(InvalidRequest, match=r"a request of [\d,]+ bytes"):
+        inspect(Request(ImageVariation(text="a boat", images="s3://b/k"), model_id), glance, place)
+    assert read == [IN_A_BODY]
+
+
+@pytest.mark.parametrize(
+    ("task", "model_id", "most"),
+    [
+        (TextToImage(text="a boat"), TITAN, 0),
+        (Inpainting(image="s3://b/1", mask_image="s3://b/2"), TITAN, 2 * 5 * 1024 * 1024),
+        (ImageVariation(images=["s3://b/1", ["s3://b/2", "s3://b/3"]]), TITAN, 3 * 5 * 1024 * 1024),
+        (Inpainting(image="s3://b/1", mask_image="s3://b/2"), NOVA, IN_A_BODY),
+    ],
+)
+def test_the_heaviest_inputs_are_known_before_they_are_read(task: Task, model_id: str, most: int) -> None:
+    """What a model takes bounds what a request may hold in memory."""
+    assert heaviest(Request(task, model_id)) == most

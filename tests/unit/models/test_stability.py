@@ -1,0 +1,397 @@
+"""Titan's tasks in the words of Stability AI's models: what is sent to whom, and how their answers are read."""
+
+from __future__ import annotations
+
+import base64
+import json
+from io import BytesIO
+from typing import Any
+
+import pytest
+from pictures import jpeg, mask, photo, saved
+from PIL import Image as Pillow
+from written import written
+
+from airflow_titan.errors import BadAnswer, InvalidRequest, Problem
+from airflow_titan.imaging.verify import Image
+from airflow_titan.models.catalog import ModelSpec, find
+from airflow_titan.models.families import stability, wire
+from airflow_titan.models.tasks import (
+    BackgroundRemoval,
+    ColorGuided,
+    ImageVariation,
+    Inpainting,
+    Outpainting,
+    Task,
+    TextToImage,
+)
+from airflow_titan.models.validation import check
+
+CORE, ULTRA, SD35 = (
+    "stability.stable-image-core-v1:1",
+    "stability.stable-image-ultra-v1:1",
+    "stability.sd3-5-large-v1:0",
+)
+INPAINT, ERASE, REPLACE, CUT = (
+    f"us.stability.stable-image-{name}-v1:0"
+    for name in ("inpaint", "erase-object", "search-replace", "remove-background")
+)
+GENERATING = [CORE, ULTRA, SD35]
+PHOTO, MASK = photo(96, 64), mask(96, 64)
+LARGEST_SEED = 4_294_967_294
+
+
+def image(data: bytes, uri: str = "s3://b/k") -> tuple[Image]:
+    """Give an image as reading it leaves it in a task."""
+    return (Image(uri, data, weight=len(data)),)
+
+
+def encoded(task: Task, spec: ModelSpec, *, lenient: bool = False) -> wire.Encoded:
+    """Check and translate."""
+    return stability.encode(check(task, spec, lenient=lenient).task, spec)
+
+
+def sent(task: Task, model_id: str = SD35) -> list[tuple[str, dict[str, Any]]]:
+    """Give the model and the body of every call, images as their bytes."""
+    found = []
+    for call in encoded(task, find(model_id)).calls:
+        body = json.loads(written(call.message))
+        plain = {name: base64.b64decode(value) if name in {"image", "mask"} else value for name, value in body.items()}
+        found.append((call.model_id or model_id, plain))
+    return found
+
+
+def the_one(task: Task, model_id: str = SD35) -> tuple[str, dict[str, Any]]:
+    """Give the model and the body of the only call."""
+    (call,) = sent(task, model_id)
+    return call
+
+
+def grey(data: bytes) -> bytes:
+    """Give a mask's pixels."""
+    return Pillow.open(BytesIO(data)).convert("L").tobytes()
+
+
+def problems(task: Task, model_id: str = SD35) -> tuple[Problem, ...]:
+    """Give what the check finds."""
+    with pytest.raises(InvalidRequest) as raised:
+        check(task, find(model_id))
+    return raised.value.problems
+
+
+def warnings(task: Task, model_id: str = SD35, *, lenient: bool = False) -> str:
+    """Give what is said of a task that passes."""
+    spec = find(model_id)
+    checked = check(task, spec, lenient=lenient)
+    return "\n".join(checked.warnings + stability.encode(checked.task, spec).approximations)
+
+
+def inpainting(**changes: Any) -> Inpainting:
+    """Ask for an edit by mask."""
+    return Inpainting(**{"image": image(PHOTO), "mask_image": image(MASK), "text": "a boat"} | changes)
+
+
+def outpainting(**changes: Any) -> Outpainting:
+    """Ask for a new surrounding by mask."""
+    return Outpainting(**{"image": image(PHOTO), "mask_image": image(MASK), "text": "a beach"} | changes)
+
+
+def variation(**changes: Any) -> ImageVariation:
+    """Ask for a variation."""
+    return ImageVariation(**{"images": image(PHOTO), "text": "a boat", "similarity_strength": 0.7} | changes)
+
+
+@pytest.mark.parametrize("model_id", GENERATING)
+def test_a_picture_from_words(model_id: str) -> None:
+    """Each of the three makes it itself."""
+    task = TextToImage(text="a lighthouse", negative_text="fog", seed=7)
+    assert the_one(task, model_id) == (
+        model_id,
+        {"prompt": "a lighthouse", "negative_prompt": "fog", "aspect_ratio": "1:1", "seed": 7, "output_format": "png"},
+    )
+
+
+@pytest.mark.parametrize("model_id", [*GENERATING, INPAINT])
+def test_an_edit_by_mask_goes_to_the_inpaint_service(model_id: str) -> None:
+    """Black changes on Titan and white there, so the mask is turned over; it must not grow over what stays."""
+    model, body = the_one(inpainting(negative_text="people", seed=3), model_id)
+    turned = body.pop("mask")
+    assert model == INPAINT
+    assert body == {
+        "image": PHOTO, "prompt": "a boat", "negative_prompt": "people", "grow_mask": 0, "seed": 3,
+        "output_format": "png",
+    }  # fmt: skip
+    assert grey(turned) == bytes(255 - value for value in grey(MASK))
+
+
+@pytest.mark.parametrize("mode", ["1", "L", "P", "RGB"])
+def test_a_mask_of_any_mode_is_turned_over(mode: str) -> None:
+    """Whatever the mask's file looks like, what was black is white."""
+    _, body = the_one(inpainting(mask_image=image(mask(96, 64, mode))))
+    assert grey(body["mask"]) == bytes(255 - value for value in grey(MASK))
+
+
+@pytest.mark.parametrize("model_id", [*GENERATING, ERASE])
+def test_an_edit_without_words_goes_to_erase_object(model_id: str) -> None:
+    """Nothing to show means to take away."""
+    model, body = the_one(inpainting(text=None, seed=3), model_id)
+    assert grey(body.pop("mask")) == bytes(255 - value for value in grey(MASK))
+    assert (model, body) == (ERASE, {"image": PHOTO, "grow_mask": 0, "seed": 3, "output_format": "png"})
+
+
+@pytest.mark.parametrize("model_id", [*GENERATING, REPLACE])
+def test_a_mask_prompt_goes_to_search_and_replace(model_id: str) -> None:
+    """The words for the part are what is searched for."""
+    task = inpainting(mask_image=None, mask_prompt="cup", negative_text="people", seed=3)
+    assert the_one(task, model_id) == (
+        REPLACE,
+        {"image": PHOTO, "search_prompt": "cup", "prompt": "a boat", "negative_prompt": "people", "seed": 3,
+         "output_format": "png"},
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(("mode", "more"), [(None, {}), ("DEFAULT", {}), ("PRECISE", {"grow_mask": 0})])
+@pytest.mark.parametrize("model_id", [*GENERATING, INPAINT])
+def test_a_new_surrounding_goes_to_inpaint_with_the_same_mask(model_id: str, mode: str | None, more: Any) -> None:
+    """What is white is painted anew in both dialects; PRECISE keeps the mask from growing."""
+    assert the_one(outpainting(outpainting_mode=mode, seed=3), model_id) == (
+        INPAINT,
+        {"image": PHOTO, "mask": MASK, "prompt": "a beach", "seed": 3, "output_format": "png"} | more,
+    )
+
+
+@pytest.mark.parametrize(("asked", "model"), [(SD35, SD35), (ULTRA, ULTRA), (CORE, SD35)])
+def test_a_variation_is_image_to_image(asked: str, model: str) -> None:
+    """Core makes pictures of words alone, so its sister does it."""
+    assert the_one(variation(seed=3), asked) == (
+        model,
+        {"mode": "image-to-image", "image": PHOTO, "prompt": "a boat", "strength": 0.3, "seed": 3,
+         "output_format": "png"},
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("similarity", "strength"), [(0, 1), (0.2, 0.8), (0.35, 0.65), ("0.9", 0.1), (1, 0), (None, 0.3)]
+)
+def test_strength_is_what_similarity_leaves(similarity: Any, strength: float) -> None:
+    """One is the distance from the picture, the other the nearness; without either it is Titan's 0.7."""
+    _, body = the_one(variation(similarity_strength=similarity))
+    assert body["strength"] == strength
+
+
+def test_a_variation_says_that_strength_is_only_near_similarity() -> None:
+    """Nobody should compare the two numbers without being told."""
+    assert "similarity_strength 0.7 becomes strength 0.3" in warnings(variation())
+
+
+def test_a_variation_without_words_gets_some_and_says_so() -> None:
+    """The model wants a prompt."""
+    _, body = the_one(variation(text=None))
+    assert body["prompt"]
+    assert "text is missing" in warnings(variation(text=None))
+
+
+@pytest.mark.parametrize("model_id", [*GENERATING, CUT])
+def test_a_background_is_removed_by_its_service(model_id: str) -> None:
+    """It takes the picture and nothing else; no seed."""
+    task = BackgroundRemoval(image=image(PHOTO))
+    assert the_one(task, model_id) == (CUT, {"image": PHOTO, "output_format": "png"})
+
+
+@pytest.mark.parametrize(
+    "make",
+    [lambda **more: TextToImage(text="a", **more), inpainting, outpainting, variation,
+     lambda **more: inpainting(mask_image=None, mask_prompt="cup", **more),
+     lambda **more: inpainting(text=None, **more)],
+)  # fmt: skip
+def test_no_negative_words_send_no_negative_prompt(make: Any) -> None:
+    """What was not given is not sent."""
+    assert "negative_prompt" not in the_one(make())[1]
+
+
+@pytest.mark.parametrize("make", [lambda **more: TextToImage(text="a", **more), inpainting, outpainting, variation])
+def test_each_image_is_a_call_with_a_seed_of_its_own(make: Any) -> None:
+    """The calls differ in the seed and in nothing else."""
+    calls = [body for _, body in sent(make(number_of_images=5, seed=40))]
+    assert [body.pop("seed") for body in calls] == [40, 41, 42, 43, 44]
+    assert calls == [calls[0]] * 5
+
+
+@pytest.mark.parametrize("seed", [0, 1, 2, 42, LARGEST_SEED - 2, LARGEST_SEED - 1, LARGEST_SEED])
+def test_seeds_are_never_zero_and_never_alike(seed: int) -> None:
+    """Zero means a random one there, and two equal seeds would be one picture paid twice."""
+    seeds = [body["seed"] for _, body in sent(TextToImage(text="a", number_of_images=5, seed=seed))]
+    assert len(set(seeds)) == 5
+    assert all(1 <= one <= LARGEST_SEED for one in seeds)
+    assert seeds[0] == (seed or 1)
+
+
+def test_every_call_asks_for_one_image() -> None:
+    """What a call is paid for, and what its answer is held against."""
+    calls = encoded(TextToImage(text="a", number_of_images=3), find(SD35)).calls
+    assert [(call.count, call.with_mask) for call in calls] == [(1, False)] * 3
+
+
+@pytest.mark.parametrize(
+    ("width", "height", "ratio"),
+    [(1024, 1024, "1:1"), (1408, 768, "16:9"), (768, 1408, "9:16"), (1152, 768, "3:2"), (768, 1152, "2:3"),
+     (1152, 896, "5:4"), (896, 1152, "4:5"), (1408, 640, "21:9"), (640, 1408, "9:21"), ("512", "512.0", "1:1"),
+     (1280, 768, "16:9"), (4096, 320, "21:9")],
+)  # fmt: skip
+def test_a_size_becomes_the_nearest_ratio_and_that_is_said(width: Any, height: Any, ratio: str) -> None:
+    """The models choose the size themselves."""
+    task = TextToImage(text="a", width=width, height=height)
+    assert the_one(task)[1]["aspect_ratio"] == ratio
+    assert f"becomes the nearest aspect ratio that {SD35} offers, {ratio}." in warnings(task)
+
+
+def test_without_a_size_nothing_is_said() -> None:
+    """A square is what all families make."""
+    assert warnings(TextToImage(text="a")) == ""
+
+
+@pytest.mark.parametrize("make", [inpainting, outpainting, variation])
+def test_sizes_on_edits_only_warn(make: Any) -> None:
+    """They are not sent."""
+    task = make(width=512, height=512)
+    assert "no effect" in warnings(task)
+    assert not {"width", "height", "aspect_ratio"} & set(the_one(task)[1])
+
+
+@pytest.mark.parametrize(
+    ("task", "names", "able"),
+    [
+        (TextToImage(text="a", cfg_scale=8.0), ["cfg_scale"], "amazon.nova-canvas-v1:0"),
+        (TextToImage(text="a", quality="premium"), ["quality"], "amazon.titan-image-generator-v1"),
+        (TextToImage(text="a", style="PHOTOREALISM"), ["style"], "amazon.nova-canvas-v1:0"),
+        (TextToImage(text="a", condition_image=image(PHOTO), control_mode="SEGMENTATION", control_strength=0.5),
+         ["condition_image", "control_mode", "control_strength"], "amazon.titan-image-generator-v2:0"),
+        (inpainting(return_mask=True), ["return_mask"], "amazon.titan-image-generator-v2:0"),
+        (outpainting(return_mask="true", quality="standard"), ["quality", "return_mask"],
+         "amazon.titan-image-generator-v2:0"),
+    ],
+)  # fmt: skip
+def test_what_has_no_counterpart_is_an_error_that_names_who_can(task: Task, names: list[str], able: str) -> None:
+    """Nothing is dropped without a word."""
+    found = problems(task)
+    assert sorted(problem.parameter for problem in found) == sorted(names)
+    assert all("translate='lenient'" in problem.remedy and able in problem.remedy for problem in found)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [{"cfg_scale": 8.0}, {"quality": "premium"}, {"style": "PHOTOREALISM"}, {"condition_image": image(PHOTO)}],
+)
+def test_what_has_no_counterpart_may_be_left_out_with_a_warning(changes: dict[str, Any]) -> None:
+    """``lenient`` makes the body that it would have been without it, and says what is gone."""
+    (name,), spec = changes, find(SD35)
+    task = TextToImage(text="a", seed=1)
+    without = encoded(task, spec)
+    assert encoded(TextToImage(text="a", seed=1, **changes), spec, lenient=True).calls == without.calls
+    said = warnings(TextToImage(text="a", **changes), lenient=True)
+    assert f"{name} is left out: {SD35} has no counterpart for it." in said
+
+
+def test_a_task_without_a_counterpart_names_who_can_even_when_lenient() -> None:
+    """A whole task can't be left out."""
+    task = ColorGuided(text="a", colors=["#FF0000"])
+    for lenient in (False, True):
+        with pytest.raises(
+            InvalidRequest, match=r"done by amazon\.nova-canvas-v1:0, amazon\.titan-image-generator-v2:0\."
+        ):
+            check(task, find(SD35), lenient=lenient)
+
+
+def test_keeping_what_a_prompt_describes_has_no_counterpart() -> None:
+    """No service knows how, and without a mask there is nothing that lenience could send."""
+    task = outpainting(mask_image=None, mask_prompt="bottle")
+    assert [problem.parameter for problem in problems(task)] == ["mask_prompt", "mask_image"]
+    with pytest.raises(InvalidRequest, match="mask_image: got nothing"):
+        check(task, find(SD35), lenient=True)
+
+
+def test_search_and_replace_needs_words() -> None:
+    """There is no service that erases what a prompt describes."""
+    (problem,) = problems(inpainting(mask_image=None, mask_prompt="cup", text=None))
+    assert (problem.parameter, problem.limit) == ("mask_prompt", "only together with text")
+
+
+def test_erasing_takes_no_negative_words() -> None:
+    """Its service has no prompt of any kind."""
+    (problem,) = problems(inpainting(text=None, negative_text="people"))
+    assert (problem.parameter, problem.limit) == ("negative_text", "only together with text")
+
+
+def test_several_reference_images_are_an_error() -> None:
+    """The model varies one."""
+    (problem,) = problems(variation(images=image(PHOTO) + image(jpeg(96, 64))))
+    assert (problem.parameter, problem.value) == ("images", "2 of them")
+
+
+def test_of_several_reference_images_the_first_may_be_taken() -> None:
+    """With a warning that says how many are not used."""
+    task, spec = variation(images=image(PHOTO) + image(jpeg(96, 64)), seed=1), find(SD35)
+    assert encoded(task, spec, lenient=True).calls == encoded(variation(seed=1), spec).calls
+    assert "only the first 1 of 2 are used" in warnings(task, lenient=True)
+
+
+@pytest.mark.parametrize(
+    ("make", "good", "bad"),
+    [
+        (lambda value: TextToImage(text=value), ["a", "a" * 10_000], ["", "a" * 10_001]),
+        (lambda value: TextToImage(text="a", negative_text=value), ["a" * 10_000], ["a" * 10_001]),
+        (lambda value: inpainting(mask_image=None, mask_prompt=value), ["a" * 10_000], ["", "a" * 10_001]),
+        (lambda value: TextToImage(text="a", seed=value), [0, LARGEST_SEED], [-1, LARGEST_SEED + 1]),
+        (lambda value: TextToImage(text="a", number_of_images=value), [1, 5], [0, 6]),
+        (lambda value: variation(similarity_strength=value), [0, 1], [-0.01, 1.01]),
+        (lambda value: variation(images=image(photo(*value))), [(64, 64), (64, 640)], [(63, 64), (64, 63)]),
+        (lambda value: BackgroundRemoval(image=image(photo(*value))), [(64, 160), (160, 64)], [(63, 64), (64, 161)]),
+        (lambda value: BackgroundRemoval(image=image(saved(Pillow.new("RGB", value)))),
+         [(3072, 3072)], [(3073, 3072)]),
+    ],
+)  # fmt: skip
+def test_each_bound_is_the_manuals(make: Any, good: list[Any], bad: list[Any]) -> None:
+    """At a bound a value passes; one step beyond it is one problem."""
+    for value in good:
+        check(make(value), find(SD35))
+    for value in bad:
+        assert len(problems(make(value))) == 1
+
+
+def _answer(**body: Any) -> bytes:
+    return json.dumps(body).encode()
+
+
+def test_an_answer_is_its_image() -> None:
+    """Seeds beside it are told by the request already."""
+    body = _answer(seeds=[7], finish_reasons=[None], images=["AAEC"])
+    assert stability.decode(body) == wire.Answer(images=(b"\0\1\2",), blocked=None)
+
+
+@pytest.mark.parametrize("reason", ["prompt", "output image", "input image"])
+@pytest.mark.parametrize("images", [{}, {"images": []}, {"images": None}, {"images": ["AAEC"]}])
+def test_a_filter_reason_is_a_block(reason: str, images: dict[str, Any]) -> None:
+    """The status is 200 and there may be no image; one that comes all the same is blurred, and not what was asked."""
+    answer = stability.decode(_answer(finish_reasons=[f"Filter reason: {reason}"], **images))
+    assert answer == wire.Answer(images=(), blocked=f"Filter reason: {reason}")
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        _answer(finish_reasons=["Inference error"]),
+        _answer(finish_reasons=["Inference error"], images=["AAEC"]),
+        _answer(finish_reasons=["some new reason"], images=["AAEC"]),
+        _answer(finish_reasons="Filter reason: prompt"),
+        _answer(finish_reasons=[None], images="AAEC"),
+        _answer(finish_reasons=[None], images=["AAE"]),
+        _answer(finish_reasons=[None], images=[None]),
+        b"",
+        b"[]",
+        b"<html>",
+    ],
+)
+def test_anything_else_is_a_bad_answer(body: bytes) -> None:
+    """A model that failed may do better next time; nothing is guessed."""
+    with pytest.raises(BadAnswer):
+        stability.decode(body)
