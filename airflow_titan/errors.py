@@ -65,11 +65,11 @@ class TitanError(Exception):
     """Any failure that this package knows by name."""
 
 
-class RequestFailed(TitanError):
+class TerminalError(TitanError):
     """The request can't succeed as it stands; another try would end the same way."""
 
 
-class ConfigurationError(RequestFailed):
+class ConfigurationError(TerminalError):
     """A setting of the deployment is missing or wrong."""
 
 
@@ -81,7 +81,7 @@ class UnsafeStore(ConfigurationError):
     """The store ignores conditional writes, so that nothing could prevent paying twice."""
 
 
-class InvalidRequest(RequestFailed):
+class InvalidRequest(TerminalError):
     """
     The request breaks rules of the model, and was not sent.
 
@@ -96,11 +96,11 @@ class InvalidRequest(RequestFailed):
         super().__init__(f"{count} with {subject}; nothing was sent and nothing was paid:\n{lines}")
 
 
-class RequestRefused(RequestFailed):
+class RequestRefused(TerminalError):
     """The service refused a request that our own check had accepted."""
 
 
-class ContentBlocked(RequestFailed):
+class ContentBlocked(TerminalError):
     """
     The content filter stopped the request, or some of its pictures.
 
@@ -113,11 +113,11 @@ class ContentBlocked(RequestFailed):
         super().__init__(message)
 
 
-class AccessDenied(RequestFailed):
+class AccessDenied(TerminalError):
     """The credentials are missing, or may not invoke this model."""
 
 
-class ModelUnavailable(RequestFailed):
+class ModelUnavailable(TerminalError):
     """The model can't be reached by this id, in this region, by this account."""
 
 
@@ -129,15 +129,15 @@ class ModelRetired(ModelUnavailable):
     """The model has reached the end of its life, or is legacy and closed to this account."""
 
 
-class OutcomeUnknown(RequestFailed):
+class OutcomeUnknown(TerminalError):
     """All calls that may be paid for were made, and none brought a usable answer."""
 
 
-class TryAgain(TitanError):
+class TransientError(TitanError):
     """Another try may pass."""
 
 
-class NotExecuted(TryAgain):
+class NotExecuted(TransientError):
     """The model did no work, so that asking again costs nothing."""
 
 
@@ -169,19 +169,19 @@ class ConnectFailed(BackOff):
     """No connection to the service came about."""
 
 
-class ServiceFailed(TryAgain):
+class ServiceFailed(TransientError):
     """The service failed while it worked on the request (HTTP 408, 424, 500 and the like)."""
 
 
-class AnswerLost(TryAgain):
+class AnswerLost(TransientError):
     """The request was sent and no whole answer came back."""
 
 
-class BadAnswer(TryAgain):
+class BadAnswer(TransientError):
     """An answer came back that is not the pictures that were asked for."""
 
 
-class StoreFailed(TryAgain):
+class StoreFailed(TransientError):
     """S3 failed in a way that may pass."""
 
 
@@ -189,7 +189,7 @@ class StoreFailed(TryAgain):
 _SHOWN = 100
 
 
-def shown(value: Any) -> str:
+def abbreviate(value: Any) -> str:
     """Give ``value`` as a message may repeat it: its ``repr``, cut to a readable length."""
     # repr of a huge text would itself cost memory, so the text is cut before it
     try:

@@ -100,22 +100,24 @@ def ours() -> Callable[[int], object]:
 
 def line() -> Callable[[int], object]:
     """Give one edit by the straight line alone, its clients made once, as a batch runs it."""
-    from airflow_titan.aws.s3 import Store
+    from airflow_titan.aws.s3 import ObjectStore
     from airflow_titan.generation.generate import Request, generate
-    from airflow_titan.generation.location import Place
+    from airflow_titan.generation.location import ResultLocation
     from airflow_titan.generation.manifest import TaskInstance
     from airflow_titan.hooks.bedrock import TitanBedrockHook
     from airflow_titan.models.tasks import Inpainting
 
     client, s3 = TitanBedrockHook(None, region_name="us-east-1").clients()
-    place = Place.of(TaskInstance(dag_id="d", run_id="r", task_id="t"), prefix=f"s3://{BUCKET}/line", root=None)
+    location = ResultLocation.of(
+        TaskInstance(dag_id="d", run_id="r", task_id="t"), prefix=f"s3://{BUCKET}/line", root=None
+    )
 
     def edit(number: int) -> object:
         task = Inpainting(
             image=f"s3://{BUCKET}/{KEYS['image']}", mask_image=f"s3://{BUCKET}/{KEYS['mask']}", text="a red boat",
             cfg_scale=8.0, seed=number, number_of_images=1,
         )  # fmt: skip
-        return generate(Request(task, "amazon.titan-image-generator-v1"), client, Store(s3), place)
+        return generate(Request(task, "amazon.titan-image-generator-v1"), client, ObjectStore(s3), location)
 
     return edit
 
@@ -125,7 +127,7 @@ def bare(*, proved: bool) -> Callable[[int], object]:
     import hashlib
 
     from airflow_titan.hooks.bedrock import TitanBedrockHook
-    from airflow_titan.imaging.verify import Image, impure_colours, prove, prove_intact, read_header
+    from airflow_titan.imaging.verify import Image, impure_colours, prove, read_header, verify_checksums
     from airflow_titan.models.families import titan, wire
 
     client, s3 = TitanBedrockHook(None, region_name="us-east-1").clients()
@@ -147,7 +149,7 @@ def bare(*, proved: bool) -> Callable[[int], object]:
         answer = client.invoke_model(modelId="amazon.titan-image-generator-v1", body=body)["body"].read()
         made = titan.decode(answer).images[0]
         if proved:
-            prove_intact(made, read_header(made))
+            verify_checksums(made, read_header(made))
             hashlib.sha256(made)
         s3.put_object(Bucket=BUCKET, Key=f"bare/{number}.png", Body=BytesIO(made))
         return made[:1]

@@ -106,11 +106,11 @@ class Step:
     @property
     def facts(self) -> list[tuple[str, str]]:
         """What there is to say of the step, as names and values."""
-        shown = {name: self.parameters.get(name) for name in ("text", "negative_text", "mask_prompt")}
-        shown |= {"mode": self.parameters.get("outpainting_mode")}
-        shown |= {"similarity": self.parameters.get("similarity_strength")}
-        shown |= {"seed": self.manifest["seed"], "size": self.size, "price": self.price}
-        return [(name.replace("_", " "), str(value)) for name, value in shown.items() if value is not None]
+        abbreviate = {name: self.parameters.get(name) for name in ("text", "negative_text", "mask_prompt")}
+        abbreviate |= {"mode": self.parameters.get("outpainting_mode")}
+        abbreviate |= {"similarity": self.parameters.get("similarity_strength")}
+        abbreviate |= {"seed": self.manifest["seed"], "size": self.size, "price": self.price}
+        return [(name.replace("_", " "), str(value)) for name, value in abbreviate.items() if value is not None]
 
 
 def table(steps: list[Step]) -> str:
@@ -235,8 +235,8 @@ class Sheet:
         font = ImageFont.load_default(16)
         self.pen.text((left + CELL / 2, top + self.cell / 2), words, PALE, font, anchor="mm")
 
-    def _text(self, at: tuple[int, int], words: str, size: int, colour: str) -> None:
-        self.pen.text(at, words, colour, ImageFont.load_default(size))
+    def _text(self, at: tuple[int, int], words: str, size: int, color: str) -> None:
+        self.pen.text(at, words, color, ImageFont.load_default(size))
 
 
 # --- the page --------------------------------------------------------------------------------------------------------

@@ -33,7 +33,7 @@ LOG = BUILD / "airflow.log"
 FIT_SIDE = 1408
 
 
-def shown(path: Path) -> str:
+def abbreviate(path: Path) -> str:
     """Give a path as a user at the root of the tree would type it."""
     return str(path.relative_to(ROOT)) if path.is_relative_to(ROOT) else str(path)
 
@@ -56,7 +56,7 @@ class Terminal:
         self.say(f"\n{message}\n")
         if os.environ.get("IMAGE") and not os.environ.get("FIT"):
             self.say("A photo that is only too large: make demo IMAGE=... FIT=1 scales it (and the mask) down first.")
-        self.say(f"Everything that Airflow said is in {shown(LOG)}")
+        self.say(f"Everything that Airflow said is in {abbreviate(LOG)}")
         leave(1)
 
     @contextmanager
@@ -199,7 +199,7 @@ def main() -> None:
             report.write(steps, BUILD, title=title)
     terminal.say(f"\n{report.table(steps)}\n")
     for name in ("contact-sheet.png", "index.html"):
-        terminal.say(f"  {shown(BUILD / name)}")
+        terminal.say(f"  {abbreviate(BUILD / name)}")
     leave(0)
 
 

@@ -16,7 +16,7 @@ with DAG("example_titan_catalogue_shards", schedule=None, doc_md=__doc__, tags=[
     pictures = TitanBulkOperator.partial(
         task_id="pictures",
         # the URI of a JSON Lines file serves as well, and holds any number
-        requests=[{"id": colour, "text": f"A {colour} balloon over a lake"} for colour in COLOURS],
+        requests=[{"id": color, "text": f"A {color} balloon over a lake"} for color in COLOURS],
         defaults={"task": "text_to_image", "width": 512, "height": 512},
         shards=SHARDS,
         requests_per_minute=600,

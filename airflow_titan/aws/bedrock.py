@@ -30,8 +30,8 @@ from botocore.exceptions import (
 from urllib3.exceptions import HTTPError
 
 from airflow_titan import errors
-from airflow_titan.aws.body import Outgoing
-from airflow_titan.generation.policy import Alone
+from airflow_titan.aws.body import RequestBody
+from airflow_titan.generation.policy import ExponentialBackoff
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Reply:
+class RawResponse:
     """
     The service's answer as it came.
 
@@ -110,7 +110,7 @@ def invoke(
     metadata: Mapping[str, str] | None = None,
     retrying: Retrying | None = None,
     arrived: Callable[[int], None] = lambda _: None,
-) -> Reply:
+) -> RawResponse:
     """
     Invoke a model, once.
 
@@ -131,7 +131,7 @@ def invoke(
     operation = client.meta.service_model.operation_model("InvokeModel")
     if metadata and "requestMetadata" in operation.input_shape.members:
         arguments["requestMetadata"] = request_metadata(metadata)
-    return (retrying or Alone().retrying())(_invoke_once, client, arguments, body, arrived)
+    return (retrying or ExponentialBackoff().retrying())(_invoke_once, client, arguments, body, arrived)
 
 
 def request_metadata(tags: Mapping[str, str]) -> str:
@@ -144,11 +144,11 @@ def request_metadata(tags: Mapping[str, str]) -> str:
     return json.dumps(plain, separators=(",", ":"))
 
 
-def _invoke_once(client: Any, arguments: dict[str, Any], body: BinaryIO, arrived: Callable[[int], None]) -> Reply:
+def _invoke_once(client: Any, arguments: dict[str, Any], body: BinaryIO, arrived: Callable[[int], None]) -> RawResponse:
     started = time.monotonic()
     body.seek(0)
     try:
-        answer = client.invoke_model(body=Outgoing(body), **arguments)
+        answer = client.invoke_model(body=RequestBody(body), **arguments)
     except ClientError as error:
         raise _refused(error, arguments["modelId"]) from error
     except (EndpointConnectionError, ConnectTimeoutError, ProxyConnectionError) as error:
@@ -169,7 +169,7 @@ def _invoke_once(client: Any, arguments: dict[str, Any], body: BinaryIO, arrived
     except (BotoCoreError, HTTPClientError, HTTPError, OSError) as error:
         raise errors.AnswerLost(f"{_lost(error, started)} AWS request id {metadata.get('RequestId')}.") from error
     latency = metadata.get("HTTPHeaders", {}).get("x-amzn-bedrock-invocation-latency", "")
-    return Reply(
+    return RawResponse(
         body=data,
         request_id=str(metadata.get("RequestId", "")),
         model_latency_ms=int(latency) if latency.isdigit() else None,

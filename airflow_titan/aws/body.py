@@ -9,7 +9,7 @@ from typing import IO
 PIECE = 1 << 20
 
 
-class Outgoing(io.RawIOBase):
+class RequestBody(io.RawIOBase):
     """
     A file that gives a MiB at a time to whoever asks for less, and keeps its bytes out of the SDK's log at DEBUG.
 

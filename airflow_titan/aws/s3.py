@@ -24,8 +24,8 @@ from botocore.exceptions import (
 )
 from urllib3.exceptions import HTTPError
 
-from airflow_titan.aws.body import PIECE, Outgoing
-from airflow_titan.errors import AccessDenied, Problem, StoreFailed, StoreRefused, UnsafeStore, shown
+from airflow_titan.aws.body import PIECE, RequestBody
+from airflow_titan.errors import AccessDenied, Problem, StoreFailed, StoreRefused, UnsafeStore, abbreviate
 from airflow_titan.imaging.verify import Image
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ _NO_CREDENTIALS = (NoCredentialsError, PartialCredentialsError, CredentialRetrie
 _MISSING = frozenset({"NoSuchKey", "404", "NotFound"})
 #: Refusals that may pass: a retry takes new credentials, a new connection or a new look at the clock.
 _PASSING = frozenset({"ExpiredToken", "RequestTimeout", "RequestTimeTooSkewed", "OperationAborted", "SlowDown"})
-_SERVER_ERROR, _TAKEN, _CONFLICT = 500, 412, 409
+_SERVER_ERROR, _PRECONDITION_FAILED, _CONFLICT = 500, 412, 409
 _NO_SUCH_RANGE = 416
 #: Contents of input images of which is remembered what was found out.
 _MOST_KNOWN = 4096
@@ -58,7 +58,7 @@ _proven: set[tuple[str, str]] = set()
 
 
 @dataclass(frozen=True)
-class Stored:
+class StoredObject:
     """
     An object as it was read.
 
@@ -80,7 +80,7 @@ class Stored:
         return (self.now - self.modified).total_seconds()
 
 
-class Store:
+class ObjectStore:
     """
     A place in S3 to read inputs from and to write results to.
 
@@ -186,18 +186,20 @@ class Store:
                 return get(self._at(uri))
         except ValueError as error:
             remedy = "Name an image in S3, as the operators return it."
-            return Image(str(uri), problem=Problem(parameter, shown(uri), "s3://bucket/key", f"It {error}. {remedy}"))
+            return Image(
+                str(uri), problem=Problem(parameter, abbreviate(uri), "s3://bucket/key", f"It {error}. {remedy}")
+            )
         except StoreRefused as refusal:
-            return Image(uri, problem=Problem(parameter, shown(uri), "s3://bucket/key", str(refusal)))
+            return Image(uri, problem=Problem(parameter, abbreviate(uri), "s3://bucket/key", str(refusal)))
         except ClientError as error:
             code, message, status = _told(error)
             if status >= _SERVER_ERROR or code in _PASSING:
-                raise StoreFailed(f"S3 failed to read {shown(uri)}: {code}: {message}") from error
+                raise StoreFailed(f"S3 failed to read {abbreviate(uri)}: {code}: {message}") from error
             remedy = _REMEDIES.get(code, "Check the URI and the connection's permissions.")
-            given = f"{shown(uri)}, of which S3 says {code}: {message}"
+            given = f"{abbreviate(uri)}, of which S3 says {code}: {message}"
             return Image(uri, problem=Problem(parameter, given, "an object that can be read", remedy))
 
-    def read(self, uri: str) -> Stored | None:
+    def read(self, uri: str) -> StoredObject | None:
         """
         Read an object.
 
@@ -213,7 +215,7 @@ class Store:
             if _told(error)[0] in _MISSING:
                 return None
             raise self._failed("read", uri, error, "s3:GetObject and s3:ListBucket") from error
-        return Stored(data, found["ETag"], found["LastModified"], _store_time(found), found.get("Metadata", {}))
+        return StoredObject(data, found["ETag"], found["LastModified"], _store_time(found), found.get("Metadata", {}))
 
     def download(self, uri: str, file: IO[bytes]) -> str | None:
         """
@@ -232,7 +234,7 @@ class Store:
             code, message, status = _told(error)
             if code in _MISSING:
                 return None
-            told = f"{shown(uri)}: {code}: {message}"
+            told = f"{abbreviate(uri)}: {code}: {message}"
             if status >= _SERVER_ERROR or code in _PASSING:
                 raise StoreFailed(f"S3 failed to read {told}") from error
             remedy = _REMEDIES.get(code, "Check the URI and the connection's permissions.")
@@ -253,7 +255,7 @@ class Store:
         :param metadata: user metadata to write with it
         :param condition: ``IfNoneMatch`` or ``IfMatch``, as boto3 takes them
         :return: the ETag of what was written
-        :raises Taken: if the condition didn't hold
+        :raises PreconditionFailed: if the condition didn't hold
         :raises StoreRefused: if S3 refuses, as for want of a permission or a bucket
         :raises StoreFailed: if S3 fails in a way that may pass
         """
@@ -277,16 +279,20 @@ class Store:
             with _reaching("write", uri):
                 written = self._s3.put_object(
                     **self._at(uri),
-                    Body=Outgoing(file),
+                    Body=RequestBody(file),
                     ContentType=content_type,
                     Metadata=dict(metadata or {}),
                     **self._encryption,
                     **condition,
                 )
         except ClientError as error:
-            if condition and _told(error)[2] in {_TAKEN, _CONFLICT, 404 if "IfMatch" in condition else _TAKEN}:
+            if condition and _told(error)[2] in {
+                _PRECONDITION_FAILED,
+                _CONFLICT,
+                404 if "IfMatch" in condition else _PRECONDITION_FAILED,
+            }:
                 resent = bool(error.response.get("ResponseMetadata", {}).get("RetryAttempts"))
-                raise Taken(status=_told(error)[2], resent=resent) from error
+                raise PreconditionFailed(status=_told(error)[2], resent=resent) from error
             raise self._failed("write", uri, error, "s3:PutObject") from error
         return str(written.get("ETag", ""))
 
@@ -339,14 +345,16 @@ class Store:
         """Write under a condition, and find out what really happened where S3's reply doesn't say."""
         # 409 means that another write is under way: its outcome shows a moment later
         looking_again = tenacity.Retrying(
-            retry=tenacity.retry_if_exception(lambda error: isinstance(error, Taken) and error.status == _CONFLICT),
+            retry=tenacity.retry_if_exception(
+                lambda error: isinstance(error, PreconditionFailed) and error.status == _CONFLICT
+            ),
             wait=tenacity.wait_random(0.05, 0.3),
             stop=tenacity.stop_after_attempt(20),
             reraise=True,
         )
         try:
             return looking_again(self.write, uri, data, **condition)
-        except Taken as error:
+        except PreconditionFailed as error:
             if not error.resent and looking_again.statistics["attempt_number"] == 1:
                 return None
             # a write is sent again when the reply got lost or told of a conflict, and may meet its own first one
@@ -376,7 +384,7 @@ class Store:
             return
         try:
             self.write(uri, data, IfNoneMatch="*")
-        except Taken:
+        except PreconditionFailed:
             _proven.add(place)
             return
         told = (
@@ -403,7 +411,7 @@ class Store:
         )
 
 
-class Taken(Exception):
+class PreconditionFailed(Exception):
     """
     A conditional write didn't happen.
 
@@ -444,9 +452,9 @@ def _reaching(verb: str, uri: Any) -> Iterator[None]:
         raise AccessDenied(f"no AWS credentials: {error}. Check the connection.") from error
     except ParamValidationError as error:
         remedy = "Check the parameter it comes from, output_prefix or [titan] output_root."
-        raise StoreRefused(f"S3 takes no such name as {shown(uri)}: {error}. {remedy}") from error
+        raise StoreRefused(f"S3 takes no such name as {abbreviate(uri)}: {error}. {remedy}") from error
     except (BotoCoreError, HTTPClientError, HTTPError) as error:
-        raise StoreFailed(f"S3 failed to {verb} {shown(uri)}: {error}") from error
+        raise StoreFailed(f"S3 failed to {verb} {abbreviate(uri)}: {error}") from error
 
 
 def _told(error: ClientError) -> tuple[str, str, int]:

@@ -10,7 +10,7 @@ from airflow_titan.errors import BudgetSpent
 _UNITS = 10**9
 
 
-class Purse:
+class Budget:
     """
     Money in US dollars: what was spent, and what is held back for calls whose end is not known yet.
 
@@ -69,34 +69,34 @@ class Purse:
             self._spent += _units(price)
 
 
-class Share:
+class RequestBudget:
     """
     One request's part in a purse, for which it calls.
 
     :param used: whether anything was paid for the request, in this try or an earlier one, or may have been
     """
 
-    def __init__(self, purse: Purse) -> None:
-        self._purse = purse
+    def __init__(self, budget: Budget) -> None:
+        self._budget = budget
         self.used = False
 
     def hold(self, price: float | None) -> None:
-        """Do as :meth:`Purse.hold`."""
-        self._purse.hold(price)
+        """Do as :meth:`Budget.hold`."""
+        self._budget.hold(price)
 
     def give_back(self, price: float | None) -> None:
-        """Do as :meth:`Purse.give_back`."""
-        self._purse.give_back(price)
+        """Do as :meth:`Budget.give_back`."""
+        self._budget.give_back(price)
 
     def pay(self, price: float | None) -> None:
-        """Do as :meth:`Purse.pay`."""
+        """Do as :meth:`Budget.pay`."""
         self.used = True
-        self._purse.pay(price)
+        self._budget.pay(price)
 
     def note(self, price: float | None) -> None:
-        """Do as :meth:`Purse.note`."""
+        """Do as :meth:`Budget.note`."""
         self.used = True
-        self._purse.note(price)
+        self._budget.note(price)
 
 
 def _units(price: float | None) -> int:

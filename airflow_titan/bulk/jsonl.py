@@ -12,12 +12,12 @@ from typing import IO, TYPE_CHECKING, Any
 import msgspec
 
 from airflow_titan.aws.s3 import split
-from airflow_titan.errors import InvalidRequest, Problem, shown
+from airflow_titan.errors import InvalidRequest, Problem, abbreviate
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from airflow_titan.aws.s3 import Store
+    from airflow_titan.aws.s3 import ObjectStore
 
 #: Bytes of the longest line that is held; of a longer one only so much, to find its id.
 MOST, HEAD = 16 << 20, 64 << 10
@@ -106,21 +106,21 @@ def _listed(value: Any) -> list[Any]:
     return list(value)
 
 
-def download(file: IO[bytes], uri: str, store: Store) -> str:
+def download(file: IO[bytes], uri: str, store: ObjectStore) -> str:
     """Fetch the file of requests."""
     try:
         split(uri)
     except ValueError as error:
-        raise wrong(shown(uri), f"It {error}.") from None
+        raise wrong(abbreviate(uri), f"It {error}.") from None
     etag = store.download(uri, file)
     if etag is None:
         remedy = "Check the key, and that the task which writes it runs before this one."
-        raise wrong(f"{shown(uri)}, which isn't there", remedy)
+        raise wrong(f"{abbreviate(uri)}, which isn't there", remedy)
     file.seek(0)
     start = file.read(2)
     if start in _OTHERS:
         what, remedy = _OTHERS[start]
-        raise wrong(f"{shown(uri)}, which is {what}", remedy)
+        raise wrong(f"{abbreviate(uri)}, which is {what}", remedy)
     return etag
 
 

@@ -20,7 +20,7 @@ _CORES = min(2, len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity")
 _IDLE, _BUSY = 0.5, 0.7
 
 
-class Memory:
+class MemoryBudget:
     """
     A number of bytes that threads share: first come, first served.
 
@@ -67,9 +67,9 @@ class Memory:
             elif share > _BUSY:
                 self.places = max(_FEWEST, self.places - 1)
 
-    def hold(self) -> Hold:
+    def hold(self) -> MemoryReservation:
         """Make the account of one request; it holds nothing yet."""
-        return Hold(self)
+        return MemoryReservation(self)
 
     def _take(self, size: int) -> None:
         with self._lock:
@@ -98,14 +98,14 @@ class Memory:
             self._queue[0].notify()
 
 
-class Hold:
+class MemoryReservation:
     """
     What one request holds, of one thread; all of it is given back when the ``with`` ends.
 
     A request never waits while it holds something, so that no two requests wait for each other.
     """
 
-    def __init__(self, memory: Memory) -> None:
+    def __init__(self, memory: MemoryBudget) -> None:
         self._memory = memory
         self._size: int | None = None
 

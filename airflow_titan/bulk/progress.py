@@ -15,7 +15,7 @@ from airflow_titan.bulk.rows import STATUSES
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from airflow_titan.bulk.requests import Line
+    from airflow_titan.bulk.requests import BulkRequest
     from airflow_titan.bulk.rows import Row
 
 log = logging.getLogger(__name__)
@@ -61,7 +61,7 @@ class Progress:
         self._recent: deque[list[int]] = deque()  # second, requests and pictures that ended in it
         self._metrics = _Metrics()
 
-    def started(self, line: Line) -> None:
+    def started(self, line: BulkRequest) -> None:
         """Note that a request is under way."""
         with self._lock:
             self._in_flight.add((line.number, line.id))

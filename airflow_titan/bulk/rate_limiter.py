@@ -54,7 +54,7 @@ _GAPS = 5
 _WINDOW, _MEMORY = 60, 180
 
 
-class Pacer:
+class AdaptiveRate:
     """
     The spacing of calls, learnt from those that the service refused: pure arithmetic on times that it is told.
 
@@ -158,7 +158,7 @@ class Pacer:
             self._tally.popleft()
 
 
-class Quota:
+class TokenBucket:
     """
     The user's own limit: calls evenly spaced, and after a lull as many at once as are allowed in a second.
 
@@ -194,7 +194,7 @@ class _Turn:
         self.sent = 0.0
 
 
-class SharedPace:
+class SharedRateLimiter:
     """
     One pace for all threads that share a quota of the service: first come, first served.
 
@@ -212,8 +212,8 @@ class SharedPace:
         self.refusals = 0
         self._patience = patience
         self._clock = clock
-        self._pacer = Pacer()
-        self._quota = Quota(per_minute) if per_minute else None
+        self._adaptive_rate = AdaptiveRate()
+        self._token_bucket = TokenBucket(per_minute) if per_minute else None
         self._per_minute = per_minute
         self._lock = threading.Lock()
         self._numbers = itertools.count()
@@ -229,7 +229,7 @@ class SharedPace:
     @property
     def rate(self) -> float | None:
         """Calls a minute that it allows itself now; ``None`` while nobody limits them."""
-        spacing = self._pacer.spacing
+        spacing = self._adaptive_rate.spacing
         limits = [limit for limit in (self._per_minute, 60 / spacing if spacing else None) if limit]
         return min(limits, default=None)
 
@@ -263,9 +263,9 @@ class SharedPace:
         with self._lock:
             self._called.pop(turn, None)
             turn.sent = now = self._stand(turn, self._gate, lambda _: self._due())
-            self._pacer.sent(now)
-            if self._quota:
-                self._quota.sent(now)
+            self._adaptive_rate.sent(now)
+            if self._token_bucket:
+                self._token_bucket.sent(now)
             self._under_way.add(turn)
             self._wake_first()
             line = self._news()
@@ -295,7 +295,7 @@ class SharedPace:
             self._wake_first()
 
     def _due(self) -> float:
-        return max(self._pacer.due(), self._quota.due() if self._quota else -math.inf)
+        return max(self._adaptive_rate.due(), self._token_bucket.due() if self._token_bucket else -math.inf)
 
     def _call_after(self, now: float) -> float:
         """Tell when the next in line is called to the gate: a moment before its call is due."""
@@ -318,9 +318,9 @@ class SharedPace:
                 self.refusals += 1
                 self._barren = turn.sent if self._barren is None else self._barren
                 self._slowest_refusal = max(self._slowest_refusal, now - turn.sent)
-                self._pacer.refused(now, turn.sent)
-                if self._quota:
-                    self._quota.refused()
+                self._adaptive_rate.refused(now, turn.sent)
+                if self._token_bucket:
+                    self._token_bucket.refused()
             else:
                 self._barren = None
             self._wake_first()
@@ -346,7 +346,7 @@ class SharedPace:
     def _news(self, error: BaseException | None = None) -> str | None:
         """Say what has changed since the last line, if it is worth one and some seconds have passed."""
         when, before = self._told
-        spacing, now = self._pacer.spacing, self._clock()
+        spacing, now = self._adaptive_rate.spacing, self._clock()
         if now - when < _QUIET or spacing == before:
             return None
         if before and spacing and 1 / _NOTICEABLE < spacing / before < _NOTICEABLE:

@@ -15,7 +15,7 @@ from typing import IO, TYPE_CHECKING, Any, Self
 import msgspec
 
 from airflow_titan.bulk.jsonl import HEAD, MOST, NO_JSON, download, encoded, fill, raw_lines, wrong
-from airflow_titan.errors import ConfigurationError, Problem, shown
+from airflow_titan.errors import ConfigurationError, Problem, abbreviate
 from airflow_titan.generation.request import TERMS
 from airflow_titan.models.tasks import TASKS, parameters
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from types import TracebackType
 
-    from airflow_titan.aws.s3 import Store
+    from airflow_titan.aws.s3 import ObjectStore
 
 #: Characters of an id, and levels of lists and objects in a line. No task needs more than three levels.
 _LONGEST_ID, _DEEPEST = 1000, 20
@@ -40,7 +40,7 @@ _WHOLE_NUMBER = re.compile(r"\s*\d{1,9}\s*")
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class BulkRequest:
     """
     One request as it was asked for.
 
@@ -72,7 +72,7 @@ class _Read:
     skipped: str | None = None
 
 
-class Lines:
+class BulkRequests:
     """
     The requests of a bulk task, or of its shard. They lie in a temporary file, which goes when this is closed.
 
@@ -104,13 +104,13 @@ class Lines:
     def read(
         cls,
         requests: Any,
-        store: Store,
+        store: ObjectStore,
         *,
         defaults: Mapping[str, Any] | str | None,
         images_as: str | None,
         shard: int | str = 0,
         shards: int | str = 1,
-    ) -> Lines:
+    ) -> BulkRequests:
         """
         Bring the requests here, and look through them once.
 
@@ -132,7 +132,7 @@ class Lines:
             )
         if images_as and images_as not in _IMAGES:
             raise ConfigurationError(
-                f"images_as: got {shown(images_as)}; allowed is one of {', '.join(sorted(_IMAGES))}. "
+                f"images_as: got {abbreviate(images_as)}; allowed is one of {', '.join(sorted(_IMAGES))}. "
                 f"Name the parameter that takes the pictures.{_meant(images_as, _IMAGES)}"
             )
         under = _defaults(defaults, images_as or None)
@@ -143,7 +143,7 @@ class Lines:
             file.flush()
             lines = cls(file, uri=uri, etag=etag, defaults=under, images_as=images_as or None, shard=which, shards=of)
             if not lines._whole_total:
-                raise wrong("nothing" if uri is None else f"{shown(uri)}, which has no line", "Give one or more.")
+                raise wrong("nothing" if uri is None else f"{abbreviate(uri)}, which has no line", "Give one or more.")
         except BaseException:
             file.close()
             raise
@@ -159,7 +159,7 @@ class Lines:
         """Throw the temporary file away."""
         self._file.close()
 
-    def __iter__(self) -> Iterator[Line]:
+    def __iter__(self) -> Iterator[BulkRequest]:
         for mine, number, data, whole in self._mine():
             if mine:
                 for read in self._read(number, data, whole=whole):
@@ -199,7 +199,7 @@ class Lines:
             told = ("an object without them", limit, "Leave images_as out, or name a result file in requests.")
             yield _Read(read.id, {}, told)
         elif not pictures:
-            why = f"the row before has no pictures; its status is {shown(read.given.get('status'))}"
+            why = f"the row before has no pictures; its status is {abbreviate(read.given.get('status'))}"
             yield _Read(read.id, {}, skipped=why)
         elif self._images_as == _SEVERAL or len(pictures) == 1:
             value = pictures if self._images_as == _SEVERAL else pictures[0]
@@ -209,18 +209,18 @@ class Lines:
                 name = f"{read.id}-{index}"
                 yield _Read(name, {"id": name, self._images_as: picture})
 
-    def _line(self, number: int, read: _Read) -> Line:
+    def _line(self, number: int, read: _Read) -> BulkRequest:
         """Lay the defaults under, and see whether it is a request at all; its values are checked later."""
         if read.skipped:
-            return Line(number, read.id, read.given, {}, "", skipped=read.skipped)
+            return BulkRequest(number, read.id, read.given, {}, "", skipped=read.skipped)
         fields = self._defaults | read.given
         task = fields.get("task")
         trouble = read.trouble or self._doubt(number, read.id) or self._misfit(task, fields)
         name = str(task) if isinstance(task, str) and task in TASKS else ""
         if trouble:
-            return Line(number, read.id, read.given, {}, name, Problem(_named(number, read.id), *trouble))
+            return BulkRequest(number, read.id, read.given, {}, name, Problem(_named(number, read.id), *trouble))
         fields = {key: value for key, value in fields.items() if value is not None and key not in {"id", "task"}}
-        return Line(number, read.id, read.given, fields, name)
+        return BulkRequest(number, read.id, read.given, fields, name)
 
     def _doubt(self, number: int, name: str) -> tuple[str, str, str] | None:
         """Say which line has the same id."""
@@ -233,7 +233,7 @@ class Lines:
     def _misfit(self, task: Any, fields: dict[str, Any]) -> tuple[str, str, str] | None:
         """Say what keeps a line from being a request, whatever the values of its parameters."""
         if not isinstance(task, str) or task not in TASKS:
-            told = "no task" if task is None else f"the task {shown(task)}"
+            told = "no task" if task is None else f"the task {abbreviate(task)}"
             remedy = "Name the task in the line or in defaults."
             return told, f"one of {', '.join(TASKS)}", f"{remedy}{_meant(task, TASKS)}"
         names = _NAMES[task]
@@ -247,7 +247,7 @@ class Lines:
         if name in self._defaults and name in _EVERY_NAME:
             remedy = "It is one of the defaults: null in the line takes it away."
         limit = f"the parameters of {task}: {', '.join(sorted(names))}"
-        return f"the unknown parameter {shown(name)}{more}", limit, f"{remedy}{_meant(name, names)}"
+        return f"the unknown parameter {abbreviate(name)}{more}", limit, f"{remedy}{_meant(name, names)}"
 
 
 def _opened(number: int, data: bytes, *, whole: bool, listed: bool) -> _Read:
@@ -261,7 +261,7 @@ def _opened(number: int, data: bytes, *, whole: bool, listed: bool) -> _Read:
         # an empty line of defaults alone is not to be taken for one that could not be read
         return _Read(found, given or {"id": found})
     limit = f"a text of 1 to {_LONGEST_ID:,} characters or a whole number"
-    return _Read("", given, (f"the id {shown(name)}", limit, "Give one, or leave it out."))
+    return _Read("", given, (f"the id {abbreviate(name)}", limit, "Give one, or leave it out."))
 
 
 def _object(data: bytes, *, whole: bool, listed: bool) -> tuple[dict[str, Any], tuple[str, str, str] | None]:
@@ -324,7 +324,7 @@ def _named(number: int, name: str) -> str:
     if not name:
         return f"line {number}"
     plain = name.isprintable() and len(name) <= _READABLE
-    return f"line {number} (id {name if plain else shown(name)})"
+    return f"line {number} (id {name if plain else abbreviate(name)})"
 
 
 def _meant(given: Any, known: Iterable[str]) -> str:
@@ -336,7 +336,7 @@ def _meant(given: Any, known: Iterable[str]) -> str:
 def _count(name: str, given: Any, limit: str) -> int:
     """Read a count that may have come from a template."""
     if not _WHOLE_NUMBER.fullmatch(str(given)):
-        raise ConfigurationError(f"{name}: got {shown(given)}; allowed is a whole number, {limit}. Give one.")
+        raise ConfigurationError(f"{name}: got {abbreviate(given)}; allowed is a whole number, {limit}. Give one.")
     return int(str(given))
 
 
@@ -361,7 +361,7 @@ def _defaults(given: Any, images_as: str | None) -> dict[str, Any]:
     unknown = sorted(found.keys() - _EVERY_NAME)
     if unknown:
         raise ConfigurationError(
-            f"defaults: got the unknown parameter {shown(unknown[0])}; allowed is {', '.join(sorted(_EVERY_NAME))}. "
-            f"Leave it out.{_meant(unknown[0], _EVERY_NAME)}"
+            f"defaults: got the unknown parameter {abbreviate(unknown[0])}; "
+            f"allowed is {', '.join(sorted(_EVERY_NAME))}. Leave it out.{_meant(unknown[0], _EVERY_NAME)}"
         )
     return found

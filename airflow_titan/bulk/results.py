@@ -17,7 +17,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from airflow_titan import __version__
 from airflow_titan.bulk.rows import LINES, STATUSES
-from airflow_titan.errors import StoreRefused, TitanError, shown
+from airflow_titan.errors import StoreRefused, TitanError, abbreviate
 from airflow_titan.generation.location import DIGITS
 from airflow_titan.generation.manifest import TaskInstance  # noqa: TC001 - pydantic reads it
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from types import TracebackType
 
-    from airflow_titan.aws.s3 import Store
+    from airflow_titan.aws.s3 import ObjectStore
     from airflow_titan.bulk.rows import Row
 
 log = logging.getLogger(__name__)
@@ -201,7 +201,7 @@ class BulkManifest(_Record):
             "images": self.images,
             "price_usd": self.price_usd,
             "seconds": self.seconds,
-            "models": [shown(model)[1:-1] for model in self.models[:_MODELS_TOLD]],
+            "models": [abbreviate(model)[1:-1] for model in self.models[:_MODELS_TOLD]],
         }
         if len(json.dumps(told)) >= _SUMMARY:
             # the task returns it anyway
@@ -221,7 +221,7 @@ class Published:
 def publish(
     results: Results,
     *,
-    store: Store,
+    store: ObjectStore,
     folder: str,
     owner: TaskInstance,
     requests: Source | None,
@@ -274,7 +274,7 @@ class Publisher:
     :param publish: writes the rows and the record; takes rows of lines that may have none yet
     """
 
-    def __init__(self, publish: Callable[[Sequence[Row]], Published], store: Store) -> None:
+    def __init__(self, publish: Callable[[Sequence[Row]], Published], store: ObjectStore) -> None:
         self._publish, self._store = publish, store
         self._before: Published | None = None
 
@@ -303,7 +303,7 @@ class Publisher:
         return published
 
 
-def manifest_of(results_uri: str, store: Store) -> BulkManifest | None:
+def manifest_of(results_uri: str, store: ObjectStore) -> BulkManifest | None:
     """Read the record beside a result file; ``None`` if there is none, or it is of another file."""
     try:
         found = store.read(f"{results_uri.rpartition('/')[0]}/{_MANIFEST}")

@@ -11,13 +11,13 @@ import msgspec
 
 from airflow_titan.aws.s3 import split
 from airflow_titan.bulk.jsonl import NO_JSON, raw_lines
-from airflow_titan.errors import InvalidRequest, Problem, shown
-from airflow_titan.models.tasks import leaves
+from airflow_titan.errors import InvalidRequest, Problem, abbreviate
+from airflow_titan.models.tasks import flatten
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from airflow_titan.aws.s3 import Store
+    from airflow_titan.aws.s3 import ObjectStore
 
 #: What can become of a request, and what that means.
 STATUSES = {
@@ -87,9 +87,9 @@ class Row:
         except NO_JSON as error:
             raise ValueError(str(error)) from error
         if row.status not in STATUSES:
-            raise ValueError(f"unknown status {shown(row.status)}")
+            raise ValueError(f"unknown status {abbreviate(row.status)}")
         if not 0 < row.line < 1 << 63:
-            raise ValueError(f"line number {shown(row.line)}")
+            raise ValueError(f"line number {abbreviate(row.line)}")
         return row
 
 
@@ -105,7 +105,7 @@ def result_uris(given: Any) -> list[str]:
     try:
         if isinstance(given, str) and given.lstrip().startswith("["):
             given = msgspec.json.decode(given)
-        found = [uri for uri in leaves(given) if uri != ""]
+        found = [uri for uri in flatten(given) if uri != ""]
     except NO_JSON as error:
         raise _no_results(f"a text that is no JSON: {error}", "Check what the template renders to.") from error
     if not found:
@@ -114,14 +114,14 @@ def result_uris(given: Any) -> list[str]:
         try:
             split(uri)
         except ValueError as error:
-            raise _no_results(shown(uri), f"It {error}.") from None
+            raise _no_results(abbreviate(uri), f"It {error}.") from None
     twice = [uri for uri, count in Counter(found).items() if count > 1]
     if twice:
-        raise _no_results(f"{shown(twice[0])} {found.count(twice[0])} times", "Name each file once.")
+        raise _no_results(f"{abbreviate(twice[0])} {found.count(twice[0])} times", "Name each file once.")
     return found
 
 
-def read_rows(uri: str, store: Store) -> Iterator[Row]:
+def read_rows(uri: str, store: ObjectStore) -> Iterator[Row]:
     """
     Read a result file, one row at a time.
 
@@ -131,7 +131,7 @@ def read_rows(uri: str, store: Store) -> Iterator[Row]:
     with tempfile.TemporaryFile() as file:
         if store.download(uri, file) is None:
             remedy = "Check the key, and that the task which writes it runs before this one."
-            raise _no_results(f"{shown(uri)}, which isn't there", remedy)
+            raise _no_results(f"{abbreviate(uri)}, which isn't there", remedy)
         file.flush()
         for number, data, whole in raw_lines(file):
             try:
@@ -139,7 +139,7 @@ def read_rows(uri: str, store: Store) -> Iterator[Row]:
                     raise ValueError("too long")
                 row = Row.from_json(data)
             except ValueError as error:
-                raise _no_results(f"{shown(uri)}, whose line {number} is no row: {error}", _REMEDY) from error
+                raise _no_results(f"{abbreviate(uri)}, whose line {number} is no row: {error}", _REMEDY) from error
             yield row
 
 

@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, BinaryIO, cast
 
-from airflow_titan.bulk.budget import Share
+from airflow_titan.bulk.budget import RequestBudget
 from airflow_titan.bulk.rows import Row
 from airflow_titan.errors import (
     BackOff,
@@ -30,30 +30,30 @@ from airflow_titan.errors import (
     InvalidRequest,
     NotExecuted,
     OutcomeUnknown,
-    RequestFailed,
     Stopped,
+    TerminalError,
     TitanError,
-    TryAgain,
-    shown,
+    TransientError,
+    abbreviate,
 )
-from airflow_titan.generation.generate import Conduct, generate
-from airflow_titan.generation.prepare import heaviest, inspect
+from airflow_titan.generation.generate import CallPolicy, generate
+from airflow_titan.generation.prepare import inspect, max_input_bytes
 from airflow_titan.generation.request import request
 from airflow_titan.models.tasks import TASKS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
-    from airflow_titan.aws.s3 import Store
-    from airflow_titan.bulk.budget import Purse
-    from airflow_titan.bulk.memory import Memory
+    from airflow_titan.aws.s3 import ObjectStore
+    from airflow_titan.bulk.budget import Budget
+    from airflow_titan.bulk.memory import MemoryBudget
     from airflow_titan.bulk.progress import Progress
-    from airflow_titan.bulk.rate_limiter import SharedPace
-    from airflow_titan.bulk.requests import Line, Lines
+    from airflow_titan.bulk.rate_limiter import SharedRateLimiter
+    from airflow_titan.bulk.requests import BulkRequest, BulkRequests
     from airflow_titan.bulk.results import Results
-    from airflow_titan.generation.location import Place
+    from airflow_titan.generation.location import ResultLocation
     from airflow_titan.generation.prepare import Request
-    from airflow_titan.generation.request import Deployment
+    from airflow_titan.generation.request import ModelRouting
     from airflow_titan.imaging.verify import Image
 
 log = logging.getLogger(__name__)
@@ -111,7 +111,7 @@ class Allowed:
             if re.fullmatch(r"\d?\.\d+(?:e-\d+)?|\de-\d+", text) and float(text) <= 1:
                 return cls(fraction=float(text))
         raise ConfigurationError(
-            f"max_failures: got {shown(given)}; allowed is a count such as 5, or a fraction such as 0.05 or '5%'. "
+            f"max_failures: got {abbreviate(given)}; allowed is a count such as 5, or a fraction such as 0.05 or '5%'. "
             "Give one."
         )
 
@@ -129,14 +129,14 @@ class Shared:
     :param client: gives the Bedrock client for a request; asked by many threads
     """
 
-    place: Place
-    store: Store
-    deployment: Deployment
+    location: ResultLocation
+    store: ObjectStore
+    deployment: ModelRouting
     terms: Mapping[str, Any]
     client: Callable[[Request], Any]
-    pace: SharedPace
-    purse: Purse
-    memory: Memory
+    rate_limiter: SharedRateLimiter
+    budget: Budget
+    memory: MemoryBudget
     progress: Progress
 
 
@@ -170,7 +170,7 @@ class Run:
     """
     Run the lines of a bulk task.
 
-    :param most_failures: how many may fail before no more are begun
+    :param max_failures: how many may fail before no more are begun
     :param concurrency: how many calls may be under way at once
     :param landing: is called when the task must end and answers are still under way, with the rows that these have
         until they land
@@ -178,16 +178,16 @@ class Run:
 
     def __init__(
         self,
-        lines: Lines,
+        lines: BulkRequests,
         results: Results,
         shared: Shared,
         *,
-        most_failures: int,
+        max_failures: int,
         concurrency: int,
         landing: Callable[[list[Row]], None] = lambda _: None,
     ) -> None:
         self._lines, self._results, self._shared = lines, results, shared
-        self._most_failures = most_failures
+        self._most_failures = max_failures
         self._landing = landing
         self._turn = threading.BoundedSemaphore(concurrency)
         self._threads = threads(concurrency)
@@ -225,7 +225,7 @@ class Run:
         """
         if self.ended is None:
             self.ended, self.may_pass = why, may_pass
-        self._shared.pace.stop()
+        self._shared.rate_limiter.stop()
 
     def check(self, limit: float | None) -> None:
         """
@@ -259,7 +259,7 @@ class Run:
         for line, row in self._tell_rest():
             self._keep(line, row)
 
-    def _tell_rest(self) -> list[tuple[Line, Row]]:
+    def _tell_rest(self) -> list[tuple[BulkRequest, Row]]:
         """
         Give a row to every line that had no turn, now that no more are begun.
 
@@ -268,7 +268,7 @@ class Run:
         why = self.ended or "it was interrupted"
         with self._wake:
             under_way = set(self._under_way)
-        rows: list[tuple[Line, Row]] = []
+        rows: list[tuple[BulkRequest, Row]] = []
         for index, line in enumerate(self._lines):
             name = (line.number, line.id)
             if name in under_way:
@@ -279,11 +279,11 @@ class Run:
         self._rest_told = True
         return rows
 
-    def _keep(self, line: Line, row: Row) -> None:
+    def _keep(self, line: BulkRequest, row: Row) -> None:
         self._results.add(row)
         self._shared.progress.ended(row, 0, line.task, "")
 
-    def _beginning(self) -> Iterator[Line]:
+    def _beginning(self) -> Iterator[BulkRequest]:
         """Give the lines, and take note of how far they were given."""
         for line in self._lines:
             self._begun += 1
@@ -293,7 +293,7 @@ class Run:
                     self._under_way.add(name)
                 yield line
 
-    def _spread(self, work: Callable[[Line], None], lines: Iterator[Line]) -> None:
+    def _spread(self, work: Callable[[BulkRequest], None], lines: Iterator[BulkRequest]) -> None:
         """Let threads do a work on each line, and tell of the progress meanwhile."""
         if self._told_to_stop:
             self.stop(_TOLD, may_pass=True)
@@ -347,7 +347,7 @@ class Run:
         with self._wake:
             return self._wake.wait_for(lambda: self._running == 0, timeout=within)
 
-    def _check_line(self, line: Line) -> None:
+    def _check_line(self, line: BulkRequest) -> None:
         shared = self._shared
         row: Row | None = None
         error: Exception | None = None
@@ -355,14 +355,14 @@ class Run:
             row = _unsent(line)
         else:
             try:
-                price = inspect(self._request(line), self._glance, shared.place.of_line(line.id)).price_usd
-            except RequestFailed as refusal:
+                price = inspect(self._request(line), self._glance, shared.location.for_request(line.id)).price_usd
+            except TerminalError as refusal:
                 row, error = _row(line, "invalid", 0.0, refusal), refusal
-            except TryAgain as failure:
+            except TransientError as failure:
                 log.debug("Line %d could not be looked at; its turn will show: %s", line.number, failure)
             except Exception as surprise:
                 # a bug, ours or another's: the other lines go on without this one
-                log.exception(_SURPRISE, line.number, shown(line.id))
+                log.exception(_SURPRISE, line.number, abbreviate(line.id))
                 row, error = _row(line, "failed", 0.0, surprise), surprise
             else:
                 with self._wake:
@@ -377,7 +377,7 @@ class Run:
         glance = self._glance_once if isinstance(uri, str) else self._shared.store.glance_at_image
         return glance(name, uri, max_bytes)
 
-    def _run_line(self, line: Line) -> None:
+    def _run_line(self, line: BulkRequest) -> None:
         progress = self._shared.progress
         if line.problem or line.skipped:
             row = _unsent(line)
@@ -392,19 +392,19 @@ class Run:
         self._end_if_too_many_failed()
         progress.ended(row, time.monotonic() - began, line.task, model_id)
 
-    def _outcome(self, line: Line) -> tuple[Row, Exception | None, str]:
+    def _outcome(self, line: BulkRequest) -> tuple[Row, Exception | None, str]:
         """Run one line; whatever becomes of it is a row."""
         shared = self._shared
-        model_id, share = "", Share(shared.purse)
+        model_id, share = "", RequestBudget(shared.budget)
         try:
             asked = self._request(line)
             model_id = asked.model_id
-            place = shared.place.of_line(line.id)
+            location = shared.location.for_request(line.id)
             with shared.memory.hold() as hold:
-                hold.take(heaviest(asked))
-                conduct = Conduct(
-                    pace=shared.pace,
-                    purse=share,
+                hold.take(max_input_bytes(asked))
+                policy = CallPolicy(
+                    rate_limiter=shared.rate_limiter,
+                    budget=share,
                     hold=hold,
                     turn=self._turn,
                     file=on_disk,
@@ -413,7 +413,7 @@ class Run:
                     warn_of_age=self._is_new(f"{asked.model_id} {line.task}"),
                     warn=self._warn,
                 )
-                result = generate(asked, shared.client(asked), shared.store, place, conduct=conduct)
+                result = generate(asked, shared.client(asked), shared.store, location, policy=policy)
         except TitanError as error:
             if isinstance(error, BudgetSpent):
                 self.stop(str(error))
@@ -422,12 +422,12 @@ class Run:
                 self.stop(f"the service lets nothing in: {error}", may_pass=True)
             status = next(status for kind, status in _ENDS if isinstance(error, kind))
             # a prompt that is blocked costs nothing, an answer does; nobody says which it was
-            free = isinstance(error, NotExecuted | RequestFailed) and not isinstance(error, _PERHAPS_PAID)
+            free = isinstance(error, NotExecuted | TerminalError) and not isinstance(error, _PERHAPS_PAID)
             # other calls of this request, or of an earlier try, were paid
             free = free and not share.used
             return _row(line, status, 0.0 if free else None, error), error, model_id
         except Exception as error:
-            log.exception(_SURPRISE, line.number, shown(line.id))
+            log.exception(_SURPRISE, line.number, abbreviate(line.id))
             return _row(line, "failed", None, error), error, model_id
         manifest = result.manifest
         with self._wake:
@@ -436,13 +436,13 @@ class Run:
         row = Row(line.id, line.number, status, tuple(manifest.uris), result.manifest_uri, price_usd=manifest.price_usd)
         return row, None, manifest.model.id
 
-    def _request(self, line: Line) -> Request:
+    def _request(self, line: BulkRequest) -> Request:
         """Say what a line wants, from its own terms and those of the task."""
         task_class = TASKS[line.task]
         own = {name: value for name, value in line.fields.items() if name in task_class.__dataclass_fields__}
         return request(task_class(**own), {**self._shared.terms, **line.fields}, self._shared.deployment)
 
-    def _settle(self, line: Line, row: Row, error: Exception | None = None) -> None:
+    def _settle(self, line: BulkRequest, row: Row, error: Exception | None = None) -> None:
         """Keep a line's row, and see whether too many have failed."""
         failing = row.status in _FAILURES or (row.status == "blocked" and self._blocked_fails(line))
         with self._wake:
@@ -451,11 +451,13 @@ class Run:
             self._results.add(row)
             self._under_way.discard((line.number, line.id))
             self.failures += failing
-            self._lasting += failing and isinstance(error, RequestFailed | None)
+            self._lasting += failing and isinstance(error, TerminalError | None)
             self._named += failing
             named = self._named
             self._wake.notify_all()
-        told = f"line {line.number} (id {shown(line.id)}): {row.status}: {row.error['message'] if row.error else ''}"
+        told = (
+            f"line {line.number} (id {abbreviate(line.id)}): {row.status}: {row.error['message'] if row.error else ''}"
+        )
         if failing and named == 1:
             self._first_failure = told
         if failing and named <= _NAMED:
@@ -472,7 +474,7 @@ class Run:
             # if those alone that another try can't help are too many, there is no use in one
             self.stop(told, may_pass=self._lasting <= self._most_failures)
 
-    def _blocked_fails(self, line: Line) -> bool:
+    def _blocked_fails(self, line: BulkRequest) -> bool:
         return {**self._shared.terms, **line.fields}.get("on_blocked") != "skip"
 
     def _warn(self, told: str) -> None:
@@ -488,13 +490,13 @@ class Run:
         return new
 
 
-def _row(line: Line, status: str, price_usd: float | None, error: Exception) -> Row:
+def _row(line: BulkRequest, status: str, price_usd: float | None, error: Exception) -> Row:
     """Give the row of a line that brought no pictures."""
     told = {"kind": type(error).__name__, "message": str(error)[:_LONGEST_MESSAGE]}
     return Row(line.id, line.number, status, price_usd=price_usd, error=told, request=line.given)
 
 
-def _unsent(line: Line) -> Row:
+def _unsent(line: BulkRequest) -> Row:
     """Give the row of a line that is no request."""
     if line.problem is None:
         told = {"kind": "Skipped", "message": str(line.skipped)}
@@ -503,7 +505,7 @@ def _unsent(line: Line) -> Row:
     return Row(line.id, line.number, "invalid", price_usd=0.0, error=told, request=line.given)
 
 
-def _not_run(line: Line, why: str, price_usd: float | None) -> Row:
+def _not_run(line: BulkRequest, why: str, price_usd: float | None) -> Row:
     """Give the row of a line that had no turn, or was left under way."""
     return _row(line, "not_run", price_usd, Stopped(why))
 

@@ -10,10 +10,10 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from airflow_titan.aws import bedrock
-from airflow_titan.errors import BadAnswer, ModelRetired, ModelUnavailable, NotExecuted, OutcomeUnknown, RequestFailed
+from airflow_titan.errors import BadAnswer, ModelRetired, ModelUnavailable, NotExecuted, OutcomeUnknown, TerminalError
 from airflow_titan.generation.claims import Claim, Ledger
 from airflow_titan.generation.prepare import Prepared, alternatives
-from airflow_titan.generation.publish import Accepted, Result, accept
+from airflow_titan.generation.publish import Result, ValidatedResponse, accept
 from airflow_titan.models.families import wire
 
 if TYPE_CHECKING:
@@ -21,9 +21,9 @@ if TYPE_CHECKING:
 
     from tenacity import Retrying
 
-    from airflow_titan.aws.s3 import Store
-    from airflow_titan.generation.location import Place
-    from airflow_titan.generation.policy import Conduct
+    from airflow_titan.aws.s3 import ObjectStore
+    from airflow_titan.generation.location import ResultLocation
+    from airflow_titan.generation.policy import CallPolicy
 
 log = logging.getLogger(__name__)
 
@@ -34,12 +34,12 @@ _GRACE = 90.0
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.2, 5.0
 
 
-class Payment:
+class PaidCall:
     """
     One call of a request: paid for once, waited for where another worker pays, taken over where one has died.
 
     :param number: which of the request's calls, from 1
-    :param conduct: how the call is made
+    :param policy: how the call is made
     :param standing: looks for the whole request's result, which another worker may have published
     """
 
@@ -48,24 +48,24 @@ class Payment:
         prepared: Prepared,
         number: int,
         client: Any,
-        store: Store,
-        place: Place,
+        store: ObjectStore,
+        location: ResultLocation,
         *,
-        conduct: Conduct,
+        policy: CallPolicy,
         standing: Callable[[], Result | None],
     ) -> None:
         config = client.meta.config
-        lease = float(config.read_timeout + config.connect_timeout) + conduct.pace.longest + _GRACE
+        lease = float(config.read_timeout + config.connect_timeout) + policy.rate_limiter.longest + _GRACE
         self._prepared = prepared
         self._number = number
         self._call = prepared.calls[number - 1]
         self._client = client
-        self._owner = place.owner
-        self._line = place.line
-        self._conduct = conduct
+        self._owner = location.owner
+        self._line = location.line
+        self._policy = policy
         self._standing = standing
         self._ledger = Ledger(
-            store, place.folder(prepared.fingerprint), prepared.fingerprint, place.owner, lease=lease, call=number
+            store, location.folder(prepared.fingerprint), prepared.fingerprint, location.owner, lease=lease, call=number
         )
         self._claim: Claim | None = None
         self._body: BinaryIO
@@ -75,7 +75,7 @@ class Payment:
         wire.write(self._call.message, file)
         self._body = file
 
-    def run(self) -> Accepted | Result:
+    def run(self) -> ValidatedResponse | Result:
         """
         Go through the slots: pay for the first that is free, wait for or take over those that are not.
 
@@ -106,7 +106,7 @@ class Payment:
             self._ledger.let_go(self._claim)
             self._claim = None
 
-    def _pay(self, claim: Callable[[], Claim | None]) -> Accepted | None:
+    def _pay(self, claim: Callable[[], Claim | None]) -> ValidatedResponse | None:
         """
         Make the one call that a slot allows, and keep its answer.
 
@@ -115,8 +115,8 @@ class Payment:
         """
         # the turn comes before the claim: what is claimed is about to be paid, and a killed worker leaves no other
         with ExitStack() as turn:
-            turn.enter_context(self._conduct.turn)
-            retrying = self._conduct.pace.retrying()
+            turn.enter_context(self._policy.turn)
+            retrying = self._policy.rate_limiter.retrying()
             claimed = claim()
             if claimed is None:
                 return None
@@ -124,9 +124,9 @@ class Payment:
         self._ledger.journal(claimed, reply)
         return accept(self._prepared, self._call, reply, claimed.number)
 
-    def _call_once(self, claim: Claim, retrying: Retrying, end_turn: Callable[[], None]) -> bedrock.Reply:
+    def _call_once(self, claim: Claim, retrying: Retrying, end_turn: Callable[[], None]) -> bedrock.RawResponse:
         """Make the call, and say so before and after."""
-        prepared, level = self._prepared, self._conduct.level
+        prepared, level = self._prepared, self._policy.level
         price = prepared.price_of(self._call)
         log.log(
             level,
@@ -138,7 +138,7 @@ class Payment:
         self._claim = claim
         try:
             reply = self._paid_for(price, claim, retrying, end_turn)
-        except (NotExecuted, RequestFailed) as error:
+        except (NotExecuted, TerminalError) as error:
             self._claim = None
             self._ledger.settle(claim, "unused", f"{type(error).__name__}: {error}")
             ended = prepared.spec.lifecycle.status == "retired"
@@ -154,17 +154,17 @@ class Payment:
 
     def _paid_for(
         self, price: float | None, claim: Claim, retrying: Retrying, end_turn: Callable[[], None]
-    ) -> bedrock.Reply:
+    ) -> bedrock.RawResponse:
         """Set the money aside, make the call, and settle the account."""
-        purse = self._conduct.purse
+        budget = self._policy.budget
 
         def arrived(length: int) -> None:
             # the model is free for another call while this answer is read
             end_turn()
             # its text, and what is decoded from it
-            self._conduct.hold.take(2 * length)
+            self._policy.hold.take(2 * length)
 
-        purse.hold(price)
+        budget.hold(price)
         try:
             reply = bedrock.invoke(
                 self._client,
@@ -174,16 +174,16 @@ class Payment:
                 retrying=retrying,
                 arrived=arrived,
             )
-        except (NotExecuted, RequestFailed):
-            purse.give_back(price)
+        except (NotExecuted, TerminalError):
+            budget.give_back(price)
             raise
         except BaseException:
-            purse.pay(price)
+            budget.pay(price)
             raise
-        purse.pay(price)
+        budget.pay(price)
         return reply
 
-    def _wait(self, number: int, spent: list[str]) -> Accepted | Result | None:
+    def _wait(self, number: int, spent: list[str]) -> ValidatedResponse | Result | None:
         """
         Wait for the worker that has a slot, within its lease; take its answer over if it is gone and left one.
 
@@ -208,8 +208,8 @@ class Payment:
                 pause = min(2 * pause, _LONGEST_PAUSE)
         reply = self._ledger.answer(number)
         if reply is not None:
-            log.log(self._conduct.level, "Call %d was answered and paid before; going on from its journal.", number)
-            self._conduct.purse.note(self._prepared.price_of(self._call))
+            log.log(self._policy.level, "Call %d was answered and paid before; going on from its journal.", number)
+            self._policy.budget.note(self._prepared.price_of(self._call))
             try:
                 return accept(self._prepared, self._call, reply, number)
             except BadAnswer as error:
@@ -219,7 +219,7 @@ class Payment:
             return done
         else:
             # nobody knows whether it was paid; a budget counts it
-            self._conduct.purse.note(self._prepared.price_of(self._call))
+            self._policy.budget.note(self._prepared.price_of(self._call))
         spent.append(f"call {number}: {why}")
         return None
 

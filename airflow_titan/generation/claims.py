@@ -28,11 +28,11 @@ from typing import TYPE_CHECKING, Literal
 import tenacity
 from pydantic import BaseModel, ConfigDict
 
-from airflow_titan.aws.bedrock import Reply
+from airflow_titan.aws.bedrock import RawResponse
 from airflow_titan.errors import AccessDenied, StoreFailed, StoreRefused
 
 if TYPE_CHECKING:
-    from airflow_titan.aws.s3 import Store
+    from airflow_titan.aws.s3 import ObjectStore
     from airflow_titan.generation.manifest import TaskInstance
 
 log = logging.getLogger(__name__)
@@ -100,7 +100,7 @@ class Claim:
 
 
 @dataclass(frozen=True)
-class Seen:
+class ClaimRecord:
     """A slot as it was found: its record, what names that content, and how old it is by the store's clock."""
 
     slot: Slot
@@ -120,7 +120,7 @@ class Ledger:
     """
 
     def __init__(
-        self, store: Store, folder: str, fingerprint: str, owner: TaskInstance, *, lease: float, call: int = 1
+        self, store: ObjectStore, folder: str, fingerprint: str, owner: TaskInstance, *, lease: float, call: int = 1
     ) -> None:
         self._store = store
         self._folder = folder if call == 1 else f"{folder}/call-{call}"
@@ -140,7 +140,7 @@ class Ledger:
         etag = self._store.create(self._slot_uri(number), slot.to_json(), take_back=True)
         return self._claimed(number, slot, etag)
 
-    def reclaim(self, number: int, seen: Seen) -> Claim | None:
+    def reclaim(self, number: int, seen: ClaimRecord) -> Claim | None:
         """
         Claim a slot that its owner gave back unused.
 
@@ -149,10 +149,10 @@ class Ledger:
         slot = self._new_slot()
         return self._claimed(number, slot, self._store.replace(self._slot_uri(number), slot.to_json(), seen.etag))
 
-    def look(self, number: int) -> Seen | None:
+    def look(self, number: int) -> ClaimRecord | None:
         """Read a slot; ``None`` if it is gone."""
         found = self._store.read(self._slot_uri(number))
-        return Seen(Slot.model_validate_json(found.data), found.etag, found.age) if found else None
+        return ClaimRecord(Slot.model_validate_json(found.data), found.etag, found.age) if found else None
 
     def settle(self, claim: Claim, state: Literal["unused", "over"], detail: str) -> None:
         """Note that a claim ended without a result. If that fails, it expires instead, so nothing is raised."""
@@ -168,7 +168,7 @@ class Ledger:
         """Stop counting as at work on a claim, whose result stands."""
         _working.discard(claim.slot.token)
 
-    def journal(self, claim: Claim, reply: Reply) -> None:
+    def journal(self, claim: Claim, reply: RawResponse) -> None:
         """
         Keep a paid answer. If S3 doesn't take it, the worker has it still and goes on, so nothing is raised.
 
@@ -190,13 +190,13 @@ class Ledger:
         except _STORE_ERRORS as error:
             log.warning("The paid answer could not be journaled; going on without: %s", error)
 
-    def answer(self, number: int) -> Reply | None:
+    def answer(self, number: int) -> RawResponse | None:
         """Read the journal of a slot; ``None`` if there is none."""
         found = self._store.read(self._answer_uri(number))
         if found is None:
             return None
         latency = found.metadata.get("model-latency-ms", "")
-        return Reply(
+        return RawResponse(
             body=found.data,
             request_id=found.metadata.get("request-id", ""),
             model_latency_ms=int(latency) if latency else None,
@@ -214,7 +214,7 @@ class Ledger:
         except _STORE_ERRORS as error:
             log.warning("The journal could not be deleted: %s", error)
 
-    def left_behind(self, seen: Seen) -> str | None:
+    def left_behind(self, seen: ClaimRecord) -> str | None:
         """
         Tell why nobody is at work on a claimed slot any more; ``None`` while somebody may be.
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from airflow_titan.aws.s3 import split
-from airflow_titan.errors import ConfigurationError, shown
+from airflow_titan.errors import ConfigurationError, abbreviate
 
 if TYPE_CHECKING:
     from airflow_titan.generation.manifest import TaskInstance
@@ -22,23 +22,23 @@ _LONGEST_PREFIX = 950
 
 
 @dataclass(frozen=True)
-class Place:
+class ResultLocation:
     """
     Where the results of one task instance lie.
 
     :param prefix: ``s3://bucket/some/prefix``; what is written there depends on ``owner`` too, so owners may share it
     :param owner: the task instance
-    :param epoch: another epoch is another place and another seed: how a user asks for a fresh picture
+    :param rerun_key: another epoch is another place and another seed: how a user asks for a fresh picture
     :param line: which of the task's requests, where it makes many; each has a place of its own
     """
 
     prefix: str
     owner: TaskInstance
-    epoch: str = ""
+    rerun_key: str = ""
     line: str = ""
 
     @classmethod
-    def of(cls, owner: TaskInstance, *, prefix: str | None, root: str | None, epoch: str = "") -> Place:
+    def of(cls, owner: TaskInstance, *, prefix: str | None, root: str | None, rerun_key: str = "") -> ResultLocation:
         """
         Find the place for a task instance.
 
@@ -55,19 +55,20 @@ class Place:
         below = [] if prefix else [owner.dag_id, owner.run_id, owner.task_id]
         if owner.map_index >= 0:
             below.append(str(owner.map_index))
-        place = "/".join([str(chosen).rstrip("/"), *map(_segment, below)])
+        location = "/".join([str(chosen).rstrip("/"), *map(_segment, below)])
         name = "output_prefix" if prefix else "[titan] output_root"
         try:
-            _, key = split(f"{place}/_")
+            _, key = split(f"{location}/_")
             if len(key.encode()) > _LONGEST_PREFIX:
                 raise ValueError("is too long for S3, whose keys have at most 1,024 bytes")
         except ValueError as error:
             raise ConfigurationError(
-                f"{name}: got {shown(chosen)}, which {error}; allowed is s3://bucket/prefix. Check what it renders to."
+                f"{name}: got {abbreviate(chosen)}, which {error}; allowed is s3://bucket/prefix. "
+                "Check what it renders to."
             ) from None
-        return cls(place, owner, epoch)
+        return cls(location, owner, rerun_key)
 
-    def of_line(self, line: str) -> Place:
+    def for_request(self, line: str) -> ResultLocation:
         """
         Find the place of one of a task's many requests, by the name that tells it from the others.
 
@@ -78,8 +79,8 @@ class Place:
         if len(key.encode()) > _LONGEST_PREFIX:
             most = _LONGEST_PREFIX - len(key.encode()) + len(_segment(line))
             raise ConfigurationError(
-                f"id: got {shown(line)}, which takes {len(_segment(line))} bytes of a key; allowed below this prefix "
-                f"are {most}. Choose shorter ids or a shorter output_prefix."
+                f"id: got {abbreviate(line)}, which takes {len(_segment(line))} bytes of a key; "
+                f"allowed below this prefix are {most}. Choose shorter ids or a shorter output_prefix."
             )
         return replace(self, prefix=prefix, line=line)
 
@@ -87,7 +88,7 @@ class Place:
     def identity(self) -> tuple[str, ...]:
         """What tells this place from all others, and stays the same over the tries of its owner."""
         line = ("line", self.line) if self.line else ()
-        return (*self.owner.identity, self.epoch, *line)
+        return (*self.owner.identity, self.rerun_key, *line)
 
     def folder(self, fingerprint: str) -> str:
         """Give the prefix of one result; no other task instance and no other request has the same."""

@@ -27,7 +27,7 @@ PATIENCE = 120.0
 _LONGEST_PAUSE = 20.0
 
 
-class Pace(Protocol):
+class RateLimiter(Protocol):
     """When a call may be made, and whether it may be made again."""
 
     @property
@@ -44,7 +44,7 @@ class Pace(Protocol):
         """
 
 
-class Purse(Protocol):
+class Budget(Protocol):
     """What calls are paid from; a price is in US dollars, or ``None`` where none is known."""
 
     def hold(self, price: float | None) -> None:
@@ -64,7 +64,7 @@ class Purse(Protocol):
         """Count what an earlier try has spent, or may have."""
 
 
-class Hold(Protocol):
+class MemoryReservation(Protocol):
     """What one request keeps in memory."""
 
     def take(self, size: int) -> None:
@@ -75,7 +75,7 @@ class Hold(Protocol):
 
 
 @dataclass(frozen=True)
-class Alone:
+class ExponentialBackoff:
     """
     The pace of a call that nobody else is known to make: exponential back-off with jitter, within a bounded time.
 
@@ -121,12 +121,12 @@ _UNLIMITED = Unlimited()
 
 
 @dataclass(frozen=True)
-class Conduct:
+class CallPolicy:
     """
     How the calls of one request are made.
 
-    :param pace: when they may be made
-    :param purse: what they are paid from
+    :param rate_limiter: when they may be made
+    :param budget: what they are paid from
     :param hold: what they keep in memory
     :param turn: is entered for each call, and left when its answer comes: how a task bounds its calls under way
     :param file: makes the file that a request's body waits in: in memory (default), or on disk
@@ -135,9 +135,9 @@ class Conduct:
     :param warn: tells what is allowed and probably not meant; default: the log
     """
 
-    pace: Pace = Alone()
-    purse: Purse = _UNLIMITED
-    hold: Hold = _UNLIMITED
+    rate_limiter: RateLimiter = ExponentialBackoff()
+    budget: Budget = _UNLIMITED
+    hold: MemoryReservation = _UNLIMITED
     turn: AbstractContextManager[Any] = nullcontext()  # noqa: RUF009 - can be entered by many
     file: Callable[[], BinaryIO] = BytesIO
     level: int = logging.INFO

@@ -10,15 +10,15 @@ from airflow_titan.errors import InvalidRequest, Problem
 from airflow_titan.imaging.verify import Image
 from airflow_titan.models.catalog import find, models
 from airflow_titan.models.families import FAMILIES, wire
-from airflow_titan.models.tasks import leaves, parameters, setting
-from airflow_titan.models.validation import check
+from airflow_titan.models.tasks import flatten, parameters, setting
+from airflow_titan.models.validation import validate
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from datetime import date
 
-    from airflow_titan.aws.s3 import Store
-    from airflow_titan.generation.location import Place
+    from airflow_titan.aws.s3 import ObjectStore
+    from airflow_titan.generation.location import ResultLocation
     from airflow_titan.models.catalog import ModelSpec, Parameter
     from airflow_titan.models.tasks import Task
 
@@ -111,7 +111,7 @@ class Prepared:
         return spec.price(width, height, setting(self.task, "quality"), call.count)
 
 
-def prepare(request: Request, store: Store, place: Place) -> Prepared:
+def prepare(request: Request, store: ObjectStore, location: ResultLocation) -> Prepared:
     """
     Read a request's inputs and check everything that can be checked before it costs money.
 
@@ -123,28 +123,28 @@ def prepare(request: Request, store: Store, place: Place) -> Prepared:
     def read(name: str, uri: Any, max_bytes: int | None) -> Image:
         return store.read_image(name, uri, max_bytes)
 
-    prepared = _prepare(request, place, read)
+    prepared = _prepare(request, location, read)
     _check_price(prepared)
     return prepared
 
 
-def inspect(request: Request, glance: Callable[[str, Any, int | None], Image], place: Place) -> Prepared:
+def inspect(request: Request, glance: Callable[[str, Any, int | None], Image], location: ResultLocation) -> Prepared:
     """
     Check all that shows without reading much: of large inputs only the first bytes are read.
 
     What is damaged further behind, and what colours a large mask has, is found by :func:`prepare` alone.
 
-    :param glance: :meth:`airflow_titan.aws.s3.Store.glance_at_image`, or what remembers what that gave
+    :param glance: :meth:`airflow_titan.aws.s3.ObjectStore.glance_at_image`, or what remembers what that gave
     :raises InvalidRequest: with every problem that was found
     :raises ConfigurationError: if the model is unknown
     :raises StoreFailed: if S3 fails in a way that may pass
     """
-    prepared = _prepare(request, place, glance)
+    prepared = _prepare(request, location, glance)
     _check_price(prepared)
     return prepared
 
 
-def sketch(request: Request, store: Store, place: Place) -> Prepared:
+def sketch(request: Request, store: ObjectStore, location: ResultLocation) -> Prepared:
     """
     Do the same without reading the inputs' bytes, for as long as only the request's fingerprint matters.
 
@@ -156,7 +156,7 @@ def sketch(request: Request, store: Store, place: Place) -> Prepared:
     def look(name: str, uri: Any, _: int | None) -> Image:
         return store.look_at_image(name, uri)
 
-    return _prepare(request, place, look)
+    return _prepare(request, location, look)
 
 
 def inputs(task: Task) -> Iterator[tuple[str, Image]]:
@@ -168,14 +168,14 @@ def inputs(task: Task) -> Iterator[tuple[str, Image]]:
                 yield name, image
 
 
-def _prepare(request: Request, place: Place, get: Callable[[str, Any, int | None], Image]) -> Prepared:
+def _prepare(request: Request, location: ResultLocation, get: Callable[[str, Any, int | None], Image]) -> Prepared:
     spec = find(request.model_id, request.model_family)
     task = _with_images(request.task, spec, get)
     derived = "seed" in parameters(task) and setting(task, "seed") is None
     if derived:
-        seed: dict[str, Any] = {"seed": place.seed(spec.parameters["seed"].largest("maximum") or 0)}
+        seed: dict[str, Any] = {"seed": location.seed(spec.parameters["seed"].largest("maximum") or 0)}
         task = replace(task, **seed)
-    checked = check(task, spec, lenient=request.lenient)
+    checked = validate(task, spec, lenient=request.lenient)
     encoded = FAMILIES[spec.family].encode(checked.task, spec)
     return Prepared(
         request=request,
@@ -204,7 +204,7 @@ def _with_images(task: Task, spec: ModelSpec, get: Callable[[str, Any, int | Non
     """Put images in the place of their URIs, one or many, however deep the lists are."""
     found: dict[str, Any] = {}
     for name in task.image_parameters:
-        uris = list(leaves(getattr(task, name)))
+        uris = list(flatten(getattr(task, name)))
         if name not in spec.parameters:
             # the check will say that this model doesn't take it
             found[name] = tuple(Image(str(uri)) for uri in uris) or None
@@ -217,7 +217,7 @@ def _with_images(task: Task, spec: ModelSpec, get: Callable[[str, Any, int | Non
     return replace(task, **found)
 
 
-def heaviest(request: Request) -> int:
+def max_input_bytes(request: Request) -> int:
     """
     Tell how many bytes the inputs of a request may have together, before anybody reads them.
 
@@ -225,7 +225,7 @@ def heaviest(request: Request) -> int:
     """
     spec = find(request.model_id, request.model_family)
     names = [name for name in request.task.image_parameters if name in spec.parameters]
-    each = [_most_bytes(spec.parameters[name], spec) for name in names for _ in leaves(getattr(request.task, name))]
+    each = [_most_bytes(spec.parameters[name], spec) for name in names for _ in flatten(getattr(request.task, name))]
     return min(sum(each), _most_of_all(spec))
 
 
@@ -273,7 +273,7 @@ def _as_run_by(spec: ModelSpec, prepared: Prepared) -> str | None:
     }
     for lenient, note in ((False, ""), (True, ", with translate='lenient'")):
         try:
-            checked = check(replace(prepared.task, **given), spec, lenient=lenient)
+            checked = validate(replace(prepared.task, **given), spec, lenient=lenient)
         except InvalidRequest:
             continue
         if setting(checked.task, "text") != setting(prepared.task, "text"):

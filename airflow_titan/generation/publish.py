@@ -21,17 +21,17 @@ from airflow_titan.errors import (
 from airflow_titan.generation.location import DIGITS
 from airflow_titan.generation.manifest import Blocked, Input, Manifest, Model, Output, Paid
 from airflow_titan.generation.prepare import inputs
-from airflow_titan.imaging.header import BadImage, Header
-from airflow_titan.imaging.verify import Image, prove_intact, read_header
+from airflow_titan.imaging.header import Header, InvalidImage
+from airflow_titan.imaging.verify import Image, read_header, verify_checksums
 from airflow_titan.models.families import FAMILIES
 from airflow_titan.models.tasks import setting
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from airflow_titan.aws.bedrock import Reply
-    from airflow_titan.aws.s3 import Store
-    from airflow_titan.generation.location import Place
+    from airflow_titan.aws.bedrock import RawResponse
+    from airflow_titan.aws.s3 import ObjectStore
+    from airflow_titan.generation.location import ResultLocation
     from airflow_titan.generation.manifest import TaskInstance
     from airflow_titan.generation.prepare import Prepared
     from airflow_titan.models.families.wire import Call
@@ -49,7 +49,7 @@ class Result:
 
 
 @dataclass(frozen=True)
-class Accepted:
+class ValidatedResponse:
     """
     One call's answer, taken apart and proved.
 
@@ -61,14 +61,14 @@ class Accepted:
     """
 
     call: Call
-    reply: Reply
+    reply: RawResponse
     slot: int
     images: tuple[tuple[bytes, Header], ...]
     blocked: Blocked | None
     mask: tuple[bytes, Header] | None
 
 
-def accept(prepared: Prepared, call: Call, reply: Reply, slot: int) -> Accepted:
+def accept(prepared: Prepared, call: Call, reply: RawResponse, slot: int) -> ValidatedResponse:
     """
     Take one call's answer apart, and prove that it is what was asked for.
 
@@ -83,7 +83,7 @@ def accept(prepared: Prepared, call: Call, reply: Reply, slot: int) -> Accepted:
         raise BadAnswer(f"the answer has {len(answer.images)} images of {call.count}, and gives no reason")
     if call.with_mask and answer.mask is None and answer.images:
         raise BadAnswer("the answer has no mask, though return_mask asked for it")
-    return Accepted(
+    return ValidatedResponse(
         call=call,
         # its body has done its duty, and is megabytes
         reply=replace(reply, body=b""),
@@ -96,7 +96,14 @@ def accept(prepared: Prepared, call: Call, reply: Reply, slot: int) -> Accepted:
     )
 
 
-def publish(prepared: Prepared, answers: Sequence[Accepted], *, region: str, store: Store, place: Place) -> Manifest:
+def publish(
+    prepared: Prepared,
+    answers: Sequence[ValidatedResponse],
+    *,
+    region: str,
+    store: ObjectStore,
+    location: ResultLocation,
+) -> Manifest:
     """
     Write a result: the images byte for byte, then the manifest, if no other worker has written one.
 
@@ -104,7 +111,7 @@ def publish(prepared: Prepared, answers: Sequence[Accepted], *, region: str, sto
     :raises ContentBlocked: if the content filter left nothing
     :raises StoreFailed: if S3 fails or refuses; the answers are kept, and another try goes on from there
     """
-    folder = place.folder(prepared.fingerprint)
+    folder = location.folder(prepared.fingerprint)
     images = [image for answer in answers for image in answer.images]
     blocked = [answer.blocked for answer in answers if answer.blocked]
     if not images:
@@ -118,7 +125,7 @@ def publish(prepared: Prepared, answers: Sequence[Accepted], *, region: str, sto
         mask=masks[0][0] if masks else None,
         blocked=blocked,
         region=region,
-        owner=place.owner,
+        owner=location.owner,
     )
     try:
         written = [*zip(outputs, images, strict=True), *masks]
@@ -137,7 +144,7 @@ def publish(prepared: Prepared, answers: Sequence[Accepted], *, region: str, sto
 
 def _manifest(
     prepared: Prepared,
-    answers: Sequence[Accepted],
+    answers: Sequence[ValidatedResponse],
     *,
     outputs: Sequence[Output],
     mask: Output | None,
@@ -180,7 +187,7 @@ def _manifest(
     )
 
 
-def _paid(prepared: Prepared, answer: Accepted) -> Paid:
+def _paid(prepared: Prepared, answer: ValidatedResponse) -> Paid:
     config = answer.call.message.get("imageGenerationConfig", answer.call.message)
     return Paid(
         model_id=answer.call.model_id or prepared.request.model_id,
@@ -201,7 +208,7 @@ def _blocked(prepared: Prepared, message: str, *, kept: int, asked: int) -> Cont
     )
 
 
-def published(store: Store, folder: str) -> Manifest | None:
+def published(store: ObjectStore, folder: str) -> Manifest | None:
     """
     Read the manifest of a result; ``None`` if there is none.
 
@@ -226,8 +233,8 @@ def _proved(data: bytes, what: str, sizes: frozenset[tuple[int, int]]) -> Header
         if sizes and header.size not in sizes:
             wanted = " or ".join(f"{width}x{height}" for width, height in sorted(sizes))
             raise BadAnswer(f"{what} of the answer has {header.width}x{header.height} pixels, not {wanted}")
-        prove_intact(data, header)
-    except BadImage as error:
+        verify_checksums(data, header)
+    except InvalidImage as error:
         raise BadAnswer(f"{what} of the answer {error}") from error
     return header
 

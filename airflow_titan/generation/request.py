@@ -11,7 +11,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from airflow_titan.errors import ConfigurationError, shown
+from airflow_titan.errors import ConfigurationError, abbreviate
 from airflow_titan.generation.prepare import Request
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ _TRANSLATE = ("strict", "lenient")
 
 
 @dataclass(frozen=True)
-class Deployment:
+class ModelRouting:
     """
     What a deployment says of all requests.
 
@@ -38,7 +38,7 @@ class Deployment:
     routes: Mapping[str, str]
 
     @classmethod
-    def of(cls, model_id: str, reroute: str | None) -> Deployment:
+    def of(cls, model_id: str, reroute: str | None) -> ModelRouting:
         """
         Read the settings.
 
@@ -51,23 +51,23 @@ class Deployment:
             routes = None
         if not isinstance(routes, dict) or not all(isinstance(target, str) for target in routes.values()):
             raise ConfigurationError(
-                f"[titan] reroute: got {shown(reroute)}; allowed is a JSON object from model id to model id. "
+                f"[titan] reroute: got {abbreviate(reroute)}; allowed is a JSON object from model id to model id. "
                 'Write it as {"amazon.titan-image-generator-v2:0": "stability.sd3-5-large-v1:0"}.'
             )
         return cls(model_id, routes)
 
-    def choose(self, model_id: str | None, model_family: str | None) -> Choice:
+    def choose(self, model_id: str | None, model_family: str | None) -> ModelRoute:
         """Choose the model for a request, from what the user named, if anything."""
         asked = str(model_id or self.model_id)
         chosen = self.routes.get(asked, asked)
         if chosen != asked:
             # the family was said of the model that the user named
-            return Choice(chosen, None, asked)
-        return Choice(asked, str(model_family) if model_family else None, None)
+            return ModelRoute(chosen, None, asked)
+        return ModelRoute(asked, str(model_family) if model_family else None, None)
 
 
 @dataclass(frozen=True)
-class Choice:
+class ModelRoute:
     """
     The model that a request goes to.
 
@@ -79,7 +79,7 @@ class Choice:
     asked_for: str | None
 
 
-def request(task: Task, terms: Mapping[str, Any], deployment: Deployment) -> Request:
+def request(task: Task, terms: Mapping[str, Any], deployment: ModelRouting) -> Request:
     """
     Say what is wanted of which model.
 
@@ -103,7 +103,7 @@ def request(task: Task, terms: Mapping[str, Any], deployment: Deployment) -> Req
 def choice(name: str, given: object, allowed: tuple[str, ...]) -> str:
     """Read one of several words."""
     if str(given) not in allowed:
-        raise ConfigurationError(f"{name}: got {shown(given)}; allowed is one of {', '.join(allowed)}. Use one.")
+        raise ConfigurationError(f"{name}: got {abbreviate(given)}; allowed is one of {', '.join(allowed)}. Use one.")
     return str(given)
 
 
@@ -114,14 +114,14 @@ def amount(name: str, given: object) -> float:
     except ValueError:
         value = -1.0
     if not 0 <= value < float("inf"):
-        raise ConfigurationError(f"{name}: got {shown(given)}; allowed is an amount in US dollars. Give a number.")
+        raise ConfigurationError(f"{name}: got {abbreviate(given)}; allowed is an amount in US dollars. Give a number.")
     return value
 
 
 def whole_number(name: str, given: object) -> int:
     """Read a count."""
     if isinstance(given, bool) or not re.fullmatch(r"\s*[1-9]\d{0,17}\s*", str(given)):
-        raise ConfigurationError(f"{name}: got {shown(given)}; allowed is a whole number, 1 or more. Give one.")
+        raise ConfigurationError(f"{name}: got {abbreviate(given)}; allowed is a whole number, 1 or more. Give one.")
     return int(str(given))
 
 
@@ -129,7 +129,7 @@ def truth(name: str, given: object) -> bool:
     """Read a truth value."""
     word = str(given).strip().lower()
     if word not in {"true", "false"}:
-        raise ConfigurationError(f"{name}: got {shown(given)}; allowed is True or False. Give one of the two.")
+        raise ConfigurationError(f"{name}: got {abbreviate(given)}; allowed is True or False. Give one of the two.")
     return word == "true"
 
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from airflow_titan.imaging.decode import Unfit
+from airflow_titan.imaging.decode import ImageOutOfBounds
 from airflow_titan.imaging.resize import on_canvas
 
 if TYPE_CHECKING:
     import PIL.Image
 
-    from airflow_titan.imaging.decode import Colour
+    from airflow_titan.imaging.decode import Color
     from airflow_titan.imaging.resize import Bounds, Size
 
 #: Which part of the new columns comes on the left of the picture, and which part of the new rows above it.
@@ -38,19 +38,21 @@ def around(size: Size, width: int | None, height: int | None, anchor: str) -> Ma
     :param width: of the canvas; default: the picture's
     :param height: likewise
     :param anchor: one of ``ANCHORS``, where the picture lies
-    :raises Unfit: if the picture is larger than the canvas
+    :raises ImageOutOfBounds: if the picture is larger than the canvas
     """
     across, down = (width or size[0]) - size[0], (height or size[1]) - size[1]
     if across < 0 or down < 0:
         canvas = f"{size[0] + across}x{size[1] + down}"
         limit = "at least the picture's, {}x{}".format(*size)
-        raise Unfit("width, height", canvas, limit, "Scale the picture down first, with TitanPrepareImageOperator.")
+        raise ImageOutOfBounds(
+            "width, height", canvas, limit, "Scale the picture down first, with TitanPrepareImageOperator."
+        )
     left, top = (int(part * more) for part, more in zip(ANCHORS[anchor], (across, down), strict=True))
     return Margins(left, top, across - left, down - top)
 
 
 def extended(
-    picture: PIL.Image.Image, margins: Margins, background: Colour, overlap: int, bounds: Bounds
+    picture: PIL.Image.Image, margins: Margins, background: Color, overlap: int, bounds: Bounds
 ) -> tuple[PIL.Image.Image, PIL.Image.Image]:
     """
     Place a picture on a larger canvas.
@@ -58,7 +60,8 @@ def extended(
     :param picture: opaque RGB
     :param overlap: how many pixels of the picture's rim may be painted over where it borders on what is new
     :return: the canvas, and a mask for it: black where the picture is kept, white where there is something to paint
-    :raises Unfit: if nothing would be new, nothing of the picture kept, or the canvas breaks the model's bounds
+    :raises ImageOutOfBounds: if nothing would be new, nothing of the picture kept, or the canvas breaks the model's
+        bounds
     """
     import PIL.Image
 
@@ -67,10 +70,12 @@ def extended(
     size = left + width + right, top + height + bottom
     if size == picture.size:
         limit = "more than the picture's {}x{}".format(*size)
-        raise Unfit("width, height", "a canvas of the same size", limit, "Add something on one side at least.")
+        raise ImageOutOfBounds(
+            "width, height", "a canvas of the same size", limit, "Add something on one side at least."
+        )
     if breach := bounds.breach(size):
         given, allowed = breach
-        raise Unfit(
+        raise ImageOutOfBounds(
             "image",
             "a canvas of {}x{} pixels, {}".format(*size, given),
             f"{allowed} for this model",
@@ -80,7 +85,7 @@ def extended(
     kept = left + rim.left, top + rim.top, left + width - rim.right, top + height - rim.bottom
     if kept[0] >= kept[2] or kept[1] >= kept[3]:
         limit = "less than what leaves some of the picture's {}x{} pixels".format(*picture.size)
-        raise Unfit("overlap", f"{overlap:,}", limit, "Lower it.")
+        raise ImageOutOfBounds("overlap", f"{overlap:,}", limit, "Lower it.")
     mask = PIL.Image.new("L", size, _NEW)
     mask.paste(_KEPT, kept)
     return on_canvas(picture, size, (left, top), background), mask

@@ -13,7 +13,7 @@ from io import BytesIO
 from typing import TYPE_CHECKING, cast
 
 from airflow_titan.errors import Problem
-from airflow_titan.imaging.header import BadImage
+from airflow_titan.imaging.header import InvalidImage
 from airflow_titan.imaging.verify import read_header
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     import PIL.Image
 
-    Colour = tuple[int, int, int]
+    Color = tuple[int, int, int]
 
 #: Largest picture that is decoded, in pixels: 64 Mi, which take about half a gigabyte while they are worked on.
 MOST_PIXELS = 1 << 26
@@ -42,7 +42,7 @@ _LARGEST_OF_16_BITS = 65_535
 _ENDS = {"PNG": b"IEND", "JPEG": b"\xff\xd9", "GIF": b";"}
 
 
-class Unfit(ValueError):
+class ImageOutOfBounds(ValueError):
     """
     A picture is sound, and can't be brought into what was asked for.
 
@@ -59,7 +59,7 @@ def opened(data: bytes) -> PIL.Image.Image:
     Open a picture without decoding it.
 
     :param data: the whole file
-    :raises BadImage: if it is of no format that is taken, or has more than ``MOST_PIXELS`` pixels
+    :raises InvalidImage: if it is of no format that is taken, or has more than ``MOST_PIXELS`` pixels
     """
     import PIL.Image
     import PIL.ImageFile
@@ -67,20 +67,20 @@ def opened(data: bytes) -> PIL.Image.Image:
     try:
         picture: PIL.Image.Image = PIL.Image.open(BytesIO(data), formats=_FORMATS)
     except PIL.Image.DecompressionBombError:
-        raise BadImage(f"has more than {MOST_PIXELS:,} pixels") from None
+        raise InvalidImage(f"has more than {MOST_PIXELS:,} pixels") from None
     except PIL.UnidentifiedImageError:
         read_header(data)  # knows by name what people send instead
-        raise BadImage("is damaged: its header makes no sense") from None
+        raise InvalidImage("is damaged: its header makes no sense") from None
     except Exception as error:
-        raise BadImage(f"is damaged: {error}") from error
+        raise InvalidImage(f"is damaged: {error}") from error
     if picture.width * picture.height > MOST_PIXELS:
-        raise BadImage(f"has {picture.width}x{picture.height} pixels, more than {MOST_PIXELS:,}")
+        raise InvalidImage(f"has {picture.width}x{picture.height} pixels, more than {MOST_PIXELS:,}")
     if picture.format == "TIFF" and _tile(picture) > MOST_PIXELS:
-        raise BadImage(f"is a TIFF with tiles of more than {MOST_PIXELS:,} pixels")
+        raise InvalidImage(f"is a TIFF with tiles of more than {MOST_PIXELS:,} pixels")
     end = _ENDS.get(picture.format or "")
     if PIL.ImageFile.LOAD_TRUNCATED_IMAGES and end and end not in data[-64:]:
         # other code of this worker told Pillow to make up what is missing
-        raise BadImage(f"is cut off after {len(data):,} bytes")
+        raise InvalidImage(f"is cut off after {len(data):,} bytes")
     return picture
 
 
@@ -88,13 +88,13 @@ def load(picture: PIL.Image.Image) -> None:
     """
     Decode an opened picture, of several frames the first.
 
-    :raises BadImage: if it is damaged
+    :raises InvalidImage: if it is damaged
     """
     size = picture.size
     with _damage():
         picture.load()
     if picture.width * picture.height > max(MOST_PIXELS, size[0] * size[1]):
-        raise BadImage(f"says two sizes: {size} and {picture.size}")
+        raise InvalidImage(f"says two sizes: {size} and {picture.size}")
 
 
 def orientation(picture: PIL.Image.Image) -> int:
@@ -120,12 +120,12 @@ def plain(picture: PIL.Image.Image) -> PIL.Image.Image:
     """
     Bring a decoded picture into mode ``L``, ``RGB``, ``RGBA`` or ``CMYK``, 8 bits a channel.
 
-    :raises BadImage: if its values can't be read as colours
+    :raises InvalidImage: if its values can't be read as colours
     """
     if picture.mode.startswith("I"):
         return _eight_bits(picture)
     if picture.mode == "F":
-        raise BadImage("has pixels that are fractions, of which nobody says what is white; save it with 8 bits")
+        raise InvalidImage("has pixels that are fractions, of which nobody says what is white; save it with 8 bits")
     with _damage():
         if picture.has_transparency_data:
             return picture.convert("RGBA")
@@ -134,7 +134,7 @@ def plain(picture: PIL.Image.Image) -> PIL.Image.Image:
         return picture.convert("L" if picture.mode == "1" else "RGB")
 
 
-def coloured(picture: PIL.Image.Image, profile: bytes | None) -> PIL.Image.Image:
+def colored(picture: PIL.Image.Image, profile: bytes | None) -> PIL.Image.Image:
     """
     Bring a plain picture into mode ``L``, ``RGB`` or ``RGBA`` with colours of sRGB.
 
@@ -146,7 +146,7 @@ def coloured(picture: PIL.Image.Image, profile: bytes | None) -> PIL.Image.Image
     return picture.convert("RGB") if picture.mode == "CMYK" else picture
 
 
-def flat(picture: PIL.Image.Image, background: Colour) -> PIL.Image.Image:
+def flat(picture: PIL.Image.Image, background: Color) -> PIL.Image.Image:
     """Give an opaque RGB copy of a picture, with nothing of its metadata."""
     import PIL.Image
 
@@ -163,12 +163,12 @@ def upright(data: bytes) -> tuple[PIL.Image.Image, int]:
     Decode a picture at its own size, in mode ``L``, ``RGB`` or ``RGBA``.
 
     :return: the picture made upright, and EXIF's number for how it is stored
-    :raises BadImage: if the file is no picture, damaged, or too large to decode
+    :raises InvalidImage: if the file is no picture, damaged, or too large to decode
     """
     picture = opened(data)
     load(picture)
     turn = orientation(picture)
-    return turned(coloured(plain(picture), picture.info.get("icc_profile")), turn), turn
+    return turned(colored(plain(picture), picture.info.get("icc_profile")), turn), turn
 
 
 def _tile(picture: PIL.Image.Image) -> int:
@@ -184,7 +184,7 @@ def _eight_bits(picture: PIL.Image.Image) -> PIL.Image.Image:
         grey = picture.convert("I")
         lowest, highest = cast("tuple[float, float]", grey.getextrema())  # of a picture of one channel
         if lowest < 0 or highest > _LARGEST_OF_16_BITS:
-            raise BadImage("has grey values beyond 16 bits; save it with 8 or 16")
+            raise InvalidImage("has grey values beyond 16 bits; save it with 8 or 16")
         return grey.point(lambda value: value * (255 / _LARGEST_OF_16_BITS) + 0.5).convert("L")
 
 
@@ -195,8 +195,8 @@ def _by_profile(picture: PIL.Image.Image, profile: bytes) -> PIL.Image.Image:
     source = ImageCms.ImageCmsProfile(BytesIO(profile))
     if "sRGB" in ImageCms.getProfileDescription(source):
         return picture
-    colours = picture.convert("RGB") if picture.mode == "RGBA" else picture
-    found = ImageCms.profileToProfile(colours, source, ImageCms.createProfile("sRGB"), outputMode="RGB")
+    colors = picture.convert("RGB") if picture.mode == "RGBA" else picture
+    found = ImageCms.profileToProfile(colors, source, ImageCms.createProfile("sRGB"), outputMode="RGB")
     if found is None:
         return picture
     if picture.mode == "RGBA":
@@ -209,8 +209,8 @@ def _damage() -> Iterator[None]:
     """Turn every way in which a broken picture fails into one."""
     try:
         yield
-    except (BadImage, MemoryError):
+    except (InvalidImage, MemoryError):
         raise
     # OSError, SyntaxError, ValueError, IndexError, struct.error, zlib.error and others: the file can't be read
     except Exception as error:
-        raise BadImage(f"is damaged: {error}") from error
+        raise InvalidImage(f"is damaged: {error}") from error

@@ -32,7 +32,7 @@ START_OF_SCAN = b"\xff\xda"
 END_OF_JPEG = b"\xff\xd9"
 
 
-class BadImage(ValueError):
+class InvalidImage(ValueError):
     """The bytes are not a whole picture of a kind that the models take; the message says what they are instead."""
 
 
@@ -84,15 +84,15 @@ def jpeg_header(data: bytes) -> Header:
     """
     Read a JPEG's header.
 
-    :raises BadImage: if there is none, or it is no picture that the models take
+    :raises InvalidImage: if there is none, or it is no picture that the models take
     """
     bits, height, width, channels = _jpeg_frame(data)
     if bits != 8:  # noqa: PLR2004 - 0 to 255 is what the models take
-        raise BadImage(f"is a JPEG of {bits} bits a channel; save it with 8")
+        raise InvalidImage(f"is a JPEG of {bits} bits a channel; save it with 8")
     if not width or not height:
-        raise BadImage("is a JPEG of no size")
+        raise InvalidImage("is a JPEG of no size")
     if channels not in {1, 3}:
-        raise BadImage("is a CMYK JPEG; the models take RGB. Convert it to RGB")
+        raise InvalidImage("is a CMYK JPEG; the models take RGB. Convert it to RGB")
     return Header("jpeg", width, height, bits, channels, alpha=False)
 
 
@@ -101,7 +101,7 @@ def _jpeg_frame(data: bytes) -> tuple[int, ...]:
     position = 2
     while True:
         if data[position : position + 1] != b"\xff":
-            raise BadImage("is a damaged JPEG: something else stands where its frame header should, or it is cut off")
+            raise InvalidImage("is a damaged JPEG: its frame header is not where it should be, or it is cut off")
         # any number of fill bytes may stand before a marker
         while data[position : position + 1] == b"\xff":
             position += 1
@@ -109,7 +109,7 @@ def _jpeg_frame(data: bytes) -> tuple[int, ...]:
         if marker in _FRAMES:
             return unpack(data, position + 3, ">BHHB", "JPEG")
         if marker in _ENDS:
-            raise BadImage("is a JPEG without a frame header")
+            raise InvalidImage("is a JPEG without a frame header")
         length = 0 if marker in _BARE else unpack(data, position + 1, ">H", "JPEG")[0]
         position += 1 + length
 
@@ -119,7 +119,7 @@ def unpack(data: bytes, offset: int, layout: str, kind: str) -> tuple[int, ...]:
     try:
         return struct.unpack_from(layout, data, offset)
     except struct.error:
-        raise BadImage(f"is a {kind} cut off in its header, after {len(data):,} bytes") from None
+        raise InvalidImage(f"is a {kind} cut off in its header, after {len(data):,} bytes") from None
 
 
 def what_it_is(data: bytes) -> str:

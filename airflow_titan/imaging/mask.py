@@ -13,8 +13,8 @@ from itertools import pairwise
 from math import ceil
 from typing import TYPE_CHECKING
 
-from airflow_titan.errors import shown
-from airflow_titan.imaging.decode import Unfit, flat
+from airflow_titan.errors import abbreviate
+from airflow_titan.imaging.decode import ImageOutOfBounds, flat
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -33,7 +33,7 @@ def boxed(picture: PIL.Image.Image, size: Size, boxes: Sequence[Sequence[float]]
     """
     Draw boxes of left, top, right and bottom.
 
-    :raises Unfit: if one doesn't lie in the picture
+    :raises ImageOutOfBounds: if one doesn't lie in the picture
     """
     wrong = [
         box for box in boxes if not (0 <= box[0] < box[2] <= picture.width and 0 <= box[1] < box[3] <= picture.height)
@@ -49,7 +49,7 @@ def outlined(picture: PIL.Image.Image, size: Size, polygons: Sequence[Polygon]) 
     """
     Draw polygons; what one of them goes around twice is outside of it.
 
-    :raises Unfit: if one doesn't lie in the picture
+    :raises ImageOutOfBounds: if one doesn't lie in the picture
     """
     wrong = [
         polygon
@@ -65,10 +65,12 @@ def transparent(picture: PIL.Image.Image, size: Size, below: int) -> PIL.Image.I
     """
     Take pixels for inside that are less opaque than ``below``.
 
-    :raises Unfit: if the picture has no transparency
+    :raises ImageOutOfBounds: if the picture has no transparency
     """
     if picture.mode != "RGBA":
-        raise Unfit("alpha", "a picture without transparency", "one that has some", "Mark the part in another way.")
+        raise ImageOutOfBounds(
+            "alpha", "a picture without transparency", "one that has some", "Mark the part in another way."
+        )
     return _by_value(picture.getchannel("A"), size, lambda value: value < below)
 
 
@@ -77,9 +79,11 @@ def bright(picture: PIL.Image.Image, size: Size, least: int) -> PIL.Image.Image:
     return _by_value(flat(picture, _WHITE).convert("L"), size, lambda value: value >= least)
 
 
-def _outside(name: str, wrong: Sequence[object], limit: str) -> Unfit:
+def _outside(name: str, wrong: Sequence[object], limit: str) -> ImageOutOfBounds:
     more = f" and {len(wrong) - 1} more" if len(wrong) > 1 else ""
-    return Unfit(name, f"{shown(wrong[0])}{more}", limit, "Give pixels of image, counted from its top left corner.")
+    return ImageOutOfBounds(
+        name, f"{abbreviate(wrong[0])}{more}", limit, "Give pixels of image, counted from its top left corner."
+    )
 
 
 def _by_value(channel: PIL.Image.Image, size: Size, inside: Callable[[int], bool]) -> PIL.Image.Image:

@@ -10,7 +10,7 @@ import struct
 from collections import Counter
 from typing import TYPE_CHECKING
 
-from airflow_titan.imaging.header import BadImage, Header, unpack
+from airflow_titan.imaging.header import Header, InvalidImage, unpack
 from airflow_titan.imaging.inflating import ZlibError, crc32, decompressobj
 
 if TYPE_CHECKING:
@@ -36,25 +36,25 @@ def png_header(data: bytes, *, whole: bool) -> Header:
     Read a PNG's header.
 
     :param whole: whether ``data`` is all of it
-    :raises BadImage: if there is none, or it is no picture that the models take
+    :raises InvalidImage: if there is none, or it is no picture that the models take
     """
     length, kind = unpack(data, 8, ">II", "PNG")
     if (length, kind) != (13, int.from_bytes(b"IHDR", "big")):
-        raise BadImage("is a PNG without a header")
-    width, height, bits, colour, compression, filtering, interlace = unpack(data, 16, ">IIBBBBB", "PNG")
-    if not width or not height or bits not in _DEPTHS.get(colour, ()) or compression or filtering or interlace > 1:
-        raise BadImage("is a PNG with a header that makes no sense")
+        raise InvalidImage("is a PNG without a header")
+    width, height, bits, color, compression, filtering, interlace = unpack(data, 16, ">IIBBBBB", "PNG")
+    if not width or not height or bits not in _DEPTHS.get(color, ()) or compression or filtering or interlace > 1:
+        raise InvalidImage("is a PNG with a header that makes no sense")
     if bits > 8:  # noqa: PLR2004 - 0 to 255 is what the models take
-        raise BadImage("is a PNG of 16 bits a channel; save it with 8")
+        raise InvalidImage("is a PNG of 16 bits a channel; save it with 8")
     chunks = _chunks(data, before=None if whole else b"IDAT")
     count = Counter(kind for kind, _, _ in chunks if kind in {b"IHDR", b"PLTE", b"tRNS"})
     if count[b"IHDR"] > 1:
-        raise BadImage("is a PNG with two headers")
-    if colour == _PALETTE and not count[b"PLTE"]:
-        raise BadImage("is a PNG that lacks its palette")
+        raise InvalidImage("is a PNG with two headers")
+    if color == _PALETTE and not count[b"PLTE"]:
+        raise InvalidImage("is a PNG that lacks its palette")
     # transparency may come as a colour or a palette entry too, in a chunk of its own
-    see_through = colour in {4, 6} or count[b"tRNS"] > 0
-    return Header("png", width, height, bits, _CHANNELS[colour], alpha=see_through, interlaced=bool(interlace))
+    see_through = color in {4, 6} or count[b"tRNS"] > 0
+    return Header("png", width, height, bits, _CHANNELS[color], alpha=see_through, interlaced=bool(interlace))
 
 
 def check_chunks(data: bytes) -> None:
@@ -63,7 +63,7 @@ def check_chunks(data: bytes) -> None:
         pass
 
 
-def prove_png(data: bytes, header: Header) -> None:
+def verify_png(data: bytes, header: Header) -> None:
     """Inflate the pixels in small blocks and look at each row's start: a decoder's proof without its memory."""
     rows = _rows(header)
     expected = sum(length * count for length, count in rows)
@@ -71,14 +71,14 @@ def prove_png(data: bytes, header: Header) -> None:
     try:
         for block in _inflated(_pixel_chunks(data)):
             if max(_row_starts(block, got, rows), default=0) > _LAST_FILTER:
-                raise BadImage("is a damaged PNG: it has a row of no known kind")
+                raise InvalidImage("is a damaged PNG: it has a row of no known kind")
             got += len(block)
             if got > expected:
                 break
     except ZlibError as error:
-        raise BadImage(f"is a damaged PNG: {error}") from error
+        raise InvalidImage(f"is a damaged PNG: {error}") from error
     if got != expected:
-        raise BadImage(f"is a PNG whose pixels are not those of {header.width} by {header.height}")
+        raise InvalidImage(f"is a PNG whose pixels are not those of {header.width} by {header.height}")
 
 
 def _chunks(data: bytes, before: bytes | None = None) -> Iterator[tuple[bytes, memoryview, memoryview]]:
@@ -92,19 +92,19 @@ def _chunks(data: bytes, before: bytes | None = None) -> Iterator[tuple[bytes, m
     kind = b""
     while kind != b"IEND":
         if position + 12 > len(data):
-            raise BadImage(f"is a PNG cut off after {len(data):,} bytes: it has no end chunk")
+            raise InvalidImage(f"is a PNG cut off after {len(data):,} bytes: it has no end chunk")
         length, kind = struct.unpack_from(">I4s", data, position)
         if not kind.isalpha():
-            raise BadImage(f"is a damaged PNG: it has a chunk called {kind!r}")
+            raise InvalidImage(f"is a damaged PNG: it has a chunk called {kind!r}")
         if kind == before:
             return
         end = position + 8 + length
         if end + 4 > len(data):
-            raise BadImage(f"is a PNG cut off after {len(data):,} bytes, inside its chunk {kind.decode('ascii')}")
+            raise InvalidImage(f"is a PNG cut off after {len(data):,} bytes, inside its chunk {kind.decode('ascii')}")
         yield kind, view[position + 8 : end], view[position + 4 : end + 4]
         position = end + 4
     if position != len(data):
-        raise BadImage(f"is a PNG with {len(data) - position:,} bytes after its end")
+        raise InvalidImage(f"is a PNG with {len(data) - position:,} bytes after its end")
 
 
 def _pixel_chunks(data: bytes) -> Iterator[memoryview]:
@@ -114,16 +114,16 @@ def _pixel_chunks(data: bytes) -> Iterator[memoryview]:
     metadata = 0
     for kind, content, checked in _chunks(data):
         if crc32(checked[:-4]) != int.from_bytes(checked[-4:], "big"):
-            raise BadImage(f"is a damaged PNG: the checksum of its chunk {kind.decode('ascii')} is wrong")
+            raise InvalidImage(f"is a damaged PNG: the checksum of its chunk {kind.decode('ascii')} is wrong")
         if kind == b"acTL":
-            raise BadImage("is an animated PNG; save one frame of it")
+            raise InvalidImage("is an animated PNG; save one frame of it")
         if kind in _PACKED:
             metadata += _inflated_length(_PACKED[kind](bytes(content)), _MOST_METADATA)
             if metadata > _MOST_METADATA:
-                raise BadImage("is a PNG whose metadata inflates to more than 1 MiB; save it without metadata")
+                raise InvalidImage("is a PNG whose metadata inflates to more than 1 MiB; save it without metadata")
         if kind == b"IDAT":
             if begun and before != kind:
-                raise BadImage("is a damaged PNG: its pixels are in two places")
+                raise InvalidImage("is a damaged PNG: its pixels are in two places")
             begun = True
             yield content
         before = kind
@@ -166,11 +166,11 @@ def _inflated(chunks: Iterator[memoryview]) -> Iterator[bytes]:
                 yield inflater.decompress(rest, _BLOCK)
                 rest = inflater.unconsumed_tail
             if rest or inflater.unused_data:
-                raise BadImage("is a damaged PNG: it has more data than pixels")
+                raise InvalidImage("is a damaged PNG: it has more data than pixels")
     while more := inflater.decompress(b"", _BLOCK):
         yield more
     if not inflater.eof:
-        raise BadImage("is a damaged PNG: its pixels end too early")
+        raise InvalidImage("is a damaged PNG: its pixels end too early")
 
 
 def _rows(header: Header) -> list[tuple[int, int]]:

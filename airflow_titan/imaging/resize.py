@@ -9,13 +9,23 @@ from functools import cached_property
 from io import BytesIO
 from typing import TYPE_CHECKING, Literal
 
-from airflow_titan.imaging.decode import LYING, Unfit, coloured, flat, load, opened, orientation, plain, turned
+from airflow_titan.imaging.decode import (
+    LYING,
+    ImageOutOfBounds,
+    colored,
+    flat,
+    load,
+    opened,
+    orientation,
+    plain,
+    turned,
+)
 from airflow_titan.imaging.header import Formatted
 
 if TYPE_CHECKING:
     import PIL.Image
 
-    from airflow_titan.imaging.decode import Colour
+    from airflow_titan.imaging.decode import Color
     from airflow_titan.models.catalog import ModelSpec
 
     Size = tuple[int, int]
@@ -98,19 +108,19 @@ class File(Formatted):
         return hashlib.sha256(self.data).hexdigest()
 
 
-def prepared(data: bytes, shape: Shape, bounds: Bounds, background: Colour) -> PIL.Image.Image:
+def resize_to_fit(data: bytes, shape: Shape, bounds: Bounds, background: Color) -> PIL.Image.Image:
     """
     Bring a picture of any common kind into a shape that a model takes.
 
     :param data: the whole file; of several frames the first is taken
     :param background: shows through transparent pixels, and fills what ``pad`` adds
-    :raises BadImage: if the file is no picture, damaged, or too large to decode
-    :raises Unfit: if its proportions don't fit into the model's bounds
+    :raises InvalidImage: if the file is no picture, damaged, or too large to decode
+    :raises ImageOutOfBounds: if its proportions don't fit into the model's bounds
     """
     import PIL.Image
 
     if shape.width and shape.height and shape.fit != "scale" and (breach := bounds.breach((shape.width, shape.height))):
-        raise Unfit("width, height", *breach, "Choose a size that the model takes.")
+        raise ImageOutOfBounds("width, height", *breach, "Choose a size that the model takes.")
     picture = opened(data)
     if picture.format != "JPEG":
         load(picture)
@@ -128,14 +138,14 @@ def prepared(data: bytes, shape: Shape, bounds: Bounds, background: Colour) -> P
         margins = pixels.width * (1 - across) / 2, pixels.height * (1 - down) / 2
         box = (*margins, pixels.width - margins[0], pixels.height - margins[1])
         pixels = pixels.resize(stored, PIL.Image.Resampling.LANCZOS, box)
-    upright = flat(turned(coloured(pixels, picture.info.get("icc_profile")), turn), background)
+    upright = flat(turned(colored(pixels, picture.info.get("icc_profile")), turn), background)
     if shape.fit != "pad" or not (shape.width and shape.height):
         return upright
     left, top = (shape.width - target[0]) // 2, (shape.height - target[1]) // 2
     return on_canvas(upright, (shape.width, shape.height), (left, top), background)
 
 
-def on_canvas(picture: PIL.Image.Image, size: Size, corner: Size, background: Colour) -> PIL.Image.Image:
+def on_canvas(picture: PIL.Image.Image, size: Size, corner: Size, background: Color) -> PIL.Image.Image:
     """Place a picture on a canvas, its top left corner at ``corner``."""
     import PIL.Image
 
@@ -144,11 +154,11 @@ def on_canvas(picture: PIL.Image.Image, size: Size, corner: Size, background: Co
     return canvas
 
 
-def encoded(picture: PIL.Image.Image, kind: Kind = "png", max_bytes: int | None = None) -> File:
+def encode(picture: PIL.Image.Image, kind: Kind = "png", max_bytes: int | None = None) -> File:
     """
     Write a picture; where it would be too heavy, as a JPEG of falling quality.
 
-    :raises Unfit: if it stays too heavy
+    :raises ImageOutOfBounds: if it stays too heavy
     """
     weight = 0
     for quality in (None, *_QUALITIES) if kind == "png" else _QUALITIES:
@@ -160,7 +170,7 @@ def encoded(picture: PIL.Image.Image, kind: Kind = "png", max_bytes: int | None 
         weight = out.tell()
         if max_bytes is None or weight <= max_bytes:
             return File(out.getvalue(), "jpeg" if quality else "png", picture.size)
-    raise Unfit(
+    raise ImageOutOfBounds(
         "image",
         f"a picture of {picture.width}x{picture.height} that weighs {weight:,} bytes as its lightest JPEG",
         f"at most {max_bytes:,} bytes",
@@ -168,42 +178,42 @@ def encoded(picture: PIL.Image.Image, kind: Kind = "png", max_bytes: int | None 
     )
 
 
-def _plan(shown: Size, shape: Shape, bounds: Bounds) -> tuple[Size, tuple[float, float]]:
+def _plan(upright: Size, shape: Shape, bounds: Bounds) -> tuple[Size, tuple[float, float]]:
     """Say how large a picture becomes, and which fractions of its width and height, around the centre, that shows."""
     if shape.fit != "scale" and shape.width and shape.height:
-        across, down = shape.width / shown[0], shape.height / shown[1]
+        across, down = shape.width / upright[0], shape.height / upright[1]
         if shape.fit == "crop":
             factor = max(across, down)
             return (shape.width, shape.height), (across / factor, down / factor)
-        return _times(shown, min(across, down)), (1, 1)
-    size = _scaled(shown, shape, bounds)
+        return _times(upright, min(across, down)), (1, 1)
+    size = _scaled(upright, shape, bounds)
     most = tuple(min(side or MOST_SIDE, shape.max_side or MOST_SIDE) for side in (shape.width, shape.height))
     breach = bounds.breach(size)
     if breach or size[0] > most[0] or size[1] > most[1]:
         given, allowed = breach or ("{}x{} pixels".format(*size), "at most {}x{}".format(*most))
-        raise Unfit(
+        raise ImageOutOfBounds(
             "image",
-            "a picture of {}x{} pixels that would come to {}".format(*shown, given),
+            "a picture of {}x{} pixels that would come to {}".format(*upright, given),
             allowed,
             "Give it other proportions: fit='pad' or fit='crop' with width and height.",
         )
     return size, (1, 1)
 
 
-def _scaled(shown: Size, shape: Shape, bounds: Bounds) -> Size:
+def _scaled(upright: Size, shape: Shape, bounds: Bounds) -> Size:
     """Give the largest size of the same proportions that fits; larger than it was only where that is asked for."""
     longest = min(shape.max_side or MOST_SIDE, bounds.max_side or MOST_SIDE)
-    factor = min(min(shape.width or longest, longest) / shown[0], min(shape.height or longest, longest) / shown[1])
+    factor = min(min(shape.width or longest, longest) / upright[0], min(shape.height or longest, longest) / upright[1])
     if not shape.width and not shape.height:
         factor = min(factor, 1)
     if bounds.max_pixels:
-        factor = min(factor, math.sqrt(bounds.max_pixels / math.prod(shown)))
+        factor = min(factor, math.sqrt(bounds.max_pixels / math.prod(upright)))
     if bounds.min_side:
-        factor = max(factor, bounds.min_side / min(shown))
-    size = _times(shown, factor)
+        factor = max(factor, bounds.min_side / min(upright))
+    size = _times(upright, factor)
     if bounds.max_pixels and math.prod(size) > bounds.max_pixels:
         # both sides may have been rounded up
-        return max(1, int(shown[0] * factor)), max(1, int(shown[1] * factor))
+        return max(1, int(upright[0] * factor)), max(1, int(upright[1] * factor))
     return size
 
 

@@ -14,8 +14,8 @@ from functools import cached_property
 from io import BytesIO
 from typing import TYPE_CHECKING, Any
 
-from airflow_titan.imaging.header import END_OF_JPEG, JPEG, START_OF_SCAN, BadImage, Header, jpeg_header, what_it_is
-from airflow_titan.imaging.png import SIGNATURE, check_chunks, png_header, prove_png
+from airflow_titan.imaging.header import END_OF_JPEG, JPEG, START_OF_SCAN, Header, InvalidImage, jpeg_header, what_it_is
+from airflow_titan.imaging.png import SIGNATURE, check_chunks, png_header, verify_png
 
 if TYPE_CHECKING:
     import PIL.Image
@@ -79,7 +79,7 @@ class Image:
         """
         What the first bytes say.
 
-        :raises BadImage: if they are no PNG's and no JPEG's
+        :raises InvalidImage: if they are no PNG's and no JPEG's
         """
         return read_header(self.data or b"", whole=self.whole)
 
@@ -88,7 +88,7 @@ class Image:
         """Whether the bytes that were read are enough to tell format, size and kind of pixels."""
         try:
             return bool(self.header)
-        except BadImage:
+        except InvalidImage:
             return False
 
     @property
@@ -96,7 +96,7 @@ class Image:
         """
         Tell whether the picture is whole and no pixel transparent; looked at once, because that takes decoding.
 
-        :raises BadImage: if it isn't whole
+        :raises InvalidImage: if it isn't whole
         """
         if not self.whole:
             return True
@@ -104,16 +104,16 @@ class Image:
             if self.header.alpha:
                 self.facts["opaque"] = is_opaque(self.data or b"", self.header)
             else:
-                prove(self.data or b"", self.header)
+                verify(self.data or b"", self.header)
                 self.facts["opaque"] = True
         return bool(self.facts["opaque"])
 
     @property
-    def impurity(self) -> str | None:
+    def mask_impurity(self) -> str | None:
         """
         Say what a mask has beside pure black and white, ``None`` for a pure one; looked at once.
 
-        :raises BadImage: if it isn't whole
+        :raises InvalidImage: if it isn't whole
         """
         if not self.whole:
             return None
@@ -153,53 +153,53 @@ def read_header(data: bytes, *, whole: bool = True) -> Header:
 
     :param data: the file
     :param whole: whether it is all of it; of the first bytes alone, those must be there that come before the pixels
-    :raises BadImage: if it is empty, of another format, or no picture of 8 bits a channel or fewer
+    :raises InvalidImage: if it is empty, of another format, or no picture of 8 bits a channel or fewer
     """
     if data.startswith(SIGNATURE):
         return png_header(data, whole=whole)
     if data.startswith(JPEG):
         return jpeg_header(data)
-    raise BadImage(what_it_is(data))
+    raise InvalidImage(what_it_is(data))
 
 
-def prove(data: bytes, header: Header) -> None:
+def verify(data: bytes, header: Header) -> None:
     """
     Prove that a picture is whole without keeping its pixels.
 
     A PNG is proved by the checksum of each chunk, its end chunk and the rows of its inflated data; a JPEG by
     decoding it. ``header`` must already have been found to be of a size that one is ready to decode.
 
-    :raises BadImage: if anything is missing, damaged or too much
+    :raises InvalidImage: if anything is missing, damaged or too much
     """
     if header.format == "png":
-        prove_png(data, header)
+        verify_png(data, header)
     else:
         _decoded(data, header).close()
 
 
-def prove_intact(data: bytes, header: Header) -> None:
+def verify_checksums(data: bytes, header: Header) -> None:
     """
     Prove that a picture arrived as it was made: a PNG by the checksum of each chunk and its end, a JPEG by decoding.
 
-    Cheaper than :func:`prove` by the inflating, and enough for what comes from a model: it doesn't lie about sizes.
+    Cheaper than :func:`verify` by the inflating, and enough for what comes from a model: it doesn't lie about sizes.
 
-    :raises BadImage: if anything is missing or damaged
+    :raises InvalidImage: if anything is missing or damaged
     """
     if header.format == "png":
         check_chunks(data)
     else:
-        prove(data, header)
+        verify(data, header)
 
 
 def is_opaque(data: bytes, header: Header) -> bool:
     """
     Tell whether no pixel is transparent. Decodes only pictures that have an alpha channel.
 
-    :raises BadImage: if the picture can't be decoded
+    :raises InvalidImage: if the picture can't be decoded
     """
     if not header.alpha:
         return True
-    prove_png(data, header)
+    verify_png(data, header)
     with _decoded(data, header) as picture:
         pixels = picture if picture.mode in {"LA", "RGBA"} else picture.convert("RGBA")
         lowest, _ = pixels.getchannel("A").getextrema()
@@ -211,7 +211,7 @@ def impure_colours(data: bytes, header: Header) -> str | None:
     Look for pixels of a mask that are neither pure black nor pure white.
 
     :return: what was found instead, in words; ``None`` for a pure mask
-    :raises BadImage: if the picture can't be decoded
+    :raises InvalidImage: if the picture can't be decoded
     """
     if header.format == "png":
         check_chunks(data)
@@ -219,7 +219,7 @@ def impure_colours(data: bytes, header: Header) -> str | None:
         # Pillow leaves rows black that a PNG lacks: a last row that has anything in it proves that none is missing
         last_row = (0, header.height - 1, header.width, header.height)
         if header.format == "png" and (header.interlaced or not picture.crop(last_row).getbbox()):
-            prove_png(data, header)
+            verify_png(data, header)
         palette = picture.getpalette("RGB") if picture.mode == "P" else None
         if picture.mode in {"1", "L", "P"}:
             # seven times as fast as counting colours
@@ -227,20 +227,20 @@ def impure_colours(data: bytes, header: Header) -> str | None:
             if not wrong.getbbox():
                 return None
         # two colours at most is all that a pure mask can have, so counting stops at the third
-        colours = picture.getcolors(256 if palette else 2)
-        if colours is None:
+        colors = picture.getcolors(256 if palette else 2)
+        if colors is None:
             return "more than two colours"
-        others = [rgb for _, colour in colours if (rgb := _rgb(colour, palette)) not in _PURE]
+        others = [rgb for _, color in colors if (rgb := _rgb(color, palette)) not in _PURE]
     return f"a colour of RGB {others[0]}" if others else None
 
 
-def _rgb(colour: object, palette: list[int] | None) -> tuple[int, ...]:
+def _rgb(color: object, palette: list[int] | None) -> tuple[int, ...]:
     """Give a pixel's value as RGB, whatever the mode it came from."""
-    if isinstance(colour, tuple):
-        return tuple(colour[:3])
-    if isinstance(colour, int) and palette is not None:
-        return tuple(palette[3 * colour : 3 * colour + 3])
-    return (colour, colour, colour) if isinstance(colour, int) else ()
+    if isinstance(color, tuple):
+        return tuple(color[:3])
+    if isinstance(color, int) and palette is not None:
+        return tuple(palette[3 * color : 3 * color + 3])
+    return (color, color, color) if isinstance(color, int) else ()
 
 
 def _decoded(data: bytes, header: Header) -> PIL.Image.Image:
@@ -255,22 +255,22 @@ def _decoded(data: bytes, header: Header) -> PIL.Image.Image:
         picture: PIL.Image.Image = PIL.Image.open(BytesIO(data), formats=(header.format.upper(),))
         # a JPEG with several pictures inside turns itself into another format when it is opened
         if picture.format != header.format.upper():
-            raise BadImage(f"is a file of several pictures ({picture.format}); save it as a plain {header.format}")
+            raise InvalidImage(f"is a file of several pictures ({picture.format}); save it as a plain {header.format}")
         if picture.size != header.size:
-            raise BadImage(f"says two sizes: {header.size} and {picture.size}")
+            raise InvalidImage(f"says two sizes: {header.size} and {picture.size}")
         picture.load()
-    except BadImage:
+    except InvalidImage:
         raise
     # broken pictures make Pillow raise OSError, SyntaxError, ValueError, IndexError, struct.error, zlib.error and its
     # own bomb error: whatever it is, the file can't be read
     except Exception as error:
-        raise BadImage(f"is damaged: {error}") from error
+        raise InvalidImage(f"is damaged: {error}") from error
     return picture
 
 
 def _prove_end(data: bytes, header: Header) -> None:
     """Prove without Pillow that nothing is missing at the end of a picture."""
     if header.format == "png":
-        prove_png(data, header)
+        verify_png(data, header)
     elif data.rfind(END_OF_JPEG) < data.rfind(START_OF_SCAN):
-        raise BadImage(f"is a JPEG cut off after {len(data):,} bytes")
+        raise InvalidImage(f"is a JPEG cut off after {len(data):,} bytes")

@@ -176,7 +176,7 @@ def parameters(task: type[Task | Settings] | Task) -> tuple[str, ...]:
     return tuple(field.name for field in fields(task))
 
 
-def leaves(value: Any) -> Iterator[Any]:
+def flatten(value: Any) -> Iterator[Any]:
     """Give what lists, tuples and Airflow's lazy sequences hold, however deep; a text is no list, ``None`` nothing."""
     if value is None:
         return
@@ -184,4 +184,4 @@ def leaves(value: Any) -> Iterator[Any]:
         yield value
         return
     for part in value:
-        yield from leaves(part)
+        yield from flatten(part)

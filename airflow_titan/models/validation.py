@@ -16,8 +16,8 @@ from dataclasses import dataclass, replace
 from numbers import Integral, Real
 from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar
 
-from airflow_titan.errors import InvalidRequest, Problem, shown
-from airflow_titan.imaging.header import BadImage
+from airflow_titan.errors import InvalidRequest, Problem, abbreviate
+from airflow_titan.imaging.header import InvalidImage
 from airflow_titan.imaging.verify import Image
 from airflow_titan.models.catalog import models
 from airflow_titan.models.tasks import Task, parameters, setting
@@ -40,7 +40,7 @@ _ENVELOPE_BYTES = 1_000
 
 
 @dataclass(frozen=True)
-class Checked(Generic[T]):
+class ValidatedTask(Generic[T]):
     """
     A task that a model takes.
 
@@ -152,7 +152,7 @@ class _Findings:
         return len(self.problems) == before
 
 
-def check(task: T, spec: ModelSpec, *, lenient: bool = False) -> Checked[T]:
+def validate(task: T, spec: ModelSpec, *, lenient: bool = False) -> ValidatedTask[T]:
     """
     Compare a task with a model.
 
@@ -196,7 +196,7 @@ def check(task: T, spec: ModelSpec, *, lenient: bool = False) -> Checked[T]:
     _check_weight(values, spec, findings)
     if findings.problems:
         raise InvalidRequest(findings.problems, subject)
-    return Checked(replace(task, **values), tuple(findings.warnings))
+    return ValidatedTask(replace(task, **values), tuple(findings.warnings))
 
 
 def _who_takes(task: str, parameter: str | None = None) -> str:
@@ -208,9 +208,9 @@ def _who_takes(task: str, parameter: str | None = None) -> str:
 def _told(given: Any, rule: Parameter | None) -> str:
     """Show a value without any prompt's words, and images by their URIs."""
     if isinstance(given, tuple):
-        return shown([part.uri if isinstance(part, Image) else part for part in given])
+        return abbreviate([part.uri if isinstance(part, Image) else part for part in given])
     if isinstance(given, Real) or (rule and rule.type != "text"):
-        return shown(given)
+        return abbreviate(given)
     return f"{len(given):,} characters" if isinstance(given, str) else f"a value of type {type(given).__name__}"
 
 
@@ -242,7 +242,7 @@ def _read(name: str, given: Any, rule: Parameter, findings: _Findings) -> Any:
 def _read_texts(name: str, given: Any, _: Parameter, findings: _Findings) -> tuple[str, ...] | None:
     texts = tuple(given) if isinstance(given, list | tuple) else None
     if texts is None or not all(isinstance(text, str) for text in texts):
-        findings.add(name, shown(given), "a list of texts", "Give a list; check what the template renders to.")
+        findings.add(name, abbreviate(given), "a list of texts", "Give a list; check what the template renders to.")
         return None
     return texts
 
@@ -250,7 +250,7 @@ def _read_texts(name: str, given: Any, _: Parameter, findings: _Findings) -> tup
 def _read_truth(name: str, given: Any, _: Parameter, findings: _Findings) -> bool | None:
     word = str(given).strip().lower()
     if word not in {"true", "false"}:
-        findings.add(name, shown(given), "True or False", "Give one of the two.")
+        findings.add(name, abbreviate(given), "True or False", "Give one of the two.")
         return None
     return word == "true"
 
@@ -286,7 +286,7 @@ def _read_choice(name: str, given: Any, rule: Parameter, findings: _Findings) ->
     if isinstance(given, str):
         return given.strip()
     words = next(limit.values for limit in rule.limits if limit.values)
-    findings.add(name, shown(given), f"one of {', '.join(words)}", "Use one of these.")
+    findings.add(name, abbreviate(given), f"one of {', '.join(words)}", "Use one of these.")
     return None
 
 
@@ -309,7 +309,7 @@ def _read_number(name: str, given: Any, rule: Parameter, findings: _Findings) ->
         value = None
     if value is None:
         kind = "a whole number" if whole else "a number"
-        findings.add(name, shown(given), kind, f"Give {kind}, or a template that renders to one.")
+        findings.add(name, abbreviate(given), kind, f"Give {kind}, or a template that renders to one.")
         return None
     return int(value) if whole else value
 
@@ -330,7 +330,7 @@ def _check_image(name: str, image: Image, rule: Parameter, findings: _Findings) 
     if image.problem:
         findings.problems.append(image.problem)
         return False
-    label = f"{shown(image.uri)} with "
+    label = f"{abbreviate(image.uri)} with "
     if image.data is None:
         # left unread: either too heavy, or one of too many, which the number of items will say
         return findings.compare(name, image, rule, {"max_bytes": _IMAGE_BOUNDS["max_bytes"]}, label)
@@ -338,9 +338,9 @@ def _check_image(name: str, image: Image, rule: Parameter, findings: _Findings) 
         if not findings.compare(name, image, rule, _IMAGE_BOUNDS, label):
             return False
         return _LOOKS[rule.type](name, image, findings)
-    except BadImage as error:
+    except InvalidImage as error:
         findings.add(
-            name, f"{shown(image.uri)}, which {error}", "a whole JPEG or PNG, 8 bits a channel, RGB", "Replace it."
+            name, f"{abbreviate(image.uri)}, which {error}", "a whole JPEG or PNG, 8 bits a channel, RGB", "Replace it."
         )
         return False
 
@@ -348,7 +348,10 @@ def _check_image(name: str, image: Image, rule: Parameter, findings: _Findings) 
 def _look_at_picture(name: str, image: Image, findings: _Findings) -> bool:
     if not image.opaque:
         findings.add(
-            name, f"{shown(image.uri)} with transparent pixels", "RGB, fully opaque", "Flatten it onto a background."
+            name,
+            f"{abbreviate(image.uri)} with transparent pixels",
+            "RGB, fully opaque",
+            "Flatten it onto a background.",
         )
     return image.opaque
 
@@ -356,13 +359,16 @@ def _look_at_picture(name: str, image: Image, findings: _Findings) -> bool:
 def _look_at_mask(name: str, image: Image, findings: _Findings) -> bool:
     if image.header.alpha:
         findings.add(
-            name, f"{shown(image.uri)} with transparency", "black and white pixels without alpha", "Flatten the mask."
+            name,
+            f"{abbreviate(image.uri)} with transparency",
+            "black and white pixels without alpha",
+            "Flatten the mask.",
         )
         return False
-    if impure := image.impurity:
+    if impure := image.mask_impurity:
         findings.add(
             name,
-            f"{shown(image.uri)} with {impure}",
+            f"{abbreviate(image.uri)} with {impure}",
             "pixels of pure black (0 0 0) or pure white (255 255 255)",
             "Threshold the mask and save it as a PNG, without antialiasing.",
         )

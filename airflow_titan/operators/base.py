@@ -11,11 +11,11 @@ if TYPE_CHECKING:
 
     from airflow.providers.common.compat.sdk import Context
 
-    from airflow_titan.aws.s3 import Store
-    from airflow_titan.generation.location import Place
+    from airflow_titan.aws.s3 import ObjectStore
+    from airflow_titan.generation.location import ResultLocation
 
 
-class TitanStoringOperator(BaseOperator):
+class TitanBaseOperator(BaseOperator):
     """
     Write images to S3.
 
@@ -64,13 +64,13 @@ class TitanStoringOperator(BaseOperator):
         self.verify = verify
         self.botocore_config = botocore_config
 
-    def place(self, context: Context, *, epoch: str = "") -> Place:
+    def location(self, context: Context, *, rerun_key: str = "") -> ResultLocation:
         """
         Find where this task instance's results lie.
 
-        :param epoch: another epoch is another place and another seed
+        :param rerun_key: another epoch is another place and another seed
         """
-        from airflow_titan.generation.location import Place
+        from airflow_titan.generation.location import ResultLocation
         from airflow_titan.generation.manifest import TaskInstance
 
         ti = context["ti"]
@@ -82,18 +82,18 @@ class TitanStoringOperator(BaseOperator):
             try_number=ti.try_number,
         )
         root = conf.get("titan", "output_root", fallback=None)
-        return Place.of(owner, prefix=self.output_prefix, root=root, epoch=epoch)
+        return ResultLocation.of(owner, prefix=self.output_prefix, root=root, rerun_key=rerun_key)
 
-    def store(self, s3: Any) -> Store:
+    def store(self, s3: Any) -> ObjectStore:
         """
         Make the store that results go to.
 
         :param s3: a boto3 S3 client
         """
-        from airflow_titan.aws.s3 import Store
+        from airflow_titan.aws.s3 import ObjectStore
 
         encryption = {"ServerSideEncryption": self.server_side_encryption, "SSEKMSKeyId": self.sse_kms_key_id}
-        return Store(
+        return ObjectStore(
             s3,
             expected_bucket_owner=self.expected_bucket_owner,
             encryption={name: value for name, value in encryption.items() if value},

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from airflow_titan.operators.base_task import TitanOperator
+from airflow_titan.operators.base_task import TitanTaskOperator
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
 
-class TitanGeneratingOperator(TitanOperator):
+class TitanGenerationOperator(TitanTaskOperator):
     """
     Run a task that generates.
 
-    Takes the parameters of :class:`~airflow_titan.operators.base_task.TitanOperator` too.
+    Takes the parameters of :class:`~airflow_titan.operators.base_task.TitanTaskOperator` too.
 
     :param number_of_images: how many images to make; 1 to 5, default 1. (templated)
     :param width: width of the output in pixels. Without effect on edits, which keep the input's size. (templated)
@@ -27,7 +27,7 @@ class TitanGeneratingOperator(TitanOperator):
 
     #: What every generating operator takes besides its task's own parameters.
     shared_fields: ClassVar[tuple[str, ...]] = (
-        "number_of_images", "width", "height", "cfg_scale", "seed", "quality", *TitanOperator.shared_fields
+        "number_of_images", "width", "height", "cfg_scale", "seed", "quality", *TitanTaskOperator.shared_fields
     )  # fmt: skip
     template_fields: Sequence[str] = shared_fields
 

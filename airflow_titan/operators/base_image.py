@@ -7,25 +7,25 @@ from typing import TYPE_CHECKING, ClassVar
 
 from airflow.providers.common.compat.sdk import AirflowFailException
 
-from airflow_titan.errors import RequestFailed
-from airflow_titan.operators.base import TitanStoringOperator
+from airflow_titan.errors import TerminalError
+from airflow_titan.operators.base import TitanBaseOperator
 from airflow_titan.operators.given import Given
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
 
-    from airflow_titan.aws.s3 import Store
+    from airflow_titan.aws.s3 import ObjectStore
     from airflow_titan.imaging.resize import File
 
 
-class TitanInputOperator(TitanStoringOperator):
+class TitanImageOperator(TitanBaseOperator):
     """
     Make input images for a model, by pixels alone: no model is called and nothing is paid.
 
     Returns the list of the written images' URIs. Their names hold the hash of their content, so a retry writes the same
     keys again.
 
-    Takes the parameters of :class:`~airflow_titan.operators.base.TitanStoringOperator` too; only S3 is asked, so
+    Takes the parameters of :class:`~airflow_titan.operators.base.TitanBaseOperator` too; only S3 is asked, so
     ``aws_conn_id`` matters where ``s3_conn_id`` is not given, and no region is needed.
 
     :raises AirflowFailException: if it can't succeed; it is not retried
@@ -37,7 +37,7 @@ class TitanInputOperator(TitanStoringOperator):
     subject: ClassVar[str]
 
     @abstractmethod
-    def make(self, given: Given, store: Store) -> list[tuple[str, File]]:
+    def make(self, given: Given, store: ObjectStore) -> list[tuple[str, File]]:
         """
         Make the images from the rendered fields.
 
@@ -55,7 +55,7 @@ class TitanInputOperator(TitanStoringOperator):
         from airflow_titan.generation.location import DIGITS
 
         try:
-            folder = self.place(context).folder(self.subject)
+            folder = self.location(context).folder(self.subject)
             store = self.store(self._s3())
             given = Given(self.subject)
             files = self.make(given, store)
@@ -64,7 +64,7 @@ class TitanInputOperator(TitanStoringOperator):
             for name, file in files:
                 uris.append(f"{folder}/{name}-{file.sha256[:DIGITS]}.{file.extension}")
                 store.write(uris[-1], file.data, file.content_type)
-        except RequestFailed as error:
+        except TerminalError as error:
             raise AirflowFailException(f"{type(error).__name__}: {error}") from error
         self.log.info("Wrote %d image(s) to %s", len(uris), folder)
         return uris

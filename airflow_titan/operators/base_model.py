@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow.providers.common.compat.sdk import conf
 
-from airflow_titan.operators.base import TitanStoringOperator
+from airflow_titan.operators.base import TitanBaseOperator
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
 
     from airflow_titan.generation.prepare import Request
-    from airflow_titan.generation.request import Deployment
+    from airflow_titan.generation.request import ModelRouting
     from airflow_titan.hooks.bedrock import TitanBedrockHook
 
 #: The version with more tasks, until the model data or the deployment says otherwise.
@@ -23,12 +23,12 @@ DEFAULT_MODEL = "amazon.titan-image-generator-v2:0"
 DEFAULT_PATIENCE = 120.0
 
 
-class TitanAskingOperator(TitanStoringOperator):
+class TitanModelOperator(TitanBaseOperator):
     """
     Ask an image model on Bedrock, and write its images to S3.
 
     The read timeout is 300 s unless ``botocore_config`` or the connection sets it; requests are never sent again,
-    whatever they say. Takes the parameters of :class:`~airflow_titan.operators.base.TitanStoringOperator` too.
+    whatever they say. Takes the parameters of :class:`~airflow_titan.operators.base.TitanBaseOperator` too.
 
     :param model_id: Bedrock model id or ARN; default: ``[titan] model_id``. (templated)
     :param model_family: the family (``titan``) or model id behind an ARN that hides its model. (templated)
@@ -49,7 +49,7 @@ class TitanAskingOperator(TitanStoringOperator):
     #: What every operator that asks a model takes besides its task's own parameters.
     shared_fields: ClassVar[tuple[str, ...]] = (
         "model_id", "model_family", "on_blocked", "max_paid_calls", "reuse", "max_price_usd", "translate",
-        *TitanStoringOperator.shared_fields,
+        *TitanBaseOperator.shared_fields,
     )  # fmt: skip
     template_fields: Sequence[str] = shared_fields
 
@@ -75,7 +75,7 @@ class TitanAskingOperator(TitanStoringOperator):
         self.translate = translate
 
     @property
-    def deployment(self) -> Deployment:
+    def deployment(self) -> ModelRouting:
         """What the deployment says of all requests."""
         return deployment()
 
@@ -92,7 +92,7 @@ class TitanAskingOperator(TitanStoringOperator):
             return self.max_price_usd
         return conf.get("titan", "max_price_usd_per_task", fallback=None) or None
 
-    def epoch(self, context: Context) -> str:
+    def rerun_key(self, context: Context) -> str:
         """Tell which round of the task this is, where each is to make fresh pictures."""
         from airflow_titan.generation.request import truth
 
@@ -132,10 +132,10 @@ class TitanAskingOperator(TitanStoringOperator):
         return regions[0]
 
 
-def deployment() -> Deployment:
+def deployment() -> ModelRouting:
     """Read what the deployment says of all requests."""
-    from airflow_titan.generation.request import Deployment
+    from airflow_titan.generation.request import ModelRouting
 
-    return Deployment.of(
+    return ModelRouting.of(
         conf.get("titan", "model_id", fallback=DEFAULT_MODEL), conf.get("titan", "reroute", fallback=None)
     )

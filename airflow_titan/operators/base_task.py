@@ -7,24 +7,24 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.providers.common.compat.sdk import AirflowFailException, AirflowSkipException
 
-from airflow_titan.errors import ContentBlocked, RequestFailed
-from airflow_titan.operators.base_model import TitanAskingOperator
+from airflow_titan.errors import ContentBlocked, TerminalError
+from airflow_titan.operators.base_model import TitanModelOperator
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
 
-    from airflow_titan.aws.s3 import Store
+    from airflow_titan.aws.s3 import ObjectStore
     from airflow_titan.generation.generate import Request
     from airflow_titan.models.tasks import Task
 
 
-class TitanOperator(TitanAskingOperator):
+class TitanTaskOperator(TitanModelOperator):
     """
     Run one task of an image model on Bedrock, and write its images to S3.
 
     Returns the list of the images' URIs, in the model's order. The record of the result goes to XCom key ``manifest``.
 
-    Takes the parameters of :class:`~airflow_titan.operators.base_model.TitanAskingOperator` too.
+    Takes the parameters of :class:`~airflow_titan.operators.base_model.TitanModelOperator` too.
 
     :raises AirflowFailException: if the request can't succeed; it is not retried
     :raises AirflowSkipException: if the content filter stopped it and ``on_blocked`` is ``skip``
@@ -42,19 +42,21 @@ class TitanOperator(TitanAskingOperator):
         :return: the images' URIs, in the model's order
         """
         # imported here because a DAG file that only names the operator must not pay for boto3 and the hooks
-        from airflow_titan.generation.generate import Conduct, generate
-        from airflow_titan.generation.policy import Alone
+        from airflow_titan.generation.generate import CallPolicy, generate
+        from airflow_titan.generation.policy import ExponentialBackoff
 
         try:
             request = self._request()
-            place = self.place(context, epoch=self.epoch(context))
+            location = self.location(context, rerun_key=self.rerun_key(context))
             client, store = self._client_and_store(request)
-            result = generate(request, client, store, place, conduct=Conduct(pace=Alone(self.patience)))
+            result = generate(
+                request, client, store, location, policy=CallPolicy(rate_limiter=ExponentialBackoff(self.patience))
+            )
         except ContentBlocked as error:
             if self.on_blocked == "skip":
                 raise AirflowSkipException(f"ContentBlocked: {error}") from error
             raise AirflowFailException(f"ContentBlocked: {error}") from error
-        except RequestFailed as error:
+        except TerminalError as error:
             raise AirflowFailException(f"{type(error).__name__}: {error}") from error
         context["ti"].xcom_push(key="manifest", value=result.manifest.summary(result.manifest_uri))
         self.log.info("Wrote %d image(s); the record is %s", len(result.manifest.outputs), result.manifest_uri)
@@ -69,7 +71,7 @@ class TitanOperator(TitanAskingOperator):
         terms = {name: getattr(self, name) for name in TERMS} | {"max_price_usd": self.price_limit}
         return request(task, terms, self.deployment)
 
-    def _client_and_store(self, request: Request) -> tuple[Any, Store]:
+    def _client_and_store(self, request: Request) -> tuple[Any, ObjectStore]:
         """Make the Bedrock client and the store, from one session."""
         hook = self.hook()
         hook.model_region = self.other_region(request, hook)

@@ -10,20 +10,20 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow.providers.common.compat.sdk import AirflowException, AirflowFailException
 
-from airflow_titan.errors import RequestFailed
-from airflow_titan.operators.base_model import TitanAskingOperator
+from airflow_titan.errors import TerminalError
+from airflow_titan.operators.base_model import TitanModelOperator
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from airflow.providers.common.compat.sdk import Context
 
-    from airflow_titan.aws.s3 import Store
-    from airflow_titan.bulk.requests import Lines
+    from airflow_titan.aws.s3 import ObjectStore
+    from airflow_titan.bulk.requests import BulkRequests
     from airflow_titan.bulk.results import Published, Results
     from airflow_titan.bulk.rows import Row
     from airflow_titan.bulk.runner import Run
-    from airflow_titan.generation.location import Place
+    from airflow_titan.generation.location import ResultLocation
     from airflow_titan.generation.prepare import Request
 
 log = logging.getLogger(__name__)
@@ -32,7 +32,7 @@ log = logging.getLogger(__name__)
 _MOST_AT_ONCE = 1024
 
 
-class TitanBulkOperator(TitanAskingOperator):
+class TitanBulkOperator(TitanModelOperator):
     """
     Make many requests, of any task, in one Airflow task; each is as safe as one by an operator of its own.
 
@@ -41,7 +41,7 @@ class TitanBulkOperator(TitanAskingOperator):
     key ``manifest``. A try that fails, or is killed, keeps what it finished: the next one pays only for what was never
     answered.
 
-    Takes the parameters of :class:`~airflow_titan.operators.base_model.TitanAskingOperator` too. They hold for every
+    Takes the parameters of :class:`~airflow_titan.operators.base_model.TitanModelOperator` too. They hold for every
     request that doesn't say otherwise, but for ``max_price_usd``, which is the budget of the whole task.
 
     :param requests: ``s3://bucket/key`` of a JSON Lines file, one request a line; or a list of dicts. A request has the
@@ -65,10 +65,10 @@ class TitanBulkOperator(TitanAskingOperator):
 
     template_fields: Sequence[str] = (
         "requests", "defaults", "images_as", "max_concurrency", "requests_per_minute", "max_in_flight_mb", "validate",
-        "max_failures", "shard", "shards", *TitanAskingOperator.shared_fields,
+        "max_failures", "shard", "shards", *TitanModelOperator.shared_fields,
     )  # fmt: skip
     template_fields_renderers: ClassVar[dict[str, str]] = {
-        **TitanAskingOperator.template_fields_renderers,
+        **TitanModelOperator.template_fields_renderers,
         "requests": "json",
         "defaults": "json",
     }
@@ -108,22 +108,22 @@ class TitanBulkOperator(TitanAskingOperator):
 
         :return: the URI of the result file
         """
-        from airflow_titan.bulk.requests import Lines
+        from airflow_titan.bulk.requests import BulkRequests
         from airflow_titan.bulk.results import Results
 
         try:
-            place = self.place(context, epoch=self.epoch(context))
+            location = self.location(context, rerun_key=self.rerun_key(context))
             client, store = self._clients()
             with ExitStack() as open_files:
                 lines = open_files.enter_context(
-                    Lines.read(
+                    BulkRequests.read(
                         self.requests, store, defaults=self.defaults, images_as=self.images_as, shard=self.shard,
                         shards=self.shards,
                     )
                 )  # fmt: skip
                 results = open_files.enter_context(Results())
-                return self._execute(context, lines, results, place=place, store=store, client=client)
-        except RequestFailed as error:
+                return self._execute(context, lines, results, location=location, store=store, client=client)
+        except TerminalError as error:
             raise AirflowFailException(f"{type(error).__name__}: {error}") from error
 
     def on_kill(self) -> None:
@@ -135,17 +135,17 @@ class TitanBulkOperator(TitanAskingOperator):
     def _execute(
         self,
         context: Context,
-        lines: Lines,
+        lines: BulkRequests,
         results: Results,
         *,
-        place: Place,
-        store: Store,
+        location: ResultLocation,
+        store: ObjectStore,
         client: Callable[[Request], Any],
     ) -> str:
-        from airflow_titan.bulk.budget import Purse
-        from airflow_titan.bulk.memory import Memory
+        from airflow_titan.bulk.budget import Budget
+        from airflow_titan.bulk.memory import MemoryBudget
         from airflow_titan.bulk.progress import Progress
-        from airflow_titan.bulk.rate_limiter import SharedPace
+        from airflow_titan.bulk.rate_limiter import SharedRateLimiter
         from airflow_titan.bulk.results import Publisher
         from airflow_titan.bulk.runner import LANDING, Allowed, Run, Shared
         from airflow_titan.generation.request import TERMS, amount, choice, request, whole_number
@@ -153,33 +153,33 @@ class TitanBulkOperator(TitanAskingOperator):
 
         began = time.monotonic()
         limit = None if self.price_limit is None else amount("max_price_usd", self.price_limit)
-        pace = SharedPace(per_minute=self._per_minute, patience=self.patience)
+        rate_limiter = SharedRateLimiter(per_minute=self._per_minute, patience=self.patience)
         terms = {name: getattr(self, name) for name in TERMS} | {"max_price_usd": limit}
         # what is wrong with them is no line's fault
         request(TextToImage(), terms, self.deployment)
-        purse = Purse(limit)
-        progress = Progress(lines.total, log=log, spent=lambda: purse.spent, refusals=lambda: pace.refusals)
+        budget = Budget(limit)
+        progress = Progress(lines.total, log=log, spent=lambda: budget.spent, refusals=lambda: rate_limiter.refusals)
 
         def publish(for_now: Sequence[Row]) -> Published:
             seconds = time.monotonic() - began
-            return self._publish(run, lines, results, place, store=store, seconds=seconds, for_now=for_now)
+            return self._publish(run, lines, results, location, store=store, seconds=seconds, for_now=for_now)
 
         publisher = Publisher(publish, store)
         run = Run(
             lines,
             results,
             Shared(
-                place=place,
+                location=location,
                 store=store,
                 deployment=self.deployment,
                 terms=terms,
                 client=client,
-                pace=pace,
-                purse=purse,
-                memory=Memory(whole_number("max_in_flight_mb", self.max_in_flight_mb) << 20),
+                rate_limiter=rate_limiter,
+                budget=budget,
+                memory=MemoryBudget(whole_number("max_in_flight_mb", self.max_in_flight_mb) << 20),
                 progress=progress,
             ),
-            most_failures=Allowed.of(self.max_failures).most(lines.total),
+            max_failures=Allowed.of(self.max_failures).most(lines.total),
             concurrency=self._concurrency,
             landing=publisher.for_now,
         )
@@ -215,11 +215,11 @@ class TitanBulkOperator(TitanAskingOperator):
     def _publish(
         self,
         run: Run,
-        lines: Lines,
+        lines: BulkRequests,
         results: Results,
-        place: Place,
+        location: ResultLocation,
         *,
-        store: Store,
+        store: ObjectStore,
         seconds: float,
         for_now: Sequence[Row],
     ) -> Published:
@@ -228,8 +228,8 @@ class TitanBulkOperator(TitanAskingOperator):
         return publish(
             results,
             store=store,
-            folder=place.folder("bulk"),
-            owner=place.owner,
+            folder=location.folder("bulk"),
+            owner=location.owner,
             requests=None if lines.uri is None else Source(uri=lines.uri, etag=lines.etag),
             requests_total=lines.total,
             models=sorted(run.models),
@@ -241,7 +241,7 @@ class TitanBulkOperator(TitanAskingOperator):
 
     @property
     def _per_minute(self) -> float | None:
-        from airflow_titan.errors import ConfigurationError, shown
+        from airflow_titan.errors import ConfigurationError, abbreviate
 
         given = self.requests_per_minute
         if given is None:
@@ -252,7 +252,7 @@ class TitanBulkOperator(TitanAskingOperator):
             rate = 0.0
         if not 0 < rate < float("inf"):
             raise ConfigurationError(
-                f"requests_per_minute: got {shown(given)}; allowed is a number above 0. Leave it out for no limit."
+                f"requests_per_minute: got {abbreviate(given)}; allowed is a number above 0. Leave it out for no limit."
             )
         return rate / int(self.shards)
 
@@ -268,7 +268,7 @@ class TitanBulkOperator(TitanAskingOperator):
             )
         return found
 
-    def _clients(self) -> tuple[Callable[[Request], Any], Store]:
+    def _clients(self) -> tuple[Callable[[Request], Any], ObjectStore]:
         """Give what finds the Bedrock client for a request, and the store: one client each for all threads."""
         from airflow_titan.bulk.runner import make_room, threads
 

@@ -5,17 +5,17 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from airflow_titan.models.tasks import ColorGuided
-from airflow_titan.operators.base_generation import TitanGeneratingOperator
+from airflow_titan.operators.base_generation import TitanGenerationOperator
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
 
-class TitanColorGuidedOperator(TitanGeneratingOperator):
+class TitanColorGuidedOperator(TitanGenerationOperator):
     """
     Make a picture from words in given colours; Titan v2 and Nova Canvas.
 
-    Takes the parameters of :class:`~airflow_titan.operators.base_generation.TitanGeneratingOperator` too.
+    Takes the parameters of :class:`~airflow_titan.operators.base_generation.TitanGenerationOperator` too.
 
     :param text: what to show; at most 512 characters. (templated)
     :param colors: one to ten colours, as ``#RRGGBB``. (templated)
@@ -24,7 +24,7 @@ class TitanColorGuidedOperator(TitanGeneratingOperator):
     """
 
     template_fields: Sequence[str] = (
-        "text", "colors", "reference_image", "negative_text", *TitanGeneratingOperator.shared_fields
+        "text", "colors", "reference_image", "negative_text", *TitanGenerationOperator.shared_fields
     )  # fmt: skip
     task_class = ColorGuided
 

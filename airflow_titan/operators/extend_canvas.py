@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from airflow_titan.operators.base_image import TitanInputOperator
+from airflow_titan.operators.base_image import TitanImageOperator
 from airflow_titan.operators.prepare_image import bounds_of
 
 if TYPE_CHECKING:
@@ -12,19 +12,19 @@ if TYPE_CHECKING:
 
     from airflow.providers.common.compat.sdk import Context
 
-    from airflow_titan.aws.s3 import Store
+    from airflow_titan.aws.s3 import ObjectStore
     from airflow_titan.imaging.resize import File
     from airflow_titan.operators.given import Given
 
 
-class TitanExtendCanvasOperator(TitanInputOperator):
+class TitanExtendCanvasOperator(TitanImageOperator):
     """
     Place a picture on a larger canvas, and make the mask for outpainting what is new.
 
     Returns the URIs of both, ``[image, mask]``, so that a mapped task's result can be mapped on. XCom has each alone
     too: ``output["image"]`` and ``output["mask"]`` go into ``image`` and ``mask_image`` of outpainting. The mask is
     black where the picture is, which outpainting keeps, and white elsewhere. Takes the parameters of
-    :class:`~airflow_titan.operators.base_image.TitanInputOperator` too.
+    :class:`~airflow_titan.operators.base_image.TitanImageOperator` too.
 
     :param image: ``s3://bucket/key`` of the picture, or a list of one, as operators return it. Its kinds and bounds are
         those of ``TitanPrepareImageOperator``; its pixels stay as they are. (templated)
@@ -45,7 +45,7 @@ class TitanExtendCanvasOperator(TitanInputOperator):
 
     template_fields: Sequence[str] = (
         "image", "left", "right", "top", "bottom", "width", "height", "anchor", "background", "overlap",
-        "model_id", "model_family", *TitanInputOperator.shared_fields,
+        "model_id", "model_family", *TitanImageOperator.shared_fields,
     )  # fmt: skip
     subject = "extending a canvas"
 
@@ -91,18 +91,18 @@ class TitanExtendCanvasOperator(TitanInputOperator):
             context["ti"].xcom_push(key=key, value=uri)
         return uris
 
-    def make(self, given: Given, store: Store) -> list[tuple[str, File]]:
+    def make(self, given: Given, store: ObjectStore) -> list[tuple[str, File]]:
         """Make the pair."""
         from airflow_titan.imaging.canvas import ANCHORS, Margins, around, extended
         from airflow_titan.imaging.decode import flat, upright
-        from airflow_titan.imaging.resize import MOST_SIDE, encoded
+        from airflow_titan.imaging.resize import MOST_SIDE, encode
 
         bounds = bounds_of(self.model_id, self.model_family)
         added = {name: given.whole(name, getattr(self, name), 0, MOST_SIDE) or 0 for name in Margins._fields}
         width = given.whole("width", self.width, 1, MOST_SIDE)
         height = given.whole("height", self.height, 1, MOST_SIDE)
         anchor = given.choice("anchor", self.anchor, tuple(ANCHORS))
-        background = given.colour("background", self.background)
+        background = given.color("background", self.background)
         overlap = given.whole("overlap", self.overlap, 0, MOST_SIDE) or 0
         if not given.problems and any(added.values()) is bool(width or height):
             told = "both" if width or height else "nothing"
@@ -119,5 +119,5 @@ class TitanExtendCanvasOperator(TitanInputOperator):
             picture = flat(upright(data)[0], background)
             margins = around(picture.size, width, height, anchor) if width or height else Margins(**added)
             image, mask = extended(picture, margins, background, overlap, bounds)
-            return [("image", encoded(image, max_bytes=bounds.max_bytes)), ("mask", encoded(mask))]
+            return [("image", encode(image, max_bytes=bounds.max_bytes)), ("mask", encode(mask))]
         return []

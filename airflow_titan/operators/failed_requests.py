@@ -7,22 +7,22 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.providers.common.compat.sdk import AirflowFailException, AirflowSkipException
 
-from airflow_titan.errors import InvalidRequest, Problem, RequestFailed, shown
-from airflow_titan.operators.base import TitanStoringOperator
+from airflow_titan.errors import InvalidRequest, Problem, TerminalError, abbreviate
+from airflow_titan.operators.base import TitanBaseOperator
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from airflow.providers.common.compat.sdk import Context
 
-    from airflow_titan.aws.s3 import Store
+    from airflow_titan.aws.s3 import ObjectStore
 
 _SUBJECT = "collecting requests for another try"
 #: How many rows a message names.
 _NAMED = 10
 
 
-class TitanFailedRequestsOperator(TitanStoringOperator):
+class TitanFailedRequestsOperator(TitanBaseOperator):
     """
     Write the requests of a bulk task that brought no pictures to a new file, for another bulk task.
 
@@ -32,7 +32,7 @@ class TitanFailedRequestsOperator(TitanStoringOperator):
     results: they are named in a warning.
 
     No model is called and nothing is paid. Takes the parameters of
-    :class:`~airflow_titan.operators.base.TitanStoringOperator` too; only S3 is asked, so ``aws_conn_id`` matters
+    :class:`~airflow_titan.operators.base.TitanBaseOperator` too; only S3 is asked, so ``aws_conn_id`` matters
     where ``s3_conn_id`` is not given, and no region is needed.
 
     :param results: ``s3://bucket/key`` of a result file, as bulk tasks return it, or a list of several, nested or not.
@@ -44,7 +44,7 @@ class TitanFailedRequestsOperator(TitanStoringOperator):
     """
 
     ui_color = "#dbe7f2"
-    template_fields: Sequence[str] = ("results", "statuses", *TitanStoringOperator.shared_fields)
+    template_fields: Sequence[str] = ("results", "statuses", *TitanBaseOperator.shared_fields)
 
     def __init__(
         self, *, results: str | Sequence[Any], statuses: str | Sequence[str] | None = None, **kwargs: Any
@@ -67,7 +67,7 @@ class TitanFailedRequestsOperator(TitanStoringOperator):
         from airflow_titan.generation.location import DIGITS
 
         try:
-            folder = self.place(context).folder(_SUBJECT)
+            folder = self.location(context).folder(_SUBJECT)
             uris, statuses = result_uris(self.results), self._wanted()
             store = self.store(self._s3())
             digest, written, lost = hashlib.sha256(), 0, []
@@ -84,13 +84,13 @@ class TitanFailedRequestsOperator(TitanStoringOperator):
                 self._tell(lost, written)
                 uri = f"{folder}/requests-{digest.hexdigest()[:DIGITS]}.jsonl"
                 store.upload(uri, file, LINES)
-        except RequestFailed as error:
+        except TerminalError as error:
             raise AirflowFailException(f"{type(error).__name__}: {error}") from error
         self.log.info("Wrote %d request(s) to %s", written, uri)
         return uri
 
     def _requests(
-        self, uris: Sequence[str], statuses: Sequence[str], store: Store
+        self, uris: Sequence[str], statuses: Sequence[str], store: ObjectStore
     ) -> Iterator[tuple[str, bytes | None]]:
         """Give each request with the name of its row; ``None`` for one that the results don't hold."""
         import msgspec
@@ -101,7 +101,7 @@ class TitanFailedRequestsOperator(TitanStoringOperator):
             for row in read_rows(uri, store):
                 if row.status not in statuses:
                     continue
-                name = f"line {row.line} (id {shown(row.id)})" if row.id else f"line {row.line}"
+                name = f"line {row.line} (id {abbreviate(row.id)})" if row.id else f"line {row.line}"
                 if row.request is None:
                     yield name, None
                     continue
@@ -139,5 +139,5 @@ class TitanFailedRequestsOperator(TitanStoringOperator):
         chosen = [str(word).strip() for word in words] if hasattr(words, "__iter__") else []
         if not chosen or not set(chosen) <= set(WITHOUT_PICTURES):
             limit = f"one or more of {', '.join(WITHOUT_PICTURES)}"
-            raise InvalidRequest([Problem("statuses", shown(given), limit, "Use these.")], _SUBJECT)
+            raise InvalidRequest([Problem("statuses", abbreviate(given), limit, "Use these.")], _SUBJECT)
         return tuple(status for status in WITHOUT_PICTURES if status in chosen)

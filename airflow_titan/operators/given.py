@@ -7,13 +7,13 @@ import math
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from airflow_titan.errors import InvalidRequest, Problem, shown
-from airflow_titan.models.tasks import leaves
+from airflow_titan.errors import InvalidRequest, Problem, abbreviate
+from airflow_titan.models.tasks import flatten
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from airflow_titan.aws.s3 import Store
+    from airflow_titan.aws.s3 import ObjectStore
 
 W = TypeVar("W", bound=str)
 _TRUTHS = {"true": True, "false": False}
@@ -55,14 +55,14 @@ class Given:
             value = math.nan
         if value.is_integer() and least <= value <= most:
             return int(value)
-        self.add(name, shown(given), f"a whole number from {least:,} to {most:,}", _REMEDY)
+        self.add(name, abbreviate(given), f"a whole number from {least:,} to {most:,}", _REMEDY)
         return None
 
     def truth(self, name: str, given: Any) -> bool:
         """Read a truth value; nothing is ``False``."""
         word = "false" if given is None else str(given).strip().lower()
         if word not in _TRUTHS:
-            self.add(name, shown(given), "True or False", _REMEDY)
+            self.add(name, abbreviate(given), "True or False", _REMEDY)
         return _TRUTHS.get(word, False)
 
     def choice(self, name: str, given: Any, words: Sequence[W]) -> W:
@@ -70,10 +70,10 @@ class Given:
         for word in words:
             if str(given).strip().lower() == word:
                 return word
-        self.add(name, shown(given), f"one of {', '.join(words)}", "Use one of these.")
+        self.add(name, abbreviate(given), f"one of {', '.join(words)}", "Use one of these.")
         return words[0]
 
-    def colour(self, name: str, given: Any) -> tuple[int, int, int]:
+    def color(self, name: str, given: Any) -> tuple[int, int, int]:
         """Read a colour as web pages write it."""
         from PIL import ImageColor
 
@@ -83,7 +83,7 @@ class Given:
             alpha = [0]
         if alpha in ([], [255]):
             return red, green, blue
-        self.add(name, shown(given), "an opaque colour such as white, #336699 or rgb(51, 102, 153)", "Use one.")
+        self.add(name, abbreviate(given), "an opaque colour such as white, #336699 or rgb(51, 102, 153)", "Use one.")
         return 0, 0, 0
 
     def numbers(self, name: str, given: Any, depth: int, limit: str) -> list[Any]:
@@ -96,17 +96,17 @@ class Given:
                     return found if levels == depth else [found]
         except (ValueError, OverflowError, RecursionError):
             pass
-        self.add(name, shown(given), limit, _REMEDY)
+        self.add(name, abbreviate(given), limit, _REMEDY)
         return []
 
     def uris(self, name: str, given: Any) -> list[Any]:
         """Read one URI or many, however deep the lists are."""
-        found = [uri for uri in leaves(given) if uri != ""]
+        found = [uri for uri in flatten(given) if uri != ""]
         if not found:
             self.add(name, "nothing", "s3://bucket/key", "Give an image; a template may have rendered to nothing.")
         return found
 
-    def read(self, name: str, uri: Any, store: Store) -> bytes | None:
+    def read(self, name: str, uri: Any, store: ObjectStore) -> bytes | None:
         """Read an image; ``None`` where a problem was noted."""
         from airflow_titan.imaging.decode import MOST_BYTES
 
@@ -114,23 +114,23 @@ class Given:
         if image.problem:
             self.problems.append(image.problem)
         elif image.data is None:
-            given = f"{shown(uri)} with {image.weight:,} bytes"
+            given = f"{abbreviate(uri)} with {image.weight:,} bytes"
             self.add(name, given, f"at most {MOST_BYTES:,} bytes", "Make the file smaller.")
         return image.data
 
     @contextmanager
     def told_of(self, name: str, uri: Any) -> Iterator[None]:
         """Note what is wrong with one image, and go on with the rest."""
-        from airflow_titan.imaging.decode import Unfit
-        from airflow_titan.imaging.header import BadImage
+        from airflow_titan.imaging.decode import ImageOutOfBounds
+        from airflow_titan.imaging.header import InvalidImage
 
         try:
             yield
-        except Unfit as error:
-            given = f"{error.problem.value}, for {shown(uri)}"
+        except ImageOutOfBounds as error:
+            given = f"{error.problem.value}, for {abbreviate(uri)}"
             self.add(error.problem.parameter, given, error.problem.limit, error.problem.remedy)
-        except BadImage as error:
-            self.add(name, f"{shown(uri)}, which {error}", _FORMATS, "Replace it.")
+        except InvalidImage as error:
+            self.add(name, f"{abbreviate(uri)}, which {error}", _FORMATS, "Replace it.")
 
 
 def _number(given: Any) -> float:

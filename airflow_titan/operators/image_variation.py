@@ -5,17 +5,17 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from airflow_titan.models.tasks import ImageVariation
-from airflow_titan.operators.base_generation import TitanGeneratingOperator
+from airflow_titan.operators.base_generation import TitanGenerationOperator
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
 
-class TitanImageVariationOperator(TitanGeneratingOperator):
+class TitanImageVariationOperator(TitanGenerationOperator):
     """
     Make pictures that resemble the given ones.
 
-    Takes the parameters of :class:`~airflow_titan.operators.base_generation.TitanGeneratingOperator` too.
+    Takes the parameters of :class:`~airflow_titan.operators.base_generation.TitanGenerationOperator` too.
 
     :param images: ``s3://bucket/key`` of one picture, or one to five of them, nested as deep as operators return
         them; JPEG or PNG, each at most 1,408 pixels on the longer side and 5 MB. (templated)
@@ -25,7 +25,7 @@ class TitanImageVariationOperator(TitanGeneratingOperator):
     """
 
     template_fields: Sequence[str] = (
-        "images", "text", "negative_text", "similarity_strength", *TitanGeneratingOperator.shared_fields
+        "images", "text", "negative_text", "similarity_strength", *TitanGenerationOperator.shared_fields
     )  # fmt: skip
     task_class = ImageVariation
 

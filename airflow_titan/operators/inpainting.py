@@ -5,18 +5,18 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from airflow_titan.models.tasks import Inpainting
-from airflow_titan.operators.base_generation import TitanGeneratingOperator
+from airflow_titan.operators.base_generation import TitanGenerationOperator
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
 
-class TitanInpaintingOperator(TitanGeneratingOperator):
+class TitanInpaintingOperator(TitanGenerationOperator):
     """
     Change the inside of a mask; without ``text``, take it away and fill in the background.
 
     Takes the parameters of
-    :class:`~airflow_titan.operators.base_generation.TitanGeneratingOperator` too. Exactly one of ``mask_prompt``
+    :class:`~airflow_titan.operators.base_generation.TitanGenerationOperator` too. Exactly one of ``mask_prompt``
     and ``mask_image`` must be given.
 
     :param image: ``s3://bucket/key`` of the picture to change, or a list of one, as operators return it; JPEG or PNG,
@@ -32,7 +32,7 @@ class TitanInpaintingOperator(TitanGeneratingOperator):
 
     template_fields: Sequence[str] = (
         "image", "mask_prompt", "mask_image", "text", "negative_text", "return_mask",
-        *TitanGeneratingOperator.shared_fields,
+        *TitanGenerationOperator.shared_fields,
     )  # fmt: skip
     task_class = Inpainting
 

@@ -6,15 +6,15 @@ import logging
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from airflow_titan.errors import shown
-from airflow_titan.operators.base_image import TitanInputOperator
+from airflow_titan.errors import abbreviate
+from airflow_titan.operators.base_image import TitanImageOperator
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     import PIL.Image
 
-    from airflow_titan.aws.s3 import Store
+    from airflow_titan.aws.s3 import ObjectStore
     from airflow_titan.imaging.resize import File
     from airflow_titan.operators.given import Given
 
@@ -29,13 +29,13 @@ _A_BOX = "[left, top, right, bottom] in pixels, or a list of such"
 _A_POLYGON = "[[x, y], [x, y], [x, y], ...] in pixels, or a list of such"
 
 
-class TitanMaskOperator(TitanInputOperator):
+class TitanMaskOperator(TitanImageOperator):
     """
     Make a mask: a PNG of pure black, which is inside, and pure white, as large as a picture.
 
     Exactly one of ``boxes``, ``polygons``, ``alpha``, ``threshold`` and ``invert`` says what is inside: the part that
     inpainting changes, and that outpainting keeps. A pixel lies inside a shape when its centre does. Takes the
-    parameters of :class:`~airflow_titan.operators.base_image.TitanInputOperator` too.
+    parameters of :class:`~airflow_titan.operators.base_image.TitanImageOperator` too.
 
     :param image: ``s3://bucket/key`` of the picture that the mask is made from, or a list of them: each gets a mask.
         Its kinds and bounds are those of ``TitanPrepareImageOperator``. (templated)
@@ -54,7 +54,7 @@ class TitanMaskOperator(TitanInputOperator):
 
     template_fields: Sequence[str] = (
         "image", "boxes", "polygons", "alpha", "alpha_below", "threshold", "invert", "scale_to",
-        *TitanInputOperator.shared_fields,
+        *TitanImageOperator.shared_fields,
     )  # fmt: skip
     subject = "making a mask"
 
@@ -81,9 +81,9 @@ class TitanMaskOperator(TitanInputOperator):
         self.invert = invert
         self.scale_to = scale_to
 
-    def make(self, given: Given, store: Store) -> list[tuple[str, File]]:
+    def make(self, given: Given, store: ObjectStore) -> list[tuple[str, File]]:
         """Make a mask of each image."""
-        from airflow_titan.imaging.resize import encoded
+        from airflow_titan.imaging.resize import encode
 
         draw = self._draw(given)
         uris = given.uris("image", self.image)
@@ -97,7 +97,7 @@ class TitanMaskOperator(TitanInputOperator):
             model = None if other is None else given.read("scale_to", other, store)
             if sound and draw and data is not None and (other is None or model is not None):
                 with given.told_of("image", uri):
-                    files.append((f"mask-{number}", encoded(self._mask(draw, data, model))))
+                    files.append((f"mask-{number}", encode(self._mask(draw, data, model))))
         return files
 
     def _draw(self, given: Given) -> Draw | None:
@@ -106,10 +106,10 @@ class TitanMaskOperator(TitanInputOperator):
 
         boxes = [] if self.boxes is None else given.numbers("boxes", self.boxes, 2, _A_BOX)
         if any(len(box) != 4 for box in boxes):  # noqa: PLR2004 - left, top, right, bottom
-            given.add("boxes", shown(boxes), _A_BOX, "Give four numbers for each.")
+            given.add("boxes", abbreviate(boxes), _A_BOX, "Give four numbers for each.")
         polygons = [] if self.polygons is None else given.numbers("polygons", self.polygons, 3, _A_POLYGON)
         if any(len(points) < 3 or any(len(point) != 2 for point in points) for points in polygons):  # noqa: PLR2004 - a triangle, x and y
-            given.add("polygons", shown(polygons), _A_POLYGON, "Give two numbers for each point.")
+            given.add("polygons", abbreviate(polygons), _A_POLYGON, "Give two numbers for each point.")
         below = given.whole("alpha_below", self.alpha_below, 1, 255) or _MIDDLE
         least = given.whole("threshold", self.threshold, 0, 255) or 0
         ways: dict[str, tuple[bool, Draw]] = {
@@ -129,23 +129,27 @@ class TitanMaskOperator(TitanInputOperator):
 
     def _mask(self, draw: Draw, data: bytes, model: bytes | None) -> PIL.Image.Image:
         """Draw one mask."""
-        from airflow_titan.imaging.decode import Unfit, opened, upright
+        from airflow_titan.imaging.decode import ImageOutOfBounds, opened, upright
         from airflow_titan.imaging.mask import INSIDE, OUTSIDE
 
         picture, turn = upright(data)
         size = picture.size if model is None else opened(model).size
         if model is None and turn != 1:
             remedy = "Prepare it with TitanPrepareImageOperator, and give what that returns as scale_to."
-            raise Unfit("image", "a picture that EXIF turns when it is shown", "one that is stored upright", remedy)
+            raise ImageOutOfBounds(
+                "image", "a picture that EXIF turns when it is shown", "one that is stored upright", remedy
+            )
         # each side may have been rounded when the picture was scaled
         if abs(size[0] * picture.height - size[1] * picture.width) > picture.width + picture.height:
             sizes = "{}x{} for an image of {}x{}".format(*size, *picture.size)
-            raise Unfit(
+            raise ImageOutOfBounds(
                 "scale_to", sizes, "a picture of the same proportions", "Scale it without padding and cropping."
             )
         mask = draw(picture, size)
         if mask.getextrema() == (OUTSIDE, OUTSIDE):
-            raise Unfit("image", "a mask with nothing inside", "at least one pixel", "Check what marks the inside.")
+            raise ImageOutOfBounds(
+                "image", "a mask with nothing inside", "at least one pixel", "Check what marks the inside."
+            )
         if mask.getextrema() == (INSIDE, INSIDE):
             log.warning("Everything is inside of this mask: inpainting changes all, outpainting nothing.")
         return mask

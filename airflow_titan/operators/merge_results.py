@@ -6,15 +6,15 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.providers.common.compat.sdk import AirflowFailException
 
-from airflow_titan.errors import InvalidRequest, Problem, RequestFailed, shown
-from airflow_titan.operators.base import TitanStoringOperator
+from airflow_titan.errors import InvalidRequest, Problem, TerminalError, abbreviate
+from airflow_titan.operators.base import TitanBaseOperator
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from airflow.providers.common.compat.sdk import Context
 
-    from airflow_titan.aws.s3 import Store
+    from airflow_titan.aws.s3 import ObjectStore
     from airflow_titan.bulk.results import BulkManifest, Results
 
 _SUBJECT = "joining results"
@@ -22,7 +22,7 @@ _SUBJECT = "joining results"
 _NAMED = 10
 
 
-class TitanMergeResultsOperator(TitanStoringOperator):
+class TitanMergeResultsOperator(TitanBaseOperator):
     """
     Join the result files of a bulk task's shards into one, in the order of the requests.
 
@@ -31,7 +31,7 @@ class TitanMergeResultsOperator(TitanStoringOperator):
     one is joined with a warning.
 
     No model is called and nothing is paid. Takes the parameters of
-    :class:`~airflow_titan.operators.base.TitanStoringOperator` too; only S3 is asked, so ``aws_conn_id`` matters
+    :class:`~airflow_titan.operators.base.TitanBaseOperator` too; only S3 is asked, so ``aws_conn_id`` matters
     where ``s3_conn_id`` is not given, and no region is needed.
 
     :param results: ``s3://bucket/key`` of each result file, as the mapped bulk task returns them, in any order.
@@ -40,7 +40,7 @@ class TitanMergeResultsOperator(TitanStoringOperator):
     """
 
     ui_color = "#dbe7f2"
-    template_fields: Sequence[str] = ("results", *TitanStoringOperator.shared_fields)
+    template_fields: Sequence[str] = ("results", *TitanBaseOperator.shared_fields)
 
     def __init__(self, *, results: str | Sequence[Any], **kwargs: Any) -> None:
         super().__init__(**kwargs)
@@ -57,7 +57,7 @@ class TitanMergeResultsOperator(TitanStoringOperator):
         from airflow_titan.bulk.rows import result_uris
 
         try:
-            place = self.place(context)
+            location = self.location(context)
             uris = result_uris(self.results)
             store = self.store(self._s3())
             found = {uri: manifest_of(uri, store) for uri in uris}
@@ -77,15 +77,15 @@ class TitanMergeResultsOperator(TitanStoringOperator):
                 published = publish(
                     results,
                     store=store,
-                    folder=place.folder(_SUBJECT),
-                    owner=place.owner,
+                    folder=location.folder(_SUBJECT),
+                    owner=location.owner,
                     requests=next((manifest.requests for manifest in told.values()), None),
                     requests_total=results.counts.total(),
                     models=sorted({model for manifest in told.values() for model in manifest.models}),
                     seconds=max((manifest.seconds or 0 for manifest in told.values()), default=None),
                     complete=all(manifest.status == "complete" for manifest in told.values()),
                 )
-        except RequestFailed as error:
+        except TerminalError as error:
             raise AirflowFailException(f"{type(error).__name__}: {error}") from error
         context["ti"].xcom_push(key="manifest", value=published.manifest.summary(published.manifest_uri))
         self.log.info("Joined %d file(s) into %s", len(uris), published.results_uri)
@@ -123,7 +123,7 @@ def _check(told: Mapping[str, BulkManifest], *, whole: bool) -> None:
         raise InvalidRequest(problems[:_NAMED], _SUBJECT)
 
 
-def _add(uri: str, part: int, results: Results, store: Store, manifest: BulkManifest | None) -> None:
+def _add(uri: str, part: int, results: Results, store: ObjectStore, manifest: BulkManifest | None) -> None:
     """Add one file's rows, and see whether they are as many as its record says."""
     from airflow_titan.bulk.rows import read_rows
 
@@ -131,7 +131,7 @@ def _add(uri: str, part: int, results: Results, store: Store, manifest: BulkMani
     for count, row in enumerate(read_rows(uri, store), start=1):  # noqa: B007 - counted to the end
         results.add(row, part=part)
     if manifest and count != sum(manifest.counts.values()):
-        given = f"{shown(uri)} with {count:,} rows"
+        given = f"{abbreviate(uri)} with {count:,} rows"
         limit = f"the {sum(manifest.counts.values()):,} rows that its record counts"
         raise InvalidRequest([Problem("results", given, limit, "Run that shard again.")], _SUBJECT)
 

@@ -5,18 +5,18 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from airflow_titan.models.tasks import Outpainting
-from airflow_titan.operators.base_generation import TitanGeneratingOperator
+from airflow_titan.operators.base_generation import TitanGenerationOperator
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
 
-class TitanOutpaintingOperator(TitanGeneratingOperator):
+class TitanOutpaintingOperator(TitanGenerationOperator):
     """
     Keep the inside of a mask and paint everything around it.
 
     Takes the parameters of
-    :class:`~airflow_titan.operators.base_generation.TitanGeneratingOperator` too. Exactly one of ``mask_prompt``
+    :class:`~airflow_titan.operators.base_generation.TitanGenerationOperator` too. Exactly one of ``mask_prompt``
     and ``mask_image`` must be given.
 
     :param image: ``s3://bucket/key`` of the picture, or a list of one, as operators return it; JPEG or PNG, at most
@@ -34,7 +34,7 @@ class TitanOutpaintingOperator(TitanGeneratingOperator):
 
     template_fields: Sequence[str] = (
         "image", "text", "mask_prompt", "mask_image", "negative_text", "outpainting_mode", "return_mask",
-        *TitanGeneratingOperator.shared_fields,
+        *TitanGenerationOperator.shared_fields,
     )  # fmt: skip
     task_class = Outpainting
 

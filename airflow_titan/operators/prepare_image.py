@@ -4,24 +4,24 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from airflow_titan.operators.base_image import TitanInputOperator
+from airflow_titan.operators.base_image import TitanImageOperator
 from airflow_titan.operators.base_model import deployment
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from airflow_titan.aws.s3 import Store
+    from airflow_titan.aws.s3 import ObjectStore
     from airflow_titan.imaging.resize import Bounds, File, Kind
     from airflow_titan.operators.given import Given
 
 
-class TitanPrepareImageOperator(TitanInputOperator):
+class TitanPrepareImageOperator(TitanImageOperator):
     """
     Make any common image acceptable to a model: upright, opaque, 8-bit RGB, of a size and weight that it takes.
 
     Takes JPEG, PNG, WebP, GIF, BMP and TIFF (the first frame) in any mode, up to 64 MiB and 64 Mi pixels; decoding the
     largest takes up to a gigabyte of memory. What comes out has sRGB colours and no metadata: no EXIF, no position, and
-    no Content Credentials. Takes the parameters of :class:`~airflow_titan.operators.base_image.TitanInputOperator` too.
+    no Content Credentials. Takes the parameters of :class:`~airflow_titan.operators.base_image.TitanImageOperator` too.
 
     :param image: ``s3://bucket/key``, or a list of them; the URIs that are returned have the same order. (templated)
     :param fit: ``scale`` (default) keeps the whole picture and its proportions; ``pad`` adds ``background`` around it
@@ -41,7 +41,7 @@ class TitanPrepareImageOperator(TitanInputOperator):
 
     template_fields: Sequence[str] = (
         "image", "fit", "width", "height", "max_side", "background", "format", "model_id", "model_family",
-        *TitanInputOperator.shared_fields,
+        *TitanImageOperator.shared_fields,
     )  # fmt: skip
     subject = "preparing an image"
 
@@ -70,9 +70,9 @@ class TitanPrepareImageOperator(TitanInputOperator):
         self.model_id = model_id
         self.model_family = model_family
 
-    def make(self, given: Given, store: Store) -> list[tuple[str, File]]:
+    def make(self, given: Given, store: ObjectStore) -> list[tuple[str, File]]:
         """Prepare each image."""
-        from airflow_titan.imaging.resize import MOST_SIDE, Shape, encoded, prepared
+        from airflow_titan.imaging.resize import MOST_SIDE, Shape, encode, resize_to_fit
 
         bounds = bounds_of(self.model_id, self.model_family)
         shape = Shape(
@@ -87,7 +87,7 @@ class TitanPrepareImageOperator(TitanInputOperator):
                 given.add(missing, "nothing", f"a number, with fit={shape.fit!r}", "Give both width and height.")
             if shape.max_side is not None:
                 given.add("max_side", str(shape.max_side), f"nothing, with fit={shape.fit!r}", "Leave it out.")
-        background = given.colour("background", self.background)
+        background = given.color("background", self.background)
         kind: Kind = given.choice("format", self.format, ("png", "jpeg"))
         sound = not given.problems
         files = []
@@ -95,7 +95,7 @@ class TitanPrepareImageOperator(TitanInputOperator):
             data = given.read("image", uri, store)
             if sound and data is not None:
                 with given.told_of("image", uri):
-                    file = encoded(prepared(data, shape, bounds, background), kind, bounds.max_bytes)
+                    file = encode(resize_to_fit(data, shape, bounds, background), kind, bounds.max_bytes)
                     files.append((f"image-{number}", file))
         return files
 

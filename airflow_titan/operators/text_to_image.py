@@ -5,18 +5,18 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from airflow_titan.models.tasks import TextToImage
-from airflow_titan.operators.base_generation import TitanGeneratingOperator
+from airflow_titan.operators.base_generation import TitanGenerationOperator
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
 
-class TitanTextToImageOperator(TitanGeneratingOperator):
+class TitanTextToImageOperator(TitanGenerationOperator):
     """
     Make a picture from words.
 
     Takes the parameters of
-    :class:`~airflow_titan.operators.base_generation.TitanGeneratingOperator` too. Width and height must be one of
+    :class:`~airflow_titan.operators.base_generation.TitanGenerationOperator` too. Width and height must be one of
     the model's sizes; without them the picture has 1024 by 1024 pixels.
 
     :param text: what to show; at most 512 characters. (templated)
@@ -31,7 +31,7 @@ class TitanTextToImageOperator(TitanGeneratingOperator):
 
     template_fields: Sequence[str] = (
         "text", "negative_text", "condition_image", "control_mode", "control_strength", "style",
-        *TitanGeneratingOperator.shared_fields,
+        *TitanGenerationOperator.shared_fields,
     )  # fmt: skip
     task_class = TextToImage
 

@@ -129,7 +129,7 @@ def _line(number: int, count: int) -> tuple[bytes, str]:
     bad = [
         b'{"id": "broken", "image": ',
         b"[1, 2]",
-        request(number, colour="red"),
+        request(number, color="red"),
         request(number, image=f"s3://{BUCKET}/in/missing.png"),
         request(number, seed=-1),
         request(number, task="no such task"),

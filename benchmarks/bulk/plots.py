@@ -53,7 +53,7 @@ def throughput(results: Results, axes: Axes) -> bool:
     sizes = sorted({cell["in_flight"] for cell in results["cells"].values()})
     axes.plot(sizes, [size / LATENCY for size in sizes], "--", color=GREY, label="ideal: in flight / latency")
     lines = 0
-    for side, where, colour in (
+    for side, where, color in (
         ("floor", PROCESS, FLOOR), ("bulk", PROCESS, OURS), ("naive", PROCESS, THEIRS),
         ("bulk", AIRFLOW, OURS), ("mapped single", AIRFLOW, COLOURS["mapped single"]),
         ("mapped naive", AIRFLOW, THEIRS), ("amazon chain", AIRFLOW, GREY),
@@ -64,7 +64,7 @@ def throughput(results: Results, axes: Axes) -> bool:
                 [cell["in_flight"] for cell in cells],
                 [cell["requests"] / cell["seconds"] for cell in cells],
                 "o-" if where == PROCESS else "s:",
-                color=colour,
+                color=color,
                 label=f"{side}, {'LocalExecutor' if where == AIRFLOW else 'one process'}",
             )
             lines += 1
@@ -79,18 +79,18 @@ def throughput(results: Results, axes: Axes) -> bool:
 
 def cpu(results: Results, axes: Axes) -> bool:
     """Draw CPU a request, at 16 in flight, with the floor."""
-    shown = _bars(results, axes, "cpu", "{:.0f} ms")
+    abbreviate = _bars(results, axes, "cpu", "{:.0f} ms")
     axes.set_xscale("log")
     axes.set_xlim(left=1)  # a bar's length on a log scale means something only from a common start
     axes.set(xlabel="ms of CPU a request (log scale)", title="CPU a request, 16 in flight")
-    return shown
+    return abbreviate
 
 
 def memory_in_flight(results: Results, axes: Axes) -> bool:
     """Draw memory a request in flight, at 16 in flight."""
-    shown = _bars(results, axes, "memory_each", "{:.1f} MiB")
+    abbreviate = _bars(results, axes, "memory_each", "{:.1f} MiB")
     axes.set(xlabel="MiB of PSS over idle, at the peak, for each request in flight", title="Memory, 16 in flight")
-    return shown
+    return abbreviate
 
 
 def memory_over_time(results: Results, axes: Axes) -> bool:

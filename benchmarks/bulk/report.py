@@ -44,8 +44,8 @@ def parts(results: Results) -> dict[str, str]:
 def write(results: Results, page: Path, plots: Iterable[Path]) -> None:
     """Put each part and each plot into the page, between its marks."""
     text = page.read_text(encoding="utf-8")
-    shown = {path.stem: f"![{CAPTIONS[path.stem]}]({path.relative_to(page.parent)})" for path in plots}
-    for name, part in (parts(results) | shown).items():
+    abbreviate = {path.stem: f"![{CAPTIONS[path.stem]}]({path.relative_to(page.parent)})" for path in plots}
+    for name, part in (parts(results) | abbreviate).items():
         begin, end = (mark.format(name=name) for mark in _MARKS)
         text = re.sub(
             f"{re.escape(begin)}.*?{re.escape(end)}", lambda _, new=f"{begin}{part}\n{end}": new, text, flags=re.DOTALL

@@ -39,7 +39,7 @@ from airflow_titan.imaging.verify import Image
 from airflow_titan.models.catalog import find
 from airflow_titan.models.families import titan
 from airflow_titan.models.tasks import ImageVariation, Inpainting, Outpainting, Task, TextToImage
-from airflow_titan.models.validation import check
+from airflow_titan.models.validation import validate
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -104,7 +104,7 @@ def agree(task: Task, model_id: str, service: Callable[[str, bytes], str | None]
     """Compare the two verdicts."""
     spec, body, ours = find(model_id), as_written(task), None
     try:
-        (call,) = titan.encode(check(task, spec).task, spec).calls
+        (call,) = titan.encode(validate(task, spec).task, spec).calls
         body = written(call.message)
     except InvalidRequest as error:
         ours = str(error)

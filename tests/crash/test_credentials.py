@@ -8,8 +8,8 @@ import boto3
 import pytest
 from botocore.exceptions import CredentialRetrievalError
 
-from airflow_titan.aws.bedrock import Reply
-from airflow_titan.aws.s3 import Store
+from airflow_titan.aws.bedrock import RawResponse
+from airflow_titan.aws.s3 import ObjectStore
 from airflow_titan.generation import claims
 from airflow_titan.generation.claims import Ledger
 from airflow_titan.generation.manifest import TaskInstance
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from airflow_titan.generation.claims import Claim
 
-REPLY = Reply(b"answer", "request", None, 1)
+REPLY = RawResponse(b"answer", "request", None, 1)
 
 
 @pytest.mark.parametrize(
@@ -38,7 +38,7 @@ def test_the_ledger_goes_on(
     monkeypatch.setattr(claims, "_JOURNAL_PATIENCE", 0)
     s3 = boto3.client("s3")
     owner = TaskInstance(dag_id="dag", run_id="run", task_id="task")
-    book = Ledger(Store(s3), f"s3://{bucket}/folder", "fingerprint", owner, lease=1)
+    book = Ledger(ObjectStore(s3), f"s3://{bucket}/folder", "fingerprint", owner, lease=1)
     claim = book.claim(1)
     assert claim
 

@@ -54,24 +54,24 @@ def chunk(kind: bytes, content: bytes = b"") -> bytes:
     return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))
 
 
-def header(width: int, height: int, bits: int = 8, colour: int = 2, interlace: int = 0) -> bytes:
+def header(width: int, height: int, bits: int = 8, color: int = 2, interlace: int = 0) -> bytes:
     """Write a PNG's header chunk."""
-    return chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, bits, colour, 0, 0, interlace))
+    return chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, bits, color, 0, 0, interlace))
 
 
-def rows(width: int, height: int, bits: int = 8, colour: int = 2, interlace: int = 0) -> bytes:
+def rows(width: int, height: int, bits: int = 8, color: int = 2, interlace: int = 0) -> bytes:
     """Give the raw rows of a black PNG, in seven passes where it is interlaced."""
     passes = _PASSES if interlace else ((0, 0, 1, 1),)
     out = b""
     for x, y, dx, dy in passes:
         columns, lines = -(-(width - x) // dx), -(-(height - y) // dy)
         if columns > 0 and lines > 0:
-            out += bytes(1 + (columns * bits * CHANNELS[colour] + 7) // 8) * lines
+            out += bytes(1 + (columns * bits * CHANNELS[color] + 7) // 8) * lines
     return out
 
 
 def png(
-    width: int = 8, height: int = 8, bits: int = 8, colour: int = 2, *, interlace: int = 0,
+    width: int = 8, height: int = 8, bits: int = 8, color: int = 2, *, interlace: int = 0,
     pixels: bytes | None = None, before: bytes = b"", after: bytes = b"", end: bytes | None = None,
 ) -> bytes:  # fmt: skip
     """
@@ -82,11 +82,11 @@ def png(
     :param after: chunks behind the pixels
     :param end: what stands at the end, instead of the end chunk
     """
-    raw = rows(width, height, bits, colour, interlace) if pixels is None else pixels
-    palette = chunk(b"PLTE", bytes((0, 0, 0, 255, 255, 255))) if colour == 3 else b""
+    raw = rows(width, height, bits, color, interlace) if pixels is None else pixels
+    palette = chunk(b"PLTE", bytes((0, 0, 0, 255, 255, 255))) if color == 3 else b""
     return b"".join(
         (
-            SIGNATURE, header(width, height, bits, colour, interlace), palette, before,
+            SIGNATURE, header(width, height, bits, color, interlace), palette, before,
             chunk(b"IDAT", zlib.compress(raw)), after, chunk(b"IEND") if end is None else end,
         )
     )  # fmt: skip
@@ -97,12 +97,12 @@ def _flipped(data: bytes, position: int) -> bytes:
 
 
 def _animated() -> bytes:
-    frames = [Image.new("RGB", (8, 8), colour) for colour in ("red", "blue")]
+    frames = [Image.new("RGB", (8, 8), color) for color in ("red", "blue")]
     return saved(frames[0], save_all=True, append_images=frames[1:])
 
 
 def _several_jpegs() -> bytes:
-    frames = [Image.new("RGB", (16, 16), colour) for colour in ("red", "blue")]
+    frames = [Image.new("RGB", (16, 16), color) for color in ("red", "blue")]
     return saved(frames[0], "MPO", save_all=True, append_images=frames[1:])
 
 
@@ -141,16 +141,16 @@ BAD: dict[str, bytes] = {
     "unknown filter": png(pixels=b"\x09" + rows(8, 8)[1:]),
     "unknown filter in an interlaced row": png(interlace=1, pixels=rows(8, 8, interlace=1)[:-25] + b"\x05" + bytes(24)),
     "two headers": png(before=header(60_000, 60_000)),
-    "no palette": png(colour=3).replace(chunk(b"PLTE", bytes((0, 0, 0, 255, 255, 255))), b""),
+    "no palette": png(color=3).replace(chunk(b"PLTE", bytes((0, 0, 0, 255, 255, 255))), b""),
     "chunk without a name": png(before=chunk(b"\0\0\0\0")),
-    "bits that its colours can't have": png(bits=4, colour=2, pixels=b""),
+    "bits that its colours can't have": png(bits=4, color=2, pixels=b""),
     "unknown colours": SIGNATURE + chunk(b"IHDR", struct.pack(">IIBBBBB", 8, 8, 8, 1, 0, 0, 0)) + chunk(b"IEND"),
     "no size": png(0, 0, pixels=b""),
     "text bomb": png(before=chunk(b"zTXt", b"Comment\0\0" + _BOMB)),
     "international text bomb": png(before=chunk(b"iTXt", b"Comment\0\1\0en\0\0" + _BOMB)),
     "profile bomb": png(before=chunk(b"iCCP", b"profile\0\0" + _BOMB)),
     "16 bits a channel": png(bits=16),
-    "16 bits of grey": png(bits=16, colour=0),
+    "16 bits of grey": png(bits=16, color=0),
     "animated PNG": _animated(),
     "several JPEGs": _several_jpegs(),
     "CMYK JPEG": saved(Image.new("CMYK", (16, 16)), "JPEG"),

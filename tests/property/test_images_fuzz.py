@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from pictures import chunk, jpeg, mask, photo, png, rows, saved
 from PIL import Image as Pillow
 
-from airflow_titan.imaging.header import BadImage
+from airflow_titan.imaging.header import InvalidImage
 from airflow_titan.imaging.verify import impure_colours, is_opaque, prove, read_header
 
 bounded = settings(max_examples=300, deadline=None, derandomize=True)
@@ -28,7 +28,7 @@ def judge(data: bytes) -> bool:
         prove(data, header)
         is_opaque(data, header)
         impure_colours(data, header)
-    except BadImage:
+    except InvalidImage:
         return False
     return True
 

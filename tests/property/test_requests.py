@@ -15,15 +15,15 @@ from pictures import jpeg, photo
 from written import written
 
 from airflow_titan.errors import BadAnswer, ConfigurationError, InvalidRequest
-from airflow_titan.generation.location import Place
+from airflow_titan.generation.location import ResultLocation
 from airflow_titan.generation.manifest import TaskInstance
 from airflow_titan.generation.prepare import inspect
-from airflow_titan.generation.request import TERMS, Deployment, request
+from airflow_titan.generation.request import TERMS, ModelRouting, request
 from airflow_titan.imaging.verify import Image
 from airflow_titan.models.catalog import find
 from airflow_titan.models.families import titan, wire
 from airflow_titan.models.tasks import TextToImage, parameters
-from airflow_titan.models.validation import check
+from airflow_titan.models.validation import validate
 
 V2 = find("amazon.titan-image-generator-v2:0")
 bounded = settings(max_examples=300, deadline=None, derandomize=True)
@@ -45,13 +45,13 @@ _pictures = st.none() | st.sampled_from([photo(), jpeg(), b""]).map(lambda data:
 def test_a_check_passes_or_says_what_is_wrong(values: dict[str, Any]) -> None:
     """Values of any type end in a checked task or in problems, never in a crash; what passed passes again unchanged."""
     try:
-        checked = check(TextToImage(**values), V2).task
+        checked = validate(TextToImage(**values), V2).task
     except InvalidRequest as error:
         found = error.problems
     else:
         found = None
         again = replace(checked, condition_image=values["condition_image"])  # an input comes as a list of one
-        assert check(again, V2).task == checked
+        assert validate(again, V2).task == checked
     assert found != ()
 
 
@@ -59,9 +59,9 @@ def test_a_check_passes_or_says_what_is_wrong(values: dict[str, Any]) -> None:
 @bounded
 def test_terms_are_taken_or_refused(terms: dict[str, Any]) -> None:
     """Whatever the model and the limits are said to be, it never crashes."""
-    place = Place("s3://b", TaskInstance(dag_id="d", run_id="r", task_id="t"))
+    place = ResultLocation("s3://b", TaskInstance(dag_id="d", run_id="r", task_id="t"))
     try:
-        asked = request(TextToImage(text="a jar"), terms, Deployment("amazon.titan-image-generator-v2:0", {}))
+        asked = request(TextToImage(text="a jar"), terms, ModelRouting("amazon.titan-image-generator-v2:0", {}))
         prepared = inspect(asked, lambda *_: pytest.fail("there is no image"), place)
     except (ConfigurationError, InvalidRequest):
         return
@@ -114,7 +114,7 @@ def test_any_answer_is_read_or_turned_down(body: bytes) -> None:
 def test_places_never_meet(one: TaskInstance, other: TaskInstance, shared: bool) -> None:  # noqa: FBT001
     """Two task instances have two folders and two seeds, below one prefix or below the root; neither leaves it."""
     prefix = "s3://b/shared" if shared else None
-    places = [Place.of(owner, prefix=prefix, root="s3://b/root") for owner in (one, other)]
+    places = [ResultLocation.of(owner, prefix=prefix, root="s3://b/root") for owner in (one, other)]
     folders = {place.folder("f") for place in places}
     assert (len(folders) == 1) == (one.identity == other.identity)
     for folder in folders:

@@ -43,7 +43,9 @@ def test_operators_bring_nothing_heavy_to_a_dag_file() -> None:
     assert [name for name in new if not name.startswith(ours) and name != "airflow.providers.common"] == []
 
 
-@pytest.mark.parametrize("module", ["models.validation", "models.families", "models.catalog", "models.tasks", "imaging.verify", "errors"])
+@pytest.mark.parametrize(
+    "module", ["models.validation", "models.families", "models.catalog", "models.tasks", "imaging.verify", "errors"]
+)
 def test_the_core_knows_neither_airflow_nor_aws(module: str) -> None:
     """Requests can be checked and encoded anywhere."""
     new = added("", f"import airflow_titan.{module}")

@@ -13,7 +13,7 @@ from airflow_titan.models.families import stability, titan
 
 if TYPE_CHECKING:
     from airflow_titan.models.catalog import ModelSpec
-    from airflow_titan.models.families.wire import Answer, Encoded
+    from airflow_titan.models.families.wire import DecodedResponse, Encoded
     from airflow_titan.models.tasks import Task
 
 
@@ -23,7 +23,7 @@ class Family(Protocol):
     def encode(self, task: Task, spec: ModelSpec) -> Encoded:
         """Say a checked task in the model's words, with images as values where they go."""
 
-    def decode(self, body: bytes) -> Answer:
+    def decode(self, body: bytes) -> DecodedResponse:
         """
         Read an answer.
 

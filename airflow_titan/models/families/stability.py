@@ -14,7 +14,7 @@ import msgspec
 
 from airflow_titan.errors import BadAnswer
 from airflow_titan.imaging.verify import Inverted
-from airflow_titan.models.families.wire import Answer, Call, Encoded, read_base64, read_json
+from airflow_titan.models.families.wire import Call, DecodedResponse, Encoded, read_base64, read_json
 from airflow_titan.models.tasks import setting
 
 if TYPE_CHECKING:
@@ -44,26 +44,26 @@ def encode(task: Task, spec: ModelSpec) -> Encoded:
     return Encoded(tuple(Call(call, None if route == spec.id else route) for call in calls), approximations)
 
 
-class _Answer(msgspec.Struct):
+class _Response(msgspec.Struct):
     """What an answer says: of each image, whether it was finished, and why not."""
 
     images: list[msgspec.Raw] | None = None
     finish_reasons: list[Any] | None = None
 
 
-def decode(body: bytes) -> Answer:
+def decode(body: bytes) -> DecodedResponse:
     """
     Read an answer: ``images`` and, of each, ``finish_reasons``.
 
     :raises BadAnswer: if it is not JSON of this form, or the model failed, or an image is not valid base64
     """
-    answer = read_json(body, _Answer)
+    answer = read_json(body, _Response)
     told = [str(reason) for reason in answer.finish_reasons or () if reason]
     blocked = next((reason for reason in told if reason.startswith(_FILTERED)), None)
     if told and blocked is None:
         raise BadAnswer(f"the model failed: {told[0]}")
     images = () if blocked else answer.images or ()
-    return Answer(
+    return DecodedResponse(
         images=tuple(read_base64(image, index) for index, image in enumerate(images, start=1)), blocked=blocked
     )
 

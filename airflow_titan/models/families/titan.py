@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from airflow_titan.models.families.wire import NULL, Answer, Call, Encoded, read_base64, read_json
+from airflow_titan.models.families.wire import NULL, Call, DecodedResponse, Encoded, read_base64, read_json
 from airflow_titan.models.tasks import Settings, parameters
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ def encode(task: Task, _: ModelSpec) -> Encoded:
     return Encoded((Call(message, count=count, with_mask=given.get("return_mask", False)),))
 
 
-class _Answer(msgspec.Struct, rename="camel"):
+class _Response(msgspec.Struct, rename="camel"):
     """What an answer says. Absent, null and the empty text all say that nothing was blocked."""
 
     images: list[msgspec.Raw] | None = None
@@ -54,7 +54,7 @@ class _Answer(msgspec.Struct, rename="camel"):
     mask_image: msgspec.Raw = NULL
 
 
-def decode(body: bytes) -> Answer:
+def decode(body: bytes) -> DecodedResponse:
     """
     Read an answer: ``images``, ``error`` where the content filter stopped some of them, ``maskImage`` if wanted.
 
@@ -62,8 +62,8 @@ def decode(body: bytes) -> Answer:
 
     :raises BadAnswer: if it is not JSON, has no list of images and no error, or an image is not valid base64
     """
-    answer = read_json(body, _Answer)
-    return Answer(
+    answer = read_json(body, _Response)
+    return DecodedResponse(
         mask=None if answer.mask_image == NULL else read_base64(answer.mask_image, 0),
         images=tuple(read_base64(image, index) for index, image in enumerate(answer.images or (), start=1)),
         blocked=str(answer.error) if answer.error else None,

@@ -66,7 +66,7 @@ class Encoded:
 
 
 @dataclass(frozen=True)
-class Answer:
+class DecodedResponse:
     """
     What the model said, read from its dialect.
 

@@ -13,8 +13,8 @@ import pytest
 from stub import Heard, Says, Stub, pictures, refuses, scripted
 
 from airflow_titan import errors
-from airflow_titan.aws.bedrock import Reply, invoke, request_metadata
-from airflow_titan.generation.policy import Alone
+from airflow_titan.aws.bedrock import RawResponse, invoke, request_metadata
+from airflow_titan.generation.policy import ExponentialBackoff
 from airflow_titan.hooks.bedrock import TitanBedrockHook
 
 if TYPE_CHECKING:
@@ -51,9 +51,9 @@ def client(monkeypatch: pytest.MonkeyPatch, kept: dict[str, Any]) -> Callable[..
     return make
 
 
-def call(client: Any, **options: Any) -> Reply:
+def call(client: Any, **options: Any) -> RawResponse:
     """Invoke without patience, unless told otherwise."""
-    retrying = Alone(options.pop("patience", 0)).retrying()
+    retrying = ExponentialBackoff(options.pop("patience", 0)).retrying()
     return invoke(client, MODEL, BytesIO(b'{"a": 1}'), retrying=retrying, **options)
 
 
@@ -147,7 +147,7 @@ def test_a_service_that_comes_up_is_found(client: Callable[..., Any]) -> None:
          "region_name"),
         (refuses(400, "ValidationException", "Invocation of model ID x with on-demand throughput isn't supported."),
          errors.ModelUnavailable, "inference profile"),
-        (refuses(400, "ServiceQuotaExceededException", "Quota"), errors.TryAgain, "quota"),
+        (refuses(400, "ServiceQuotaExceededException", "TokenBucket"), errors.TransientError, "quota"),
         (refuses(404, "ResourceNotFoundException", "This model version has reached the end of its life."),
          errors.ModelRetired, "active model"),
         (refuses(404, "ResourceNotFoundException", "Access denied. This Model is marked by provider as Legacy and you "
@@ -159,7 +159,7 @@ def test_a_service_that_comes_up_is_found(client: Callable[..., Any]) -> None:
         (refuses(403, "UnrecognizedClientException", "The security token included in the request is invalid."),
          errors.AccessDenied, ""),
         (refuses(403, "ExpiredTokenException", "The security token included in the request is expired"),
-         errors.TryAgain, "expired"),
+         errors.TransientError, "expired"),
         (refuses(413, "RequestEntityTooLarge", "too large"), errors.RequestRefused, "smaller"),
         (refuses(429, "ThrottlingException", "Too many requests"), errors.Throttled, "pool"),
         (refuses(503, "ServiceUnavailableException", "busy"), errors.Unavailable, "capacity"),

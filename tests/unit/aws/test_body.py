@@ -5,8 +5,8 @@ from __future__ import annotations
 import io
 from typing import Any
 
-from airflow_titan.aws.body import PIECE, Outgoing
-from airflow_titan.aws.s3 import Store
+from airflow_titan.aws.body import PIECE, RequestBody
+from airflow_titan.aws.s3 import ObjectStore
 
 DATA = bytes(range(256)) * (3 * PIECE // 256) + b"end"
 
@@ -24,7 +24,7 @@ class Counted(io.BytesIO):
 
 def test_who_asks_for_little_gets_much() -> None:
     """A piece is a MiB, however little is asked for, and the pieces are the file."""
-    outgoing = Outgoing(io.BytesIO(DATA))
+    outgoing = RequestBody(io.BytesIO(DATA))
     pieces = list(iter(lambda: outgoing.read(8192), b""))
     assert [len(piece) for piece in pieces] == [PIECE, PIECE, PIECE, 3]
     assert b"".join(pieces) == DATA
@@ -32,13 +32,13 @@ def test_who_asks_for_little_gets_much() -> None:
 
 def test_who_asks_for_all_gets_all() -> None:
     """No piece is cut off for who asks for more than one."""
-    assert Outgoing(io.BytesIO(DATA)).read() == DATA
-    assert Outgoing(io.BytesIO(DATA)).read(2 * PIECE) == DATA[: 2 * PIECE]
+    assert RequestBody(io.BytesIO(DATA)).read() == DATA
+    assert RequestBody(io.BytesIO(DATA)).read(2 * PIECE) == DATA[: 2 * PIECE]
 
 
 def test_it_can_be_sent_again() -> None:
     """The SDK looks for its length, and goes back to its beginning before another try."""
-    outgoing = Outgoing(io.BytesIO(DATA))
+    outgoing = RequestBody(io.BytesIO(DATA))
     outgoing.read()
     assert (outgoing.tell(), outgoing.seek(0), outgoing.read()) == (len(DATA), 0, DATA)
     assert outgoing.seek(0, io.SEEK_END) == len(DATA)
@@ -47,18 +47,18 @@ def test_it_can_be_sent_again() -> None:
 def test_the_file_stays_open() -> None:
     """The file is its owner's, who may want to send it again."""
     file = io.BytesIO(DATA)
-    Outgoing(file).close()
+    RequestBody(file).close()
     assert not file.closed
 
 
 def test_a_log_shows_none_of_it() -> None:
     """The SDK writes its arguments to the log at DEBUG."""
-    assert "secret" not in repr(Outgoing(io.BytesIO(b"secret")))
+    assert "secret" not in repr(RequestBody(io.BytesIO(b"secret")))
 
 
 def test_s3_is_sent_few_pieces(s3: Any, bucket: str) -> None:
     """On the way to S3 a file is read to its end a few times, in pieces of a MiB."""
     file = Counted(DATA)
-    Store(s3).upload(f"s3://{bucket}/k", file)
+    ObjectStore(s3).upload(f"s3://{bucket}/k", file)
     assert s3.get_object(Bucket=bucket, Key="k")["Body"].read() == DATA
     assert file.reads <= 4 * 5

@@ -10,7 +10,7 @@ from botocore.config import Config
 from pictures import photo
 from stub import Says, Stub, scripted
 
-from airflow_titan.aws.s3 import Store, split
+from airflow_titan.aws.s3 import ObjectStore, split
 from airflow_titan.errors import ConfigurationError, StoreFailed
 
 
@@ -32,7 +32,7 @@ def refuses(status: int, code: str) -> Says:
 )  # fmt: skip
 def test_what_names_no_object_is_said(uri: Any) -> None:
     """A wrong URI is a problem of its parameter, not a crash."""
-    image = Store(None).read_image("mask_image", uri, None)
+    image = ObjectStore(None).read_image("mask_image", uri, None)
     assert image.problem
     assert (image.problem.parameter, image.problem.limit) == ("mask_image", "s3://bucket/key")
 
@@ -46,14 +46,14 @@ def test_odd_keys_are_keys(key: str) -> None:
 def test_an_image_is_read_whole(s3: Any, bucket: str) -> None:
     """Bytes, weight and ETag come from one request."""
     etag = s3.put_object(Bucket=bucket, Key="é 🎨.png", Body=photo())["ETag"]
-    image = Store(s3).read_image("image", f"s3://{bucket}/é 🎨.png", 10_000_000)
+    image = ObjectStore(s3).read_image("image", f"s3://{bucket}/é 🎨.png", 10_000_000)
     assert (image.data, image.weight, image.etag, image.problem) == (photo(), len(photo()), etag, None)
 
 
 def test_a_heavy_object_is_left_alone(s3: Any, bucket: str) -> None:
     """What is too large is weighed and not read."""
     s3.put_object(Bucket=bucket, Key="k", Body=photo())
-    image = Store(s3).read_image("image", f"s3://{bucket}/k", len(photo()) - 1)
+    image = ObjectStore(s3).read_image("image", f"s3://{bucket}/k", len(photo()) - 1)
     assert (image.data, image.weight, image.problem) == (None, len(photo()), None)
 
 
@@ -65,7 +65,7 @@ def test_a_heavy_object_is_left_alone(s3: Any, bucket: str) -> None:
 def test_what_cant_be_read_is_a_problem_with_a_remedy(code: str, status: int, words: str) -> None:
     """No other try helps, so it joins the other problems of the request."""
     with scripted(refuses(status, code)) as stub:
-        image = Store(client(stub)).read_image("image", "s3://bucket/key", None)
+        image = ObjectStore(client(stub)).read_image("image", "s3://bucket/key", None)
     assert image.problem
     assert code in image.problem.value
     assert words in image.problem.remedy
@@ -78,26 +78,26 @@ def test_what_cant_be_read_is_a_problem_with_a_remedy(code: str, status: int, wo
 def test_what_may_pass_is_left_to_another_try(says: Says) -> None:
     """Failures of the service and the network are no problem of the request."""
     with scripted(says) as stub, pytest.raises(StoreFailed, match="s3://bucket/key"):
-        Store(client(stub)).read_image("image", "s3://bucket/key", None)
+        ObjectStore(client(stub)).read_image("image", "s3://bucket/key", None)
 
 
 @pytest.mark.parametrize("says", [refuses(500, "InternalError"), refuses(503, "SlowDown"), Says(reset=True)])
 def test_a_write_that_may_pass_is_left_to_another_try(says: Says) -> None:
     """Likewise for writing."""
     with scripted(says) as stub, pytest.raises(StoreFailed, match="s3://bucket/key"):
-        Store(client(stub)).write("s3://bucket/key", b"abc", "image/png")
+        ObjectStore(client(stub)).write("s3://bucket/key", b"abc", "image/png")
 
 
 @pytest.mark.parametrize("code", ["AccessDenied", "NoSuchBucket", "KMS.NotFoundException"])
 def test_a_refused_write_is_a_setting(code: str) -> None:
     """The message says which settings to look at."""
     with scripted(refuses(403, code)) as stub, pytest.raises(ConfigurationError, match=rf"{code}.*s3:PutObject"):
-        Store(client(stub)).write("s3://bucket/key", b"abc", "image/png")
+        ObjectStore(client(stub)).write("s3://bucket/key", b"abc", "image/png")
 
 
 def test_bytes_and_content_type_arrive(s3: Any, bucket: str) -> None:
     """What is written is what was given, to the byte."""
-    Store(s3).write(f"s3://{bucket}/k", photo(), "image/png")
+    ObjectStore(s3).write(f"s3://{bucket}/k", photo(), "image/png")
     found = s3.get_object(Bucket=bucket, Key="k")
     assert (found["Body"].read(), found["ContentType"]) == (photo(), "image/png")
 
@@ -106,7 +106,7 @@ def test_owner_and_encryption_reach_s3() -> None:
     """Every request names the owner; every write names its encryption."""
     encryption = {"ServerSideEncryption": "aws:kms", "SSEKMSKeyId": "key-1"}
     with scripted(Says(body=b"abc", headers={"ETag": '"e"'}), Says(headers={"ETag": '"e"'})) as stub:
-        store = Store(client(stub), expected_bucket_owner="123456789012", encryption=encryption)
+        store = ObjectStore(client(stub), expected_bucket_owner="123456789012", encryption=encryption)
         store.read_image("image", "s3://bucket/key", None)
         store.write("s3://bucket/key", b"abc", "image/png")
     read, written = ({name.lower(): value for name, value in heard.headers.items()} for heard in stub.heard)
@@ -118,7 +118,7 @@ def test_owner_and_encryption_reach_s3() -> None:
 def test_nothing_more_is_sent_than_was_set() -> None:
     """Without settings, the bucket's own encryption and owner hold."""
     with scripted(Says(headers={"ETag": '"e"'})) as stub:
-        Store(client(stub)).write("s3://bucket/key", b"abc", "image/png")
+        ObjectStore(client(stub)).write("s3://bucket/key", b"abc", "image/png")
     names = {name.lower() for name in stub.heard[0].headers}
     assert not [name for name in names if "encryption" in name or "owner" in name]
 
@@ -126,5 +126,5 @@ def test_nothing_more_is_sent_than_was_set() -> None:
 def test_a_name_that_s3_cant_have_is_said() -> None:
     """A bucket that can't exist is a problem, not a crash."""
     with scripted(Says()) as stub:
-        assert Store(client(stub)).read_image("image", "s3://No Such!/key", None).problem
+        assert ObjectStore(client(stub)).read_image("image", "s3://No Such!/key", None).problem
     assert stub.heard == []

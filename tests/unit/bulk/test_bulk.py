@@ -340,12 +340,12 @@ def test_how_many_work_at_once_is_looked_at_again_and_again(
     """A run that lasts adapts to the machine, from time to time."""
     looks: list[float] = []
 
-    class Watched(memory.Memory):
+    class Watched(memory.MemoryBudget):
         def adapt(self) -> None:
             looks.append(time.monotonic())
             super().adapt()
 
-    monkeypatch.setattr(memory, "Memory", Watched)
+    monkeypatch.setattr(memory, "MemoryBudget", Watched)
     emulator.inject("latency", seconds=1.5, times=None)
     Instance().run(bulk(some(1)))
     assert len(looks) >= 2
@@ -515,13 +515,13 @@ def test_memory_is_taken_before_it_is_used(monkeypatch: pytest.MonkeyPatch) -> N
     taken: list[int] = []
     from airflow_titan.bulk import memory
 
-    original = memory.Hold.take
+    original = memory.MemoryReservation.take
 
     def take(self: Any, size: int) -> None:
         taken.append(size)
         original(self, size)
 
-    monkeypatch.setattr(memory.Hold, "take", take)
+    monkeypatch.setattr(memory.MemoryReservation, "take", take)
     Instance().run(bulk(some(2)))
     assert len([size for size in taken if size > 10_000]) == 2
 

@@ -11,8 +11,8 @@ import pytest
 from airflow.providers.common.compat.sdk import AirflowFailException, AirflowSkipException
 from instance import Instance
 
-from airflow_titan.aws.s3 import Store
-from airflow_titan.bulk.requests import Lines
+from airflow_titan.aws.s3 import ObjectStore
+from airflow_titan.bulk.requests import BulkRequests
 from airflow_titan.bulk.results import Results, Source, publish
 from airflow_titan.bulk.rows import Row
 from airflow_titan.errors import StoreFailed
@@ -58,7 +58,7 @@ def published(s3: Any, bucket: str) -> Published:
             for row in rows:
                 results.add(row)
             folder = f"s3://{bucket}/bulk/{name}"
-            return publish(results, store=Store(s3), folder=folder, owner=owner, **given).results_uri
+            return publish(results, store=ObjectStore(s3), folder=folder, owner=owner, **given).results_uri
 
     return published
 
@@ -164,7 +164,7 @@ def test_requests_without_pictures_are_collected(s3: Any, published: Published) 
 def test_collected_requests_are_requests(s3: Any, published: Published) -> None:
     """Another bulk task reads them under the same names."""
     uri = collect(published(*ALL))
-    with Lines.read(uri, Store(s3), defaults={"task": "text_to_image"}, images_as=None) as found:
+    with BulkRequests.read(uri, ObjectStore(s3), defaults={"task": "text_to_image"}, images_as=None) as found:
         assert [(line.id, line.problem) for line in found] == [("b", None), ("3", None), ("d", None), ("5", None)]
 
 

@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from airflow_titan.bulk.memory import Memory
+from airflow_titan.bulk.memory import MemoryBudget
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from concurrent.futures import Future
 
-    from airflow_titan.bulk.memory import Hold
+    from airflow_titan.bulk.memory import MemoryReservation
 
 
 def blocks(future: Future[None]) -> bool:
@@ -31,7 +31,7 @@ class Machine:
 
     def __init__(self) -> None:
         self.now = self.work = 0.0
-        self.memory = Memory(100, clock=lambda: self.now, worked=lambda: self.work)
+        self.memory = MemoryBudget(100, clock=lambda: self.now, worked=lambda: self.work)
 
     def adapt(self, cores: float, times: int = 1) -> int:
         """Let seconds pass in which so many cores were busy; give the places after that."""
@@ -42,7 +42,7 @@ class Machine:
 
 
 @contextmanager
-def waiting(memory: Memory) -> Iterator[Future[None]]:
+def waiting(memory: MemoryBudget) -> Iterator[Future[None]]:
     """Let requests hold all places, and one more wait for some."""
     holds = [memory.hold() for _ in range(memory.places)]
     for hold in holds:
@@ -104,7 +104,7 @@ def test_the_places_have_an_end() -> None:
 
 def test_what_fits_is_let_in() -> None:
     """Several requests hold bytes at once, up to the last one."""
-    memory = Memory(100)
+    memory = MemoryBudget(100)
     with memory.hold() as one, memory.hold() as two:
         one.take(60)
         two.take(40)
@@ -113,7 +113,7 @@ def test_what_fits_is_let_in() -> None:
 
 def test_what_does_not_fit_waits_for_room() -> None:
     """It is let in as soon as another has let go."""
-    memory = Memory(100)
+    memory = MemoryBudget(100)
     one, two = memory.hold(), memory.hold()
     one.take(60)
     with ThreadPoolExecutor(1) as pool:
@@ -128,7 +128,7 @@ def test_what_does_not_fit_waits_for_room() -> None:
 
 def test_only_so_many_are_at_work() -> None:
     """However little a request holds, it waits while as many as allowed hold something."""
-    memory = Memory(100)
+    memory = MemoryBudget(100)
     memory.places = 2
     one, two, three = memory.hold(), memory.hold(), memory.hold()
     one.take(0)
@@ -144,7 +144,7 @@ def test_only_so_many_are_at_work() -> None:
 
 def test_more_than_all_is_let_in_alone() -> None:
     """A request larger than the whole waits until nobody else holds anything, and then others wait for it."""
-    memory = Memory(100)
+    memory = MemoryBudget(100)
     one, huge, late = memory.hold(), memory.hold(), memory.hold()
     one.take(1)
     with ThreadPoolExecutor(2) as pool:
@@ -165,7 +165,7 @@ def test_more_than_all_is_let_in_alone() -> None:
 
 def test_first_come_first_served() -> None:
     """A small request doesn't pass a large one that has waited longer, so that none waits for ever."""
-    memory = Memory(100)
+    memory = MemoryBudget(100)
     one, large, small = memory.hold(), memory.hold(), memory.hold()
     one.take(50)
     with ThreadPoolExecutor(2) as pool:
@@ -183,7 +183,7 @@ def test_first_come_first_served() -> None:
 
 def test_taking_again_lets_go_first() -> None:
     """A request that holds almost everything may hold another size, without waiting for itself."""
-    memory = Memory(100)
+    memory = MemoryBudget(100)
     hold = memory.hold()
     for size in (90, 100, 20, 500):
         hold.take(size)
@@ -193,9 +193,9 @@ def test_taking_again_lets_go_first() -> None:
 @pytest.mark.parametrize(
     "end", [lambda hold: hold.release(), lambda hold: hold.take(0), lambda hold: hold.__exit__(None, None, None)]
 )
-def test_all_is_given_back(end: Callable[[Hold], None]) -> None:
+def test_all_is_given_back(end: Callable[[MemoryReservation], None]) -> None:
     """However a request ends, and however often, it holds nothing afterwards."""
-    memory = Memory(100)
+    memory = MemoryBudget(100)
     hold = memory.hold()
     hold.take(60)
     end(hold)
@@ -205,7 +205,7 @@ def test_all_is_given_back(end: Callable[[Hold], None]) -> None:
 
 def test_a_request_that_fails_gives_back() -> None:
     """An error inside gives back what was held."""
-    memory = Memory(100)
+    memory = MemoryBudget(100)
 
     def fail() -> None:
         with memory.hold() as hold:
@@ -219,7 +219,7 @@ def test_a_request_that_fails_gives_back() -> None:
 
 def test_many_threads_stay_within_the_bound_and_all_get_through() -> None:
     """Threads that take, change and release sizes at random never hold too much together, and never block for good."""
-    memory, over = Memory(1000), list[int]()
+    memory, over = MemoryBudget(1000), list[int]()
 
     def work(seed: int) -> None:
         chance = random.Random(seed)

@@ -11,7 +11,7 @@ import pytest
 from airflow.providers.common.compat import sdk
 
 from airflow_titan.bulk.progress import Progress
-from airflow_titan.bulk.requests import Line
+from airflow_titan.bulk.requests import BulkRequest
 from airflow_titan.bulk.rows import STATUSES, Row
 
 log = logging.getLogger("airflow.task.test")
@@ -72,9 +72,9 @@ def progress(total: int, clock: Clock, **more: Any) -> Progress:
     return Progress(total, log=log, clock=clock, **{"spent": lambda: 1.5} | more)
 
 
-def line(number: int) -> Line:
+def line(number: int) -> BulkRequest:
     """Make a request."""
-    return Line(number, str(number), {}, {}, "inpainting")
+    return BulkRequest(number, str(number), {}, {}, "inpainting")
 
 
 def end(run: Progress, number: int, status: str = "done", pictures: int = 1) -> None:

@@ -17,7 +17,7 @@ import pytest
 
 from airflow_titan import errors
 from airflow_titan.bulk import rate_limiter
-from airflow_titan.bulk.rate_limiter import Pacer, Quota, SharedPace
+from airflow_titan.bulk.rate_limiter import AdaptiveRate, SharedRateLimiter, TokenBucket
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -93,9 +93,9 @@ def simulate(
     jitter: float = 0.0,
     pacers: int = 1,
 ) -> Ran:
-    """Let ``threads`` make calls one after the other, at the pace of each of ``pacers``, on a clock of its own."""
+    """Let ``threads`` make calls one after the other, at the limiter of each of ``pacers``, on a clock of its own."""
     chance = random.Random(7)
-    paces = [Pacer(lambda: chance.uniform(0.8, 1.2)) for _ in range(pacers)]
+    paces = [AdaptiveRate(lambda: chance.uniform(0.8, 1.2)) for _ in range(pacers)]
     ran, order = Ran(), itertools.count()
     waiting = [list(range(threads)) for _ in paces]  # heaps of the numbers that calls have in the queue
     wakes = [math.inf for _ in paces]
@@ -105,7 +105,7 @@ def simulate(
     ]
     while events and events[0][0] < span:
         now, _, kind, which, number, sent = heapq.heappop(events)
-        pacer, queue = paces[which], waiting[which]
+        adaptive_rate, queue = paces[which], waiting[which]
         if kind == "arrive":
             good = service(now)
             (ran.let_in if good else ran.refused).append(now)
@@ -115,16 +115,16 @@ def simulate(
         if kind == "answer":
             heapq.heappush(queue, next(numbers))
         elif kind == "refusal":
-            pacer.refused(now, sent)
+            adaptive_rate.refused(now, sent)
             heapq.heappush(queue, number)
         elif now >= wakes[which]:
             wakes[which] = math.inf
-        while queue and pacer.due() <= now:
+        while queue and adaptive_rate.due() <= now:
             arrival = now + round_trip / 2 + chance.uniform(0, jitter)
             heapq.heappush(events, (arrival, next(order), "arrive", which, heapq.heappop(queue), now))
-            pacer.sent(now)
-        if queue and pacer.due() < wakes[which]:
-            wakes[which] = pacer.due()
+            adaptive_rate.sent(now)
+        if queue and adaptive_rate.due() < wakes[which]:
+            wakes[which] = adaptive_rate.due()
             heapq.heappush(events, (wakes[which], next(order), "wake", which, 0, 0.0))
     return ran
 
@@ -215,17 +215,17 @@ def test_a_quota_by_the_minute_is_spread_over_the_minute() -> None:
 
 def test_no_limit_means_that_none_was_seen_for_a_while() -> None:
     """Calls that go out quickly without a refusal yet don't free all others before a second has passed."""
-    pacer, now = Pacer(), 0.05
-    pacer.sent(0.0)
-    pacer.refused(0.01, 0.0)
+    adaptive_rate, now = AdaptiveRate(), 0.05
+    adaptive_rate.sent(0.0)
+    adaptive_rate.refused(0.01, 0.0)
     while now < 0.9:
-        pacer.sent(now)
+        adaptive_rate.sent(now)
         now += 0.002
-    assert pacer.spacing is not None
+    assert adaptive_rate.spacing is not None
     while now < 1.1:
-        pacer.sent(now)
+        adaptive_rate.sent(now)
         now += 0.002
-    assert pacer.spacing is None
+    assert adaptive_rate.spacing is None
 
 
 def test_without_a_refusal_there_is_no_limit() -> None:
@@ -243,53 +243,53 @@ def test_after_an_outage_all_goes_on() -> None:
 
 def test_refusals_that_were_under_way_together_count_once() -> None:
     """Of many calls that were out when the first refusal came, only that one slows down."""
-    pacer = Pacer(lambda: 1.0)
+    adaptive_rate = AdaptiveRate(lambda: 1.0)
     for at in (0.0, 0.01, 0.02):
-        pacer.sent(at)
-    pacer.refused(0.1, 0.0)
-    after_one = pacer.spacing, pacer.due()
-    pacer.refused(0.11, 0.01)
-    pacer.refused(0.12, 0.02)
-    assert (pacer.spacing, pacer.due()) == after_one
+        adaptive_rate.sent(at)
+    adaptive_rate.refused(0.1, 0.0)
+    after_one = adaptive_rate.spacing, adaptive_rate.due()
+    adaptive_rate.refused(0.11, 0.01)
+    adaptive_rate.refused(0.12, 0.02)
+    assert (adaptive_rate.spacing, adaptive_rate.due()) == after_one
 
 
 def test_a_probe_is_alone() -> None:
     """After a refusal nobody follows the next call until its own refusal would have come back."""
-    pacer = Pacer(lambda: 1.0)
-    pacer.sent(0.0)
-    pacer.refused(0.5, 0.0)
-    pacer.sent(0.6)
-    assert pacer.due() >= 0.6 + 0.5
+    adaptive_rate = AdaptiveRate(lambda: 1.0)
+    adaptive_rate.sent(0.0)
+    adaptive_rate.refused(0.5, 0.0)
+    adaptive_rate.sent(0.6)
+    assert adaptive_rate.due() >= 0.6 + 0.5
 
 
 def test_the_users_limit_spaces_calls_evenly() -> None:
     """At 60 a minute each call comes a second after the one before."""
-    assert sends(Quota(60), until=10) == pytest.approx(range(10))
+    assert sends(TokenBucket(60), until=10) == pytest.approx(range(10))
 
 
 def test_the_users_limit_allows_one_second_at_once() -> None:
     """At 600 a minute, ten go at once after a lull, and the rest of the minute keeps to the limit."""
-    times = sends(Quota(600), until=MINUTE)
+    times = sends(TokenBucket(600), until=MINUTE)
     assert sum(at < 0.001 for at in times) == 10
     assert len(times) <= 600 + 10
 
 
 def test_a_lull_saves_up_no_more_than_one_second() -> None:
     """What was not called in an hour is not made up for."""
-    quota = Quota(120)
+    quota = TokenBucket(120)
     quota.sent(0.0)
     assert len(sends(quota, start=3600, until=3600.1)) == 2
 
 
 def test_a_refused_call_is_not_on_the_users_account() -> None:
     """What the service refused may be sent again at once, as far as the user's limit goes."""
-    quota = Quota(60)
+    quota = TokenBucket(60)
     quota.sent(0.0)
     quota.refused()
     assert quota.due() <= 0.0
 
 
-def sends(quota: Quota, *, until: float, start: float = 0.0) -> list[float]:
+def sends(quota: TokenBucket, *, until: float, start: float = 0.0) -> list[float]:
     """Call whenever the quota allows it."""
     times, now = [], start
     while now < until:
@@ -311,7 +311,7 @@ class Clock:
         return self.now
 
 
-class Unhurried(Pacer):
+class Unhurried(AdaptiveRate):
     """Never makes anybody wait, since only a real clock moves on meanwhile."""
 
     def due(self) -> float:
@@ -321,17 +321,17 @@ class Unhurried(Pacer):
 
 def paced(
     *, per_minute: float | None = None, patience: float = 120, clock: Callable[[], float] | None = None
-) -> SharedPace:
+) -> SharedRateLimiter:
     """Make a pace; at a clock of the test's own, nobody waits."""
-    pace = SharedPace(per_minute=per_minute, patience=patience, clock=clock or time.monotonic)
+    limiter = SharedRateLimiter(per_minute=per_minute, patience=patience, clock=clock or time.monotonic)
     if clock:
-        pace._pacer = Unhurried()  # noqa: SLF001
-    return pace
+        limiter._pacer = Unhurried()  # noqa: SLF001
+    return limiter
 
 
-def make(pace: SharedPace, call: Callable[..., object], *args: object) -> object:
+def make(limiter: SharedRateLimiter, call: Callable[..., object], *args: object) -> object:
     """Make one call at a pace."""
-    return pace.retrying()(call, *args)
+    return limiter.retrying()(call, *args)
 
 
 def refuse(error: type[errors.BackOff] = errors.Throttled) -> None:
@@ -366,7 +366,7 @@ def test_a_call_returns_what_the_service_answers() -> None:
 @pytest.mark.parametrize("error", [errors.Throttled, errors.Unavailable, errors.ConnectFailed])
 def test_what_costs_nothing_is_asked_again(error: type[errors.BackOff]) -> None:
     """Each way of saying no is asked again until it is a yes, and counted."""
-    pace, answers = paced(), iter([error("no"), error("no"), "yes"])
+    limiter, answers = paced(), iter([error("no"), error("no"), "yes"])
 
     def call() -> object:
         answer = next(answers)
@@ -374,8 +374,8 @@ def test_what_costs_nothing_is_asked_again(error: type[errors.BackOff]) -> None:
             raise answer
         return answer
 
-    assert make(pace, call) == "yes"
-    assert pace.refusals == 2
+    assert make(limiter, call) == "yes"
+    assert limiter.refusals == 2
 
 
 @pytest.mark.parametrize("error", [errors.AnswerLost, errors.ServiceFailed, errors.ContentBlocked, KeyboardInterrupt])
@@ -395,40 +395,40 @@ def test_what_may_have_been_paid_is_not_asked_again(error: type[BaseException]) 
 def test_an_outage_beyond_patience_is_raised() -> None:
     """When nobody was let in for that long, the service's own words come out."""
     clock = Clock(step=5)
-    pace = paced(patience=120, clock=clock)
+    limiter = paced(patience=120, clock=clock)
     with pytest.raises(errors.Unavailable, match="no"):
-        make(pace, refuse, errors.Unavailable)
+        make(limiter, refuse, errors.Unavailable)
     assert 120 <= clock.now <= 180
-    assert pace.refusals > 3
+    assert limiter.refusals > 3
 
 
 def test_patience_begins_with_the_refusals() -> None:
     """After an hour without any call, the first refusal isn't the last."""
     clock = Clock()
-    pace = paced(patience=120, clock=clock)
-    make(pace, Answers(0))
+    limiter = paced(patience=120, clock=clock)
+    make(limiter, Answers(0))
     clock.now, clock.step = 3600, 5
-    assert make(pace, Answers(2)) == "yes"
+    assert make(limiter, Answers(2)) == "yes"
 
 
 def test_nobody_gives_up_while_others_get_through() -> None:
     """A call that is refused for many times the patience still waits, as long as the service lets others in."""
     clock = Clock(step=5)
-    pace = paced(patience=60, clock=clock)
-    pace.longest = 10**6
+    limiter = paced(patience=60, clock=clock)
+    limiter.longest = 10**6
     unlucky = Answers(100)
 
     def call() -> str:
-        make(pace, Answers(0))
+        make(limiter, Answers(0))
         return unlucky()
 
-    assert make(pace, call) == "yes"
+    assert make(limiter, call) == "yes"
     assert clock.now > 10 * 60
 
 
 def test_nobody_gives_up_while_another_is_at_work() -> None:
     """A call that was let in since, and is still being answered, shows that the service lets calls in."""
-    pace = paced(patience=30, clock=Clock(step=1))
+    limiter = paced(patience=30, clock=Clock(step=1))
     at_work, answered, tries = threading.Event(), threading.Event(), itertools.count(1)
 
     def work() -> None:
@@ -440,63 +440,63 @@ def test_nobody_gives_up_while_another_is_at_work() -> None:
         def call() -> str:
             number = next(tries)
             if number == 3:
-                pool.submit(make, pace, work)
+                pool.submit(make, limiter, work)
                 at_work.wait(10)
             if number < 8:
                 raise errors.Throttled("no")
             return "yes"
 
         try:
-            assert make(pace, call) == "yes"
+            assert make(limiter, call) == "yes"
         finally:
             answered.set()
 
 
 def test_no_call_waits_longer_than_the_longest() -> None:
     """A claim is held for so long only, so a call that isn't sent by then ends by itself."""
-    pace = paced(per_minute=60)
-    pace.longest = 0.05
-    make(pace, Answers(0))
+    limiter = paced(per_minute=60)
+    limiter.longest = 0.05
+    make(limiter, Answers(0))
     with pytest.raises(errors.Throttled, match="max_concurrency"):
-        make(pace, pytest.fail, "was sent")
+        make(limiter, pytest.fail, "was sent")
 
 
 def test_waiting_in_line_is_no_waiting_with_a_claim(monkeypatch: pytest.MonkeyPatch) -> None:
     """Until a call is called to the gate it holds nothing, so its time doesn't count."""
     monkeypatch.setattr(rate_limiter, "_AHEAD", 0.05)
-    pace = paced(per_minute=60)
-    pace.longest = 0.5
-    assert [make(pace, Answers(0)) for _ in range(2)] == ["yes", "yes"]
+    limiter = paced(per_minute=60)
+    limiter.longest = 0.5
+    assert [make(limiter, Answers(0)) for _ in range(2)] == ["yes", "yes"]
 
 
 def test_few_are_called_ahead_of_their_time() -> None:
     """Of many that wait, only those whose calls are due in a moment are let go to claim what they will pay."""
-    pace = paced(per_minute=60)
+    limiter = paced(per_minute=60)
     called: list[object] = []
     with ThreadPoolExecutor(8) as pool:
         for _ in range(8):
-            pool.submit(lambda: called.append(pace.retrying()))
+            pool.submit(lambda: called.append(limiter.retrying()))
         time.sleep(0.3)
-        pace.stop()
+        limiter.stop()
     assert 1 <= len(called) <= 2
 
 
 def test_who_is_called_and_does_not_come_holds_nobody_up(monkeypatch: pytest.MonkeyPatch) -> None:
     """A call that another worker makes in the end is given up, and the others go on without it."""
     monkeypatch.setattr(rate_limiter, "_NO_SHOW", 0.2)
-    pace, began = paced(per_minute=6), time.monotonic()
-    pace.retrying()
-    pace.retrying()
-    assert make(pace, Answers(0)) == "yes"
+    limiter, began = paced(per_minute=6), time.monotonic()
+    limiter.retrying()
+    limiter.retrying()
+    assert make(limiter, Answers(0)) == "yes"
     assert time.monotonic() - began < 5
 
 
 def test_a_slow_claim_costs_no_rate() -> None:
     """While one prepares its call for longer than calls are apart, the next is called all the same."""
-    pace, times = paced(per_minute=600), list[float]()
+    limiter, times = paced(per_minute=600), list[float]()
 
     def work() -> None:
-        retrying = pace.retrying()
+        retrying = limiter.retrying()
         time.sleep(0.3)
         retrying(lambda: times.append(time.monotonic()))
 
@@ -508,13 +508,13 @@ def test_a_slow_claim_costs_no_rate() -> None:
 
 def test_stop_wakes_all_who_wait() -> None:
     """Every thread that waits for its turn ends at once, without having sent anything."""
-    pace = paced(per_minute=1)
-    make(pace, Answers(0))
+    limiter = paced(per_minute=1)
+    make(limiter, Answers(0))
     with ThreadPoolExecutor(16) as pool:
-        waiting = [pool.submit(make, pace, pytest.fail, "was sent") for _ in range(16)]
+        waiting = [pool.submit(make, limiter, pytest.fail, "was sent") for _ in range(16)]
         time.sleep(0.05)
         stopped = time.monotonic()
-        pace.stop()
+        limiter.stop()
         ends = [future.exception(timeout=5) for future in waiting]
     assert {type(end) for end in ends} == {errors.Stopped}
     assert time.monotonic() - stopped < 1
@@ -522,40 +522,40 @@ def test_stop_wakes_all_who_wait() -> None:
 
 def test_after_stop_nothing_is_sent() -> None:
     """Later calls are not made."""
-    pace = paced()
-    pace.stop()
+    limiter = paced()
+    limiter.stop()
     with pytest.raises(errors.Stopped):
-        make(pace, pytest.fail, "was sent")
+        make(limiter, pytest.fail, "was sent")
 
 
 def test_a_refusal_after_stop_is_not_asked_again() -> None:
     """What was under way when the task ends, and was refused, is not sent any more."""
-    pace = paced()
+    limiter = paced()
 
     def call() -> None:
-        pace.stop()
+        limiter.stop()
         raise errors.Throttled("no")
 
     with pytest.raises(errors.Stopped):
-        make(pace, call)
-    assert pace.refusals == 1
+        make(limiter, call)
+    assert limiter.refusals == 1
 
 
 def test_first_come_first_served() -> None:
     """Threads get their turns in the order in which they came."""
-    pace, order = paced(per_minute=60 / 0.05), list[int]()
+    limiter, order = paced(per_minute=60 / 0.05), list[int]()
     for _ in range(20):  # what may go at once
-        make(pace, Answers(0))
+        make(limiter, Answers(0))
     with ThreadPoolExecutor(8) as pool:
         for number in range(8):
-            pool.submit(make, pace, order.append, number)
+            pool.submit(make, limiter, order.append, number)
             time.sleep(0.01)
     assert order == list(range(8))
 
 
 def test_a_refused_call_goes_to_the_head() -> None:
     """Who has come first and was refused goes before all who came since."""
-    pace, order = paced(per_minute=60), list[str]()
+    limiter, order = paced(per_minute=60), list[str]()
     begun, others = threading.Event(), threading.Event()
     first = Answers(1)
 
@@ -565,15 +565,15 @@ def test_a_refused_call_goes_to_the_head() -> None:
         order.append(first("first"))
 
     with ThreadPoolExecutor(3) as pool:
-        pool.submit(make, pace, call)
+        pool.submit(make, limiter, call)
         begun.wait(5)
         for name in ("second", "third"):
-            pool.submit(make, pace, order.append, name)
+            pool.submit(make, limiter, order.append, name)
         time.sleep(0.05)  # the user's limit makes them wait
         others.set()
         while not order:
             time.sleep(0.01)
-        pace.stop()
+        limiter.stop()
     assert order == ["first"]
 
 
@@ -581,7 +581,7 @@ def test_threads_share_a_throttled_service() -> None:
     """Sixty-four real threads get 40 calls through a service of 20 a second: none fails, and little is wasted."""
     bucket, lock = Bucket(1, per_minute=1200), threading.Lock()
     began = time.monotonic()
-    pace = paced()
+    limiter = paced()
 
     def call() -> None:
         with lock:
@@ -591,54 +591,54 @@ def test_threads_share_a_throttled_service() -> None:
         time.sleep(0.2)
 
     with ThreadPoolExecutor(64) as pool:
-        for future in [pool.submit(make, pace, call) for _ in range(40)]:
+        for future in [pool.submit(make, limiter, call) for _ in range(40)]:
             future.result(timeout=30)
     assert time.monotonic() - began < 2 * 40 / 20
-    assert pace.refusals < 63 + 4 * 40
+    assert limiter.refusals < 63 + 4 * 40
 
 
 def test_the_users_limit_holds_for_all_threads_together() -> None:
     """Sixteen threads at 1,200 a minute make 20 calls at once, and then one each 50 ms."""
-    pace, times = paced(per_minute=1200), list[float]()
+    limiter, times = paced(per_minute=1200), list[float]()
     began = time.monotonic()
     with ThreadPoolExecutor(16) as pool:
         for _ in range(30):
-            pool.submit(make, pace, lambda: times.append(time.monotonic()))
+            pool.submit(make, limiter, lambda: times.append(time.monotonic()))
     assert len(times) == 30
     assert max(times) - began >= 0.49
 
 
 def test_what_the_service_refused_is_not_on_the_users_account() -> None:
     """At one call a minute a refused call is made again at once."""
-    pace, began = paced(per_minute=1), time.monotonic()
-    assert make(pace, Answers(1)) == "yes"
+    limiter, began = paced(per_minute=1), time.monotonic()
+    assert make(limiter, Answers(1)) == "yes"
     assert time.monotonic() - began < 2
 
 
 def test_what_has_ended_is_forgotten() -> None:
     """However many calls were made, the pace remembers none of them."""
-    pace = paced()
+    limiter = paced()
     for _ in range(3):
-        make(pace, Answers(1))
+        make(limiter, Answers(1))
         with pytest.raises(errors.AnswerLost):
-            make(pace, lose)
-    assert (len(pace._under_way), len(pace._called), len(pace._gate), len(pace._line)) == (0, 0, 0, 0)  # noqa: SLF001
+            make(limiter, lose)
+    assert (len(limiter._under_way), len(limiter._called), len(limiter._gate), len(limiter._line)) == (0, 0, 0, 0)  # noqa: SLF001
 
 
 def test_the_rate_is_none_while_nobody_limits() -> None:
     """Without a limit of the user or a refusal there is no rate to tell."""
-    pace = paced()
-    make(pace, Answers(0))
-    assert pace.rate is None
+    limiter = paced()
+    make(limiter, Answers(0))
+    assert limiter.rate is None
 
 
 def test_the_rate_is_the_lower_of_both_limits() -> None:
     """The user's limit is the rate, until the service allows less."""
-    pace = paced(per_minute=5000)
-    assert pace.rate == 5000
-    make(pace, Answers(1))
-    assert pace.rate is not None
-    assert pace.rate < 5000
+    limiter = paced(per_minute=5000)
+    assert limiter.rate == 5000
+    make(limiter, Answers(1))
+    assert limiter.rate is not None
+    assert limiter.rate < 5000
 
 
 def test_slowing_down_is_told_once(caplog: pytest.LogCaptureFixture) -> None:
@@ -651,21 +651,21 @@ def test_slowing_down_is_told_once(caplog: pytest.LogCaptureFixture) -> None:
 def test_lines_of_the_log_keep_their_distance(caplog: pytest.LogCaptureFixture) -> None:
     """However fast the rate changes, a line comes every ten seconds at most."""
     clock = Clock(step=0.02)
-    pace = paced(clock=clock)
+    limiter = paced(clock=clock)
     with caplog.at_level(logging.INFO):
         for _ in range(100):
-            make(pace, Answers(1))
+            make(limiter, Answers(1))
     assert 1 <= len(caplog.messages) <= 1 + clock.now / 10
 
 
 def test_a_new_rate_is_told(caplog: pytest.LogCaptureFixture) -> None:
     """Seconds later a line says at what rate calls go, and another when nothing holds them any more."""
     clock = Clock(step=0.5)
-    pace = paced(clock=clock)
+    limiter = paced(clock=clock)
     with caplog.at_level(logging.INFO):
-        make(pace, Answers(3))
+        make(limiter, Answers(3))
         for _ in range(400):
-            make(pace, Answers(0))
+            make(limiter, Answers(0))
     assert "refuses calls (Throttled)" in caplog.messages[0]
     assert any(" a minute now" in line for line in caplog.messages)
     assert "lets all calls in again" in caplog.messages[-1]

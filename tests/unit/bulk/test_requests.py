@@ -11,17 +11,17 @@ import pytest
 from botocore.config import Config
 from stub import Says, Stub, scripted
 
-from airflow_titan.aws.s3 import Store
-from airflow_titan.bulk.requests import Lines
+from airflow_titan.aws.s3 import ObjectStore
+from airflow_titan.bulk.requests import BulkRequests
 from airflow_titan.errors import ConfigurationError, InvalidRequest, StoreFailed, StoreRefused
 from airflow_titan.models.tasks import TASKS, parameters
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-    from airflow_titan.bulk.requests import Line
+    from airflow_titan.bulk.requests import BulkRequest
 
-    Read = Callable[..., list[Line]]
+    Read = Callable[..., list[BulkRequest]]
 
 TEXT = {"task": "text_to_image", "text": "a lighthouse"}
 MIB = 1 << 20
@@ -54,9 +54,9 @@ class Repeating:
         return '"etag"'
 
 
-def listed(requests: Any, *, store: Any = None, **given: Any) -> list[Line]:
+def listed(requests: Any, *, store: Any = None, **given: Any) -> list[BulkRequest]:
     """Read requests, from a list or by a store of the test's own."""
-    with Lines.read(requests, store, **{"defaults": None, "images_as": None} | given) as lines:
+    with BulkRequests.read(requests, store, **{"defaults": None, "images_as": None} | given) as lines:
         return list(lines)
 
 
@@ -64,11 +64,11 @@ def listed(requests: Any, *, store: Any = None, **given: Any) -> list[Line]:
 def read(s3: Any, bucket: str) -> Read:
     """Give a function that reads the lines of a file in S3."""
 
-    def read(data: bytes | Sequence[Any], **given: Any) -> list[Line]:
+    def read(data: bytes | Sequence[Any], **given: Any) -> list[BulkRequest]:
         if not isinstance(data, bytes):
             data = b"".join(json.dumps(entry).encode() + b"\n" for entry in data)
         s3.put_object(Bucket=bucket, Key="in/requests.jsonl", Body=data)
-        return listed(f"s3://{bucket}/in/requests.jsonl", store=Store(s3), **given)
+        return listed(f"s3://{bucket}/in/requests.jsonl", store=ObjectStore(s3), **given)
 
     return read
 
@@ -78,7 +78,7 @@ def written(name: str, **more: Any) -> bytes:
     return json.dumps({"id": name, **TEXT, **more}).encode() + b"\n"
 
 
-def told(line: Line) -> str:
+def told(line: BulkRequest) -> str:
     """Give a line's problem in words."""
     assert line.problem
     return str(line.problem)
@@ -104,7 +104,7 @@ def test_every_task_has_its_own_parameters(task: str) -> None:
 def test_the_file_and_its_content_are_named(s3: Any, bucket: str) -> None:
     """A record can say which requests these were."""
     etag = s3.put_object(Bucket=bucket, Key="k", Body=written("a"))["ETag"]
-    with Lines.read(f"s3://{bucket}/k", Store(s3), defaults={}, images_as=None) as lines:
+    with BulkRequests.read(f"s3://{bucket}/k", ObjectStore(s3), defaults={}, images_as=None) as lines:
         assert (lines.uri, lines.etag, lines.total) == (f"s3://{bucket}/k", etag, 1)
 
 
@@ -352,7 +352,7 @@ def test_an_entry_that_is_no_json_keeps_its_name() -> None:
 def test_a_list_of_one_uri_is_that_uri(s3: Any, bucket: str) -> None:
     """So operators return files, and mapped tasks lists of them."""
     s3.put_object(Bucket=bucket, Key="k", Body=written("a"))
-    assert [line.id for line in listed(Lazy(f"s3://{bucket}/k"), store=Store(s3))] == ["a"]
+    assert [line.id for line in listed(Lazy(f"s3://{bucket}/k"), store=ObjectStore(s3))] == ["a"]
 
 
 @pytest.mark.parametrize(
@@ -383,7 +383,7 @@ def test_a_file_without_lines_is_said(read: Read, data: bytes, words: str) -> No
 def test_a_missing_file_is_said(s3: Any, bucket: str) -> None:
     """With its URI."""
     with pytest.raises(InvalidRequest, match=rf"s3://{bucket}/none', which isn't there"):
-        listed(f"s3://{bucket}/none", store=Store(s3))
+        listed(f"s3://{bucket}/none", store=ObjectStore(s3))
 
 
 def client(stub: Stub) -> Any:
@@ -396,14 +396,14 @@ def client(stub: Stub) -> Any:
 def test_a_file_that_breaks_off_is_left_to_another_try(says: Says) -> None:
     """Half of the requests are none."""
     with scripted(says) as stub, pytest.raises(StoreFailed, match="s3://bucket/key"):
-        listed("s3://bucket/key", store=Store(client(stub)))
+        listed("s3://bucket/key", store=ObjectStore(client(stub)))
 
 
 def test_a_file_that_may_not_be_read_is_a_setting() -> None:
     """The message says which permission to look at."""
     says = Says(403, b"<Error><Code>AccessDenied</Code><Message>no</Message></Error>")
     with scripted(says) as stub, pytest.raises(StoreRefused, match="s3:GetObject"):
-        listed("s3://bucket/key", store=Store(client(stub)))
+        listed("s3://bucket/key", store=ObjectStore(client(stub)))
 
 
 def test_shards_take_every_nth_request() -> None:
@@ -412,7 +412,7 @@ def test_shards_take_every_nth_request() -> None:
     shards = []
     for shard in range(3):
         store: Any = Repeating(lambda _: data, 1)
-        with Lines.read("s3://b/k", store, defaults={}, images_as=None, shard=shard, shards=3) as lines:
+        with BulkRequests.read("s3://b/k", store, defaults={}, images_as=None, shard=shard, shards=3) as lines:
             shards.append([(line.number, line.id) for line in lines])
             assert lines.total == len(shards[-1])
     assert [[name for _, name in shard] for shard in shards] == [["0", "3", "6"], ["1", "4"], ["2", "5"]]
@@ -455,7 +455,9 @@ def test_several_pictures_go_where_several_may() -> None:
 def test_several_pictures_are_several_requests_elsewhere() -> None:
     """Each with a name of its own."""
     row = {**ROW, "images": ["s3://b/1", "s3://b/2"]}
-    with Lines.read([row], Store(None), defaults={"task": "background_removal"}, images_as="image") as lines:
+    with BulkRequests.read(
+        [row], ObjectStore(None), defaults={"task": "background_removal"}, images_as="image"
+    ) as lines:
         assert lines.total == 2
         assert [(line.number, line.id, line.fields) for line in lines] == [
             (1, "a-1", {"image": "s3://b/1"}), (1, "a-2", {"image": "s3://b/2"}),
@@ -494,7 +496,9 @@ def test_pictures_cant_be_a_default_too() -> None:
 
 def test_lines_can_be_read_again_and_side_by_side() -> None:
     """Each reader goes its own way."""
-    with Lines.read([{"id": name, **TEXT} for name in "abc"], Store(None), defaults={}, images_as=None) as lines:
+    with BulkRequests.read(
+        [{"id": name, **TEXT} for name in "abc"], ObjectStore(None), defaults={}, images_as=None
+    ) as lines:
         one, two = iter(lines), iter(lines)
         assert [next(one).id, next(two).id, next(one).id, next(two).id] == ["a", "a", "b", "b"]
         assert [line.id for line in lines] == ["a", "b", "c"]
@@ -507,7 +511,7 @@ def test_memory_is_flat_whatever_the_files_length() -> None:
         tracemalloc.start()
         try:
             store: Any = Repeating(lambda index: written(f"sku-{index * 7919 % count}"), count)
-            with Lines.read("s3://b/k", store, defaults={"width": 512}, images_as=None) as lines:
+            with BulkRequests.read("s3://b/k", store, defaults={"width": 512}, images_as=None) as lines:
                 assert sum(line.problem is None for line in lines) == count
             return tracemalloc.get_traced_memory()[1]
         finally:

@@ -14,7 +14,7 @@ import boto3
 import pytest
 from stub import Says, scripted
 
-from airflow_titan.aws.s3 import Store
+from airflow_titan.aws.s3 import ObjectStore
 from airflow_titan.bulk.results import BulkManifest, Results, Source, manifest_of, publish
 from airflow_titan.bulk.rows import STATUSES, Row, read_rows
 from airflow_titan.errors import InvalidRequest, StoreRefused
@@ -183,7 +183,7 @@ def test_memory_is_flat_however_many_rows_there_are() -> None:
 
 def test_rows_are_published_under_their_hash(s3: Any, bucket: str) -> None:
     """Other rows never lie under the same key."""
-    done = published(Store(s3), DONE, folder=f"s3://{bucket}/out")
+    done = published(ObjectStore(s3), DONE, folder=f"s3://{bucket}/out")
     found = s3.get_object(Bucket=bucket, Key=done.results_uri.removeprefix(f"s3://{bucket}/"))
     data = found["Body"].read()
     assert data == DONE.to_json() + b"\n"
@@ -194,16 +194,16 @@ def test_rows_are_published_under_their_hash(s3: Any, bucket: str) -> None:
 def test_publishing_again_writes_the_same_key(s3: Any, bucket: str) -> None:
     """A retry leaves nothing behind."""
     del bucket
-    assert published(Store(s3), DONE, FAILED).results_uri == published(Store(s3), FAILED, DONE).results_uri
+    assert published(ObjectStore(s3), DONE, FAILED).results_uri == published(ObjectStore(s3), FAILED, DONE).results_uri
 
 
 def test_the_record_lies_beside_the_rows(s3: Any, bucket: str) -> None:
     """It tells where the requests came from, what became of them, and what they cost."""
     source = Source(uri="s3://b/k", etag='"e"')
     given: dict[str, Any] = {"requests": source, "models": ["m"], "seconds": 1.23456, "shard": 1, "shards": 3}
-    done = published(Store(s3), DONE, FAILED, **given)
+    done = published(ObjectStore(s3), DONE, FAILED, **given)
     assert done.manifest_uri == f"s3://{bucket}/out/manifest.json"
-    assert manifest_of(done.results_uri, Store(s3)) == done.manifest
+    assert manifest_of(done.results_uri, ObjectStore(s3)) == done.manifest
     record = json.loads(s3.get_object(Bucket=bucket, Key="out/manifest.json")["Body"].read())
     assert {name: record[name] for name in ("version", "status", "requests", "counts", "requests_total")} == {
         "version": 1, "status": "complete", "requests": {"uri": "s3://b/k", "etag": '"e"'},
@@ -218,25 +218,25 @@ def test_the_record_lies_beside_the_rows(s3: Any, bucket: str) -> None:
 def test_what_had_no_turn_makes_a_record_incomplete(s3: Any, bucket: str, rows: list[Row], complete: bool) -> None:  # noqa: FBT001
     """Whether a row says so or the caller."""
     del bucket
-    assert published(Store(s3), *rows, complete=complete).manifest.status == "incomplete"
+    assert published(ObjectStore(s3), *rows, complete=complete).manifest.status == "incomplete"
 
 
 def test_a_record_of_another_file_is_none(s3: Any, bucket: str) -> None:
     """A later try may have written it, or another program."""
-    uri = published(Store(s3), DONE).results_uri
-    published(Store(s3), FAILED)
-    assert manifest_of(uri, Store(s3)) is None
+    uri = published(ObjectStore(s3), DONE).results_uri
+    published(ObjectStore(s3), FAILED)
+    assert manifest_of(uri, ObjectStore(s3)) is None
     s3.put_object(Bucket=bucket, Key="out/manifest.json", Body=b'{"version": 9}')
-    assert manifest_of(uri, Store(s3)) is None
+    assert manifest_of(uri, ObjectStore(s3)) is None
     s3.delete_object(Bucket=bucket, Key="out/manifest.json")
-    assert manifest_of(uri, Store(s3)) is None
+    assert manifest_of(uri, ObjectStore(s3)) is None
 
 
 def test_a_record_that_may_not_be_read_is_none() -> None:
     """Without the permission to list, S3 says so of what isn't there."""
     with scripted(Says(403, b"<Error><Code>AccessDenied</Code><Message>no</Message></Error>")) as stub:
         s3 = boto3.client("s3", endpoint_url=stub.url, region_name="us-east-1")
-        assert manifest_of("s3://bucket/results.jsonl", Store(s3)) is None
+        assert manifest_of("s3://bucket/results.jsonl", ObjectStore(s3)) is None
 
 
 def test_a_summary_is_under_2_kib() -> None:
@@ -257,7 +257,7 @@ def test_a_summary_is_under_2_kib() -> None:
 def test_a_summary_tells_where_the_rows_are(s3: Any, bucket: str) -> None:
     """Where that has room."""
     del bucket
-    done = published(Store(s3), DONE)
+    done = published(ObjectStore(s3), DONE)
     summary = done.manifest.summary(done.manifest_uri)
     assert (summary["results_uri"], summary["price_usd"], summary["requests"]) == (done.results_uri, 0.01, 1)
 
@@ -265,7 +265,7 @@ def test_a_summary_tells_where_the_rows_are(s3: Any, bucket: str) -> None:
 def test_rows_are_read_from_s3(s3: Any, bucket: str) -> None:
     """One after the other."""
     del bucket
-    assert list(read_rows(published(Store(s3), DONE, FAILED).results_uri, Store(s3))) == [FAILED, DONE]
+    assert list(read_rows(published(ObjectStore(s3), DONE, FAILED).results_uri, ObjectStore(s3))) == [FAILED, DONE]
 
 
 @pytest.mark.parametrize(
@@ -277,31 +277,31 @@ def test_another_file_is_no_result_file(s3: Any, bucket: str, data: bytes, words
     """It is named with the line that shows it."""
     s3.put_object(Bucket=bucket, Key="k", Body=data)
     with pytest.raises(InvalidRequest, match=words):
-        list(read_rows(f"s3://{bucket}/k", Store(s3)))
+        list(read_rows(f"s3://{bucket}/k", ObjectStore(s3)))
 
 
 def test_a_missing_result_file_is_said(s3: Any, bucket: str) -> None:
     """With its URI."""
     with pytest.raises(InvalidRequest, match="which isn't there"):
-        list(read_rows(f"s3://{bucket}/none", Store(s3)))
+        list(read_rows(f"s3://{bucket}/none", ObjectStore(s3)))
 
 
 def test_a_missing_bucket_is_said(s3: Any) -> None:
     """With what to look at."""
     with pytest.raises(StoreRefused, match="Check the bucket's name"):
-        list(read_rows("s3://no-such-bucket/k", Store(s3)))
+        list(read_rows("s3://no-such-bucket/k", ObjectStore(s3)))
 
 
 def test_a_name_that_s3_cant_have_is_said(s3: Any) -> None:
     """No other try helps."""
     with pytest.raises(StoreRefused, match="S3 takes no such name"):
-        list(read_rows("s3://No Such!/k", Store(s3)))
+        list(read_rows("s3://No Such!/k", ObjectStore(s3)))
 
 
 def test_a_file_is_uploaded_from_its_beginning(s3: Any, bucket: str) -> None:
     """Wherever it stands after it was written."""
     file = BytesIO()
     file.write(b"abc" * 1_000_000)
-    etag = Store(s3).upload(f"s3://{bucket}/k", file, "text/plain")
+    etag = ObjectStore(s3).upload(f"s3://{bucket}/k", file, "text/plain")
     found = s3.get_object(Bucket=bucket, Key="k")
     assert (found["Body"].read(), found["ETag"], found["ContentType"]) == (b"abc" * 1_000_000, etag, "text/plain")

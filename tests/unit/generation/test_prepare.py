@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 from airflow_titan.errors import InvalidRequest
-from airflow_titan.generation.location import Place
+from airflow_titan.generation.location import ResultLocation
 from airflow_titan.generation.manifest import TaskInstance
-from airflow_titan.generation.prepare import Request, heaviest, inspect
+from airflow_titan.generation.prepare import Request, inspect, max_input_bytes
 from airflow_titan.imaging.verify import Image
 from airflow_titan.models.tasks import ImageVariation, Inpainting, Task, TextToImage
 
@@ -27,9 +27,9 @@ def test_an_input_that_no_request_has_room_for_is_not_read(model_id: str) -> Non
         read.append(most)
         return Image(uri, weight=(most or 0) + 1, etag='"e"')
 
-    place = Place("s3://b", TaskInstance(dag_id="d", task_id="t", run_id="r", map_index=-1, try_number=1))
+    location = ResultLocation("s3://b", TaskInstance(dag_id="d", task_id="t", run_id="r", map_index=-1, try_number=1))
     with pytest.raises(InvalidRequest, match=r"a request of [\d,]+ bytes"):
-        inspect(Request(ImageVariation(text="a boat", images="s3://b/k"), model_id), glance, place)
+        inspect(Request(ImageVariation(text="a boat", images="s3://b/k"), model_id), glance, location)
     assert read == [IN_A_BODY]
 
 
@@ -44,4 +44,4 @@ def test_an_input_that_no_request_has_room_for_is_not_read(model_id: str) -> Non
 )
 def test_the_heaviest_inputs_are_known_before_they_are_read(task: Task, model_id: str, most: int) -> None:
     """What a model takes bounds what a request may hold in memory."""
-    assert heaviest(Request(task, model_id)) == most
+    assert max_input_bytes(Request(task, model_id)) == most

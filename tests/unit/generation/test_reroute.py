@@ -13,8 +13,8 @@ from instance import Instance
 from pictures import mask, photo
 from stub import refuses, scripted
 
-from airflow_titan.aws.s3 import Store
-from airflow_titan.generation.location import Place
+from airflow_titan.aws.s3 import ObjectStore
+from airflow_titan.generation.location import ResultLocation
 from airflow_titan.generation.manifest import TaskInstance
 from airflow_titan.generation.prepare import Request, lifecycle_warning, prepare
 from airflow_titan.models.catalog import find
@@ -234,8 +234,8 @@ def test_an_ended_model_has_paid_nothing(s3: Any, bucket: str, monkeypatch: pyte
 
 def prepared(model_id: str) -> Any:
     """Prepare a picture from words."""
-    place = Place.of(TaskInstance(dag_id="d", run_id="r", task_id="t"), prefix="s3://b/k", root=None)
-    return prepare(Request(TextToImage(text="a"), model_id), Store(None), place)
+    location = ResultLocation.of(TaskInstance(dag_id="d", run_id="r", task_id="t"), prefix="s3://b/k", root=None)
+    return prepare(Request(TextToImage(text="a"), model_id), ObjectStore(None), location)
 
 
 @pytest.mark.parametrize(

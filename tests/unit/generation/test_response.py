@@ -12,7 +12,7 @@ from instance import Instance
 from pictures import jpeg, photo
 from stub import Says, Stub, pictures, refuses, scripted
 
-from airflow_titan.errors import BadAnswer, TryAgain
+from airflow_titan.errors import BadAnswer, TransientError
 from airflow_titan.operators import TitanTextToImageOperator
 
 if TYPE_CHECKING:
@@ -143,9 +143,9 @@ def test_the_models_bytes_are_kept_as_they_are(s3: Any, bucket: str, monkeypatch
         (refuses(404, "ResourceNotFoundException", "has reached the end of its life"), AirflowFailException),
         (refuses(400, "ValidationException", "The provided model identifier is invalid."), AirflowFailException),
         (refuses(400, "ValidationException", "Malformed input request"), AirflowFailException),
-        (refuses(500, "InternalServerException", "no"), TryAgain),
-        (refuses(424, "ModelErrorException", "no"), TryAgain),
-        (Says(reset=True), TryAgain),
+        (refuses(500, "InternalServerException", "no"), TransientError),
+        (refuses(424, "ModelErrorException", "no"), TransientError),
+        (Says(reset=True), TransientError),
     ],
 )
 def test_airflow_retries_only_what_may_pass(

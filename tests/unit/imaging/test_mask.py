@@ -9,7 +9,7 @@ import pytest
 from pictures import GOOD, chunk, jpeg, mask, png, rows, saved
 from PIL import ImageDraw
 
-from airflow_titan.imaging.header import BadImage
+from airflow_titan.imaging.header import InvalidImage
 from airflow_titan.imaging.verify import impure_colours, read_header
 
 
@@ -21,10 +21,10 @@ def drawn(*, antialiased: bool) -> PIL.Image.Image:
     return disc.resize((64, 64), PIL.Image.Resampling.BILINEAR) if antialiased else disc
 
 
-def one_odd_pixel(colour: object, mode: str = "L") -> bytes:
+def one_odd_pixel(color: object, mode: str = "L") -> bytes:
     """Give a white mask with one pixel of another colour."""
     image = PIL.Image.new(mode, (64, 64), "white")
-    image.putpixel((40, 50), colour)  # type: ignore[arg-type]
+    image.putpixel((40, 50), color)  # type: ignore[arg-type]
     return saved(image)
 
 
@@ -35,12 +35,12 @@ PURE = {
     "mode RGB": mask(mode="RGB"),
     "all black": saved(PIL.Image.new("L", (8, 8), 0)),
     "all white": saved(PIL.Image.new("RGB", (8, 8), "white")),
-    "two bits": png(bits=2, colour=0, pixels=(b"\0" + b"\xc3\x3c") * 8),
+    "two bits": png(bits=2, color=0, pixels=(b"\0" + b"\xc3\x3c") * 8),
     "drawn": saved(drawn(antialiased=False)),
     "palette with black many times": png(
-        colour=3, pixels=(b"\0" + bytes((0, 1, 2, 3, 4, 5, 0, 1))) * 8
+        color=3, pixels=(b"\0" + bytes((0, 1, 2, 3, 4, 5, 0, 1))) * 8
     ).replace(chunk(b"PLTE", b"\0\0\0\xff\xff\xff"), chunk(b"PLTE", b"\0\0\0\xff\xff\xff" * 3)),
-    "unused red in the palette": png(colour=3).replace(
+    "unused red in the palette": png(color=3).replace(
         chunk(b"PLTE", b"\0\0\0\xff\xff\xff"), chunk(b"PLTE", b"\0\0\0\xff\xff\xff\xff\0\0")
     ),
     "interlaced": png(interlace=1),
@@ -52,10 +52,10 @@ IMPURE = {
     "one pixel of 1": one_odd_pixel(1),
     "one yellow pixel": one_odd_pixel((255, 255, 0), "RGB"),
     "soft edges": saved(drawn(antialiased=True)),
-    "red in the palette": png(colour=3).replace(
+    "red in the palette": png(color=3).replace(
         chunk(b"PLTE", b"\0\0\0\xff\xff\xff"), chunk(b"PLTE", b"\xff\0\0\xff\xff\xff")
     ),
-    "grey of two bits": png(bits=2, colour=0, pixels=(b"\0" + b"\x55\x55") * 8),
+    "grey of two bits": png(bits=2, color=0, pixels=(b"\0" + b"\x55\x55") * 8),
     "JPEG of quality 75": saved(drawn(antialiased=False), "JPEG", quality=75),
     "photo": GOOD["PNG"],
     "photo as JPEG": jpeg(),
@@ -82,12 +82,12 @@ def test_the_odd_colour_is_named() -> None:
 @pytest.mark.parametrize("cut", [1, 12, 40])
 def test_a_torn_mask_is_turned_down(cut: int) -> None:
     """A mask that is not whole is no mask, even if what is there is pure."""
-    with pytest.raises(BadImage):
+    with pytest.raises(InvalidImage):
         impure_colours(mask()[:-cut], read_header(mask()))
 
 
 def test_a_mask_with_too_few_pixels_is_turned_down() -> None:
     """Rows that are missing are not taken for black."""
     short = png(64, 64, 8, 0, pixels=rows(64, 40, 8, 0))
-    with pytest.raises(BadImage):
+    with pytest.raises(InvalidImage):
         impure_colours(short, read_header(short))

@@ -14,15 +14,15 @@ from pictures import BAD, GOOD, header, jpeg, photo, png, saved
 from PIL import Image, ImageCms, ImageFile
 
 from airflow_titan.imaging.canvas import ANCHORS, Margins, around, extended
-from airflow_titan.imaging.decode import MOST_PIXELS, Unfit, opened, upright
-from airflow_titan.imaging.header import BadImage
+from airflow_titan.imaging.decode import MOST_PIXELS, ImageOutOfBounds, opened, upright
+from airflow_titan.imaging.header import InvalidImage
 from airflow_titan.imaging.mask import boxed, bright, outlined, transparent
-from airflow_titan.imaging.resize import Bounds, Shape, encoded, prepared
-from airflow_titan.imaging.verify import Image as Stored
+from airflow_titan.imaging.resize import Bounds, Shape, encode, resize_to_fit
+from airflow_titan.imaging.verify import Image as StoredObject
 from airflow_titan.imaging.verify import impure_colours, read_header
 from airflow_titan.models import catalog
 from airflow_titan.models.tasks import ImageVariation, Inpainting
-from airflow_titan.models.validation import check
+from airflow_titan.models.validation import validate
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -37,8 +37,8 @@ def corners(width: int = 60, height: int = 40, mode: str = "RGB") -> Image.Image
     """Draw a picture whose four quarters are red, green, blue and white, row by row."""
     picture = Image.new("RGB", (width, height), WHITE)
     half = width // 2, height // 2
-    for colour, place in ((RED, (0, 0)), (GREEN, (half[0], 0)), (BLUE, (0, half[1]))):
-        picture.paste(colour, (*place, place[0] + half[0], place[1] + half[1]))
+    for color, place in ((RED, (0, 0)), (GREEN, (half[0], 0)), (BLUE, (0, half[1]))):
+        picture.paste(color, (*place, place[0] + half[0], place[1] + half[1]))
     return picture.convert(mode)
 
 
@@ -62,13 +62,13 @@ def near(one: Any, other: Any, by: int = 6) -> bool:
 
 def ready(data: bytes, **shape: Any) -> Image.Image:
     """Prepare a picture for Titan on white."""
-    return prepared(data, Shape(**shape), BOUNDS, WHITE)
+    return resize_to_fit(data, Shape(**shape), BOUNDS, WHITE)
 
 
 def checked(data: bytes) -> None:
     """Let our own check look at a picture as Titan's input."""
-    image = Stored("s3://b/k", data, len(data))
-    assert check(ImageVariation(images=(image,)), TITAN)
+    image = StoredObject("s3://b/k", data, len(data))
+    assert validate(ImageVariation(images=(image,)), TITAN)
 
 
 def noise(width: int, height: int) -> Image.Image:
@@ -109,7 +109,7 @@ def test_every_common_kind_becomes_the_same_picture(kind: str) -> None:
     picture = ready(KINDS[kind])
     assert (picture.mode, picture.size) == ("RGB", (60, 40))
     assert near(quarters(picture), [RED, GREEN, BLUE, WHITE])
-    checked(encoded(picture).data)
+    checked(encode(picture).data)
 
 
 GREYS = {
@@ -159,7 +159,7 @@ def test_transparency_is_flattened(form: str) -> None:
     for x, alpha in enumerate((0, 128, 255)):
         picture.putpixel((x, 0), (255, 0, 0, alpha))
     options = {"lossless": True, "exact": True} if form == "WEBP" else {}
-    flat = prepared(saved(picture, form, **options), Shape(), BOUNDS, BLUE)
+    flat = resize_to_fit(saved(picture, form, **options), Shape(), BOUNDS, BLUE)
     assert [flat.getpixel((x, 0)) for x in range(3)] == [BLUE, (128, 0, 127), RED]
 
 
@@ -168,7 +168,7 @@ def test_a_transparent_palette_entry_is_flattened(form: str) -> None:
     """Transparency may be a colour of the palette."""
     picture = Image.new("P", (4, 4), 1)
     picture.putpalette([255, 0, 0, 0, 255, 0])
-    assert prepared(saved(picture, form, transparency=1), Shape(), BOUNDS, BLUE).getcolors() == [(16, BLUE)]
+    assert resize_to_fit(saved(picture, form, transparency=1), Shape(), BOUNDS, BLUE).getcolors() == [(16, BLUE)]
 
 
 def test_scaling_doesnt_draw_colour_out_of_transparent_pixels() -> None:
@@ -204,12 +204,12 @@ def test_sizes(size: tuple[int, int], shape: dict[str, Any], expected: tuple[int
     """Proportions are kept, nothing is enlarged unasked, and the model's long side is never passed."""
     picture = ready(saved(Image.new("RGB", size, RED), form), **shape)
     assert picture.size == expected
-    checked(encoded(picture).data)
+    checked(encode(picture).data)
 
 
 def test_pad_puts_the_picture_in_the_middle() -> None:
     """What is missing is background, in equal parts."""
-    picture = prepared(saved(Image.new("RGB", (200, 100), RED)), Shape("pad", 100, 100), BOUNDS, BLUE)
+    picture = resize_to_fit(saved(Image.new("RGB", (200, 100), RED)), Shape("pad", 100, 100), BOUNDS, BLUE)
     assert sorted(picture.getcolors()) == [(5000, BLUE), (5000, RED)]  # type: ignore[type-var]
     assert [picture.getpixel((50, y)) for y in (24, 25, 74, 75)] == [BLUE, RED, RED, BLUE]
 
@@ -237,7 +237,7 @@ def test_bounds_come_from_the_model_data() -> None:
 @pytest.mark.parametrize("bounds", [FREE, BOUNDS, Bounds(4096, 320, 4_194_304, 4.0), Bounds(None, 64, 1_000_000, 2.5)])
 def test_every_model_gets_what_it_takes(size: tuple[int, int], bounds: Bounds) -> None:
     """Down to its most pixels, up to its shortest side."""
-    picture = prepared(saved(Image.new("RGB", size)), Shape(), bounds, WHITE)
+    picture = resize_to_fit(saved(Image.new("RGB", size)), Shape(), bounds, WHITE)
     assert bounds.breach(picture.size) is None
     assert abs(picture.width / picture.height - size[0] / size[1]) < 0.02
 
@@ -245,32 +245,32 @@ def test_every_model_gets_what_it_takes(size: tuple[int, int], bounds: Bounds) -
 @pytest.mark.parametrize("shape", [{}, {"max_side": 400}, {"width": 2000}])
 def test_proportions_that_no_size_can_help_are_told(shape: dict[str, Any]) -> None:
     """The message says what to do instead."""
-    with pytest.raises(Unfit, match=r"image: got a picture of 2000x100 .*fit='pad'"):
-        prepared(saved(Image.new("RGB", (2000, 100))), Shape(**shape), Bounds(4096, 320, None, 4.0), WHITE)
+    with pytest.raises(ImageOutOfBounds, match=r"image: got a picture of 2000x100 .*fit='pad'"):
+        resize_to_fit(saved(Image.new("RGB", (2000, 100))), Shape(**shape), Bounds(4096, 320, None, 4.0), WHITE)
 
 
 def test_a_size_that_the_model_doesnt_take_is_told_before_decoding() -> None:
     """Also where the width alone would be allowed."""
-    with pytest.raises(Unfit, match=r"width, height: got sides of 5\.00:1; allowed is at most 4:1"):
-        prepared(b"never opened", Shape("crop", 1000, 200), Bounds(max_ratio=4.0), WHITE)
+    with pytest.raises(ImageOutOfBounds, match=r"width, height: got sides of 5\.00:1; allowed is at most 4:1"):
+        resize_to_fit(b"never opened", Shape("crop", 1000, 200), Bounds(max_ratio=4.0), WHITE)
 
 
 def test_a_picture_that_is_too_heavy_becomes_a_jpeg() -> None:
     """First the best one that fits."""
     picture = noise(1000, 700)
-    assert encoded(picture).format == "png"
-    best, least = encoded(picture, max_bytes=1_000_000), encoded(picture, max_bytes=400_000)
+    assert encode(picture).format == "png"
+    best, least = encode(picture, max_bytes=1_000_000), encode(picture, max_bytes=400_000)
     assert (best.content_type, best.extension) == ("image/jpeg", "jpg")
     assert 400_000 < len(best.data) <= 1_000_000
     assert len(least.data) <= 400_000
-    assert encoded(corners(), "jpeg").format == "jpeg"
-    with pytest.raises(Unfit, match=r"1000x700 that weighs .*at most 1,000 bytes"):
-        encoded(picture, max_bytes=1_000)
+    assert encode(corners(), "jpeg").format == "jpeg"
+    with pytest.raises(ImageOutOfBounds, match=r"1000x700 that weighs .*at most 1,000 bytes"):
+        encode(picture, max_bytes=1_000)
 
 
 def test_the_heaviest_picture_of_titans_size_passes_the_check() -> None:
     """Noise of the largest size is more than 5 MB as a PNG."""
-    file = encoded(ready(saved(noise(1408, 1408), compress_level=0)), max_bytes=BOUNDS.max_bytes)
+    file = encode(ready(saved(noise(1408, 1408), compress_level=0)), max_bytes=BOUNDS.max_bytes)
     assert file.format == "jpeg"
     checked(file.data)
 
@@ -284,7 +284,7 @@ def test_metadata_is_stripped() -> None:
         saved(corners(), "JPEG", exif=exif.tobytes(), icc_profile=profile, comment=b"secret", dpi=(72, 72)),
         saved(corners(), exif=exif.tobytes(), icc_profile=profile, dpi=(72, 72), transparency=RED),
     ):
-        file = encoded(ready(data))
+        file = encode(ready(data))
         assert not [kind for kind in (b"eXIf", b"iCCP", b"tRNS", b"pHYs", b"tEXt") if kind in file.data]
         assert Image.open(BytesIO(file.data)).info == {}
 
@@ -308,8 +308,8 @@ def test_a_linear_profile_is_converted() -> None:
         if name in (b"rTRC", b"gTRC", b"bTRC"):
             profile[offset : offset + size] = (b"curv" + bytes(8)).ljust(size, b"\0")
     grey = Image.new("RGBA", (4, 4), (64, 64, 64, 255))
-    ((_, colour),) = ready(saved(grey, icc_profile=bytes(profile))).getcolors() or []
-    assert near([colour], [(137,) * 3], 3)
+    ((_, color),) = ready(saved(grey, icc_profile=bytes(profile))).getcolors() or []
+    assert near([color], [(137,) * 3], 3)
 
 
 def _tiled(width: int, height: int) -> bytes:
@@ -351,7 +351,7 @@ BROKEN = {
 @pytest.mark.parametrize("name", BROKEN)
 def test_what_is_no_picture_is_refused_in_one_way(name: str, look: Any) -> None:
     """One error, whose message ends a sentence that began with the file's name."""
-    with pytest.raises(BadImage, match=r"^(is|has|says) "):
+    with pytest.raises(InvalidImage, match=r"^(is|has|says) "):
         look(BROKEN[name])
 
 
@@ -373,7 +373,7 @@ def test_pillows_global_settings_are_neither_touched_nor_trusted(monkeypatch: py
     monkeypatch.setattr(ImageFile, "LOAD_TRUNCATED_IMAGES", True)
     limit = Image.MAX_IMAGE_PIXELS
     for data in (photo(640, 480)[:-400], jpeg(640, 480)[:-400]):
-        with pytest.raises(BadImage, match="cut off"):
+        with pytest.raises(InvalidImage, match="cut off"):
             ready(data)
     assert ready(photo()).size == (64, 48)
     assert (limit, ImageFile.LOAD_TRUNCATED_IMAGES) == (Image.MAX_IMAGE_PIXELS, True)
@@ -463,13 +463,13 @@ def test_the_anchor_says_where_the_picture_lies(anchor: str) -> None:
 )
 def test_a_canvas_that_makes_no_sense_is_told(margins: Margins, overlap: int, match: str) -> None:
     """The message names the numbers."""
-    with pytest.raises(Unfit, match=match):
+    with pytest.raises(ImageOutOfBounds, match=match):
         extended(corners(), margins, WHITE, overlap, BOUNDS)
 
 
 def test_a_canvas_smaller_than_the_picture_is_told() -> None:
     """On one side is enough."""
-    with pytest.raises(Unfit, match="got 50x90; allowed is at least the picture's, 60x40"):
+    with pytest.raises(ImageOutOfBounds, match="got 50x90; allowed is at least the picture's, 60x40"):
         around((60, 40), 50, 90, "center")
 
 
@@ -521,13 +521,13 @@ def test_shapes_are_scaled_with_the_mask() -> None:
 @pytest.mark.parametrize("box", [[-1, 0, 5, 5], [0, 0, 61, 5], [0, 0, 5, 41], [5, 0, 5, 5], [9, 9, 5, 10]])
 def test_a_box_beyond_the_picture_is_told(box: list[float]) -> None:
     """With the bounds that it should have kept."""
-    with pytest.raises(Unfit, match=r"boxes: got \[.* and 1 more; allowed is 0 <= left < right <= 60"):
+    with pytest.raises(ImageOutOfBounds, match=r"boxes: got \[.* and 1 more; allowed is 0 <= left < right <= 60"):
         boxed(corners(), (60, 40), [box, [1, 1, 2, 2], box])
 
 
 def test_a_polygon_beyond_the_picture_is_told() -> None:
     """One corner is enough."""
-    with pytest.raises(Unfit, match=r"polygons: got .*allowed is 0 <= x <= 60 and 0 <= y <= 40"):
+    with pytest.raises(ImageOutOfBounds, match=r"polygons: got .*allowed is 0 <= x <= 60 and 0 <= y <= 40"):
         outlined(corners(), (60, 40), [[(0, 0), (5, 5), (5, 40.5)]])
 
 
@@ -541,14 +541,14 @@ def test_alpha_and_brightness() -> None:
         ramp.putpixel((x, 0), (0, 0, 0, x))
     assert black(transparent(ramp, ramp.size, 128)) == 128
     assert black(bright(Image.new("RGBA", (4, 4)), (4, 4), 255)) == 16
-    with pytest.raises(Unfit, match="alpha: got a picture without transparency"):
+    with pytest.raises(ImageOutOfBounds, match="alpha: got a picture without transparency"):
         transparent(corners(), (60, 40), 128)
 
 
 def test_a_pair_passes_the_check() -> None:
     """Image and mask of the largest canvas are an inpainting that Titan takes."""
     image, mask = (
-        Stored("s3://b/k", file.data, len(file.data))
-        for file in map(encoded, extended(corners(), Margins(1300, 700, 48, 600), WHITE, 8, BOUNDS))
+        StoredObject("s3://b/k", file.data, len(file.data))
+        for file in map(encode, extended(corners(), Margins(1300, 700, 48, 600), WHITE, 8, BOUNDS))
     )
-    assert check(Inpainting(image=(image,), mask_image=(mask,)), TITAN)
+    assert validate(Inpainting(image=(image,), mask_image=(mask,)), TITAN)

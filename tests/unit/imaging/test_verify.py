@@ -11,8 +11,8 @@ import PIL.ImageFile
 import pytest
 from pictures import BAD, GOOD, SIGNATURE, chunk, header, jpeg, mask, photo, png, rows, saved
 
-from airflow_titan.imaging.header import BadImage, Header
-from airflow_titan.imaging.verify import Image, impure_colours, is_opaque, prove, read_header
+from airflow_titan.imaging.header import Header, InvalidImage
+from airflow_titan.imaging.verify import Image, impure_colours, is_opaque, read_header, verify
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -24,7 +24,7 @@ MOST_MEMORY = 16 << 20
 def judge(data: bytes) -> Header:
     """Look at a picture in every way that there is."""
     found = read_header(data)
-    prove(data, found)
+    verify(data, found)
     is_opaque(data, found)
     return found
 
@@ -40,7 +40,7 @@ def _pillow_is_left_alone() -> Iterator[None]:
 @pytest.mark.parametrize("name", BAD)
 def test_what_is_no_whole_picture_is_turned_down(name: str) -> None:
     """Each kind of damage and disguise ends in the one error, whatever Pillow would raise."""
-    with pytest.raises(BadImage):
+    with pytest.raises(InvalidImage):
         judge(BAD[name])
 
 
@@ -58,7 +58,7 @@ def test_no_picture_makes_us_allocate_much(name: str) -> None:
     tracemalloc.start()
     try:
         judge(data)
-    except BadImage:
+    except InvalidImage:
         pass
     finally:
         _, peak = tracemalloc.get_traced_memory()
@@ -71,15 +71,15 @@ def test_no_picture_makes_us_allocate_much(name: str) -> None:
 )
 @pytest.mark.parametrize("interlace", [0, 1])
 @pytest.mark.parametrize("size", [(1, 1), (3, 2), (5, 9), (17, 8)])
-def test_every_kind_of_png_is_counted_right(colour: int, bits: int, interlace: int, size: tuple[int, int]) -> None:
+def test_every_kind_of_png_is_counted_right(color: int, bits: int, interlace: int, size: tuple[int, int]) -> None:
     """All colour types, depths and both ways of storing pass, and one byte less or more doesn't."""
-    right = rows(*size, bits, colour, interlace)
-    data = png(*size, bits, colour, interlace=interlace)
-    prove(data, read_header(data))
+    right = rows(*size, bits, color, interlace)
+    data = png(*size, bits, color, interlace=interlace)
+    verify(data, read_header(data))
     for wrong in (right[:-1], right + b"\0"):
-        data = png(*size, bits, colour, interlace=interlace, pixels=wrong)
-        with pytest.raises(BadImage):
-            prove(data, read_header(data))
+        data = png(*size, bits, color, interlace=interlace, pixels=wrong)
+        with pytest.raises(InvalidImage):
+            verify(data, read_header(data))
 
 
 def test_rows_are_looked_at_across_blocks() -> None:
@@ -87,9 +87,9 @@ def test_rows_are_looked_at_across_blocks() -> None:
     good = rows(700, 300)
     bad = bytearray(good)
     bad[2101 * 250] = 5
-    prove(png(700, 300, pixels=good), read_header(png(700, 300)))
-    with pytest.raises(BadImage, match="no known kind"):
-        prove(png(700, 300, pixels=bytes(bad)), read_header(png(700, 300)))
+    verify(png(700, 300, pixels=good), read_header(png(700, 300)))
+    with pytest.raises(InvalidImage, match="no known kind"):
+        verify(png(700, 300, pixels=bytes(bad)), read_header(png(700, 300)))
 
 
 @pytest.mark.parametrize(
@@ -102,8 +102,8 @@ def test_rows_are_looked_at_across_blocks() -> None:
         (mask(9, 9, "1"), Header("png", 9, 9, 1, 1, alpha=False)),
         (png(before=chunk(b"tRNS", bytes(6))), Header("png", 8, 8, 8, 3, alpha=True)),
         (png(after=chunk(b"tRNS", bytes(6))), Header("png", 8, 8, 8, 3, alpha=True)),
-        (png(colour=6), Header("png", 8, 8, 8, 4, alpha=True)),
-        (png(colour=4), Header("png", 8, 8, 8, 2, alpha=True)),
+        (png(color=6), Header("png", 8, 8, 8, 4, alpha=True)),
+        (png(color=4), Header("png", 8, 8, 8, 2, alpha=True)),
     ],
 )
 def test_the_header_says_what_the_picture_is(data: bytes, found: Header) -> None:
@@ -132,7 +132,7 @@ def test_the_header_says_what_the_picture_is(data: bytes, found: Header) -> None
 )
 def test_the_message_says_what_it_is_instead(name: str, words: str) -> None:
     """A person reads what the file is, not only what it is not."""
-    with pytest.raises(BadImage, match=words):
+    with pytest.raises(InvalidImage, match=words):
         judge(BAD[name])
 
 
@@ -147,15 +147,15 @@ def _lenient() -> Iterator[None]:
 @pytest.mark.usefixtures("_lenient")
 def test_lenient_pillow_proves_no_jpeg() -> None:
     """A torn JPEG is turned down even where Pillow would load it."""
-    with pytest.raises(BadImage):
-        prove(jpeg()[:-200], read_header(jpeg()))
+    with pytest.raises(InvalidImage):
+        verify(jpeg()[:-200], read_header(jpeg()))
 
 
 @pytest.mark.usefixtures("_lenient")
 def test_lenient_pillow_proves_no_mask() -> None:
     """Likewise for a mask, whose missing pixels would be black."""
-    half = SIGNATURE + header(64, 48, colour=0) + chunk(b"IDAT", zlib.compress(bytes(49 * 20))) + chunk(b"IEND")
-    with pytest.raises(BadImage):
+    half = SIGNATURE + header(64, 48, color=0) + chunk(b"IDAT", zlib.compress(bytes(49 * 20))) + chunk(b"IEND")
+    with pytest.raises(InvalidImage):
         impure_colours(half, read_header(half))
 
 
@@ -167,8 +167,8 @@ def test_lenient_pillow_proves_no_mask() -> None:
         (GOOD["opaque LA"], True),
         (png(before=chunk(b"tRNS", b"\0\1\0\1\0\1")), True),
         (png(before=chunk(b"tRNS", bytes(6))), False),
-        (png(colour=3, before=chunk(b"tRNS", b"\xff\x00")), True),
-        (png(colour=3, before=chunk(b"tRNS", b"\xfe")), False),
+        (png(color=3, before=chunk(b"tRNS", b"\xff\x00")), True),
+        (png(color=3, before=chunk(b"tRNS", b"\xfe")), False),
         (saved(PIL.Image.new("RGBA", (8, 8), (1, 2, 3, 254))), False),
         (saved(PIL.Image.new("LA", (8, 8), (1, 0))), False),
     ],

@@ -15,7 +15,7 @@ from airflow_titan.imaging.verify import Image
 from airflow_titan.models.catalog import find
 from airflow_titan.models.families import FAMILIES, titan, wire
 from airflow_titan.models.tasks import ImageVariation, Inpainting, Outpainting, Task, TextToImage
-from airflow_titan.models.validation import check
+from airflow_titan.models.validation import validate
 
 V1 = find("amazon.titan-image-generator-v1")
 PHOTO, MASK = (base64.b64encode(data).decode() for data in (photo(), mask()))
@@ -28,7 +28,7 @@ def image(data: bytes, uri: str = "s3://b/k") -> tuple[Image]:
 
 def body(task: Task) -> bytes:
     """Give the bytes of the one call that a task takes."""
-    (call,) = titan.encode(check(task, V1).task, V1).calls
+    (call,) = titan.encode(validate(task, V1).task, V1).calls
     return written(call.message)
 
 
@@ -139,7 +139,7 @@ def test_splicing_equals_the_plain_way() -> None:
 
 
 def _fingerprint(task: Task, model_id: str = V1.id) -> str:
-    return wire.fingerprint(model_id, titan.encode(check(task, V1).task, V1).calls)
+    return wire.fingerprint(model_id, titan.encode(validate(task, V1).task, V1).calls)
 
 
 def _edit(**changes: Any) -> Inpainting:
@@ -196,13 +196,13 @@ def test_the_fingerprint_sees_the_model() -> None:
 def test_no_error_in_any_spelling_is_success(error: dict[str, Any]) -> None:
     """Absent, null and empty all mean that nothing was blocked."""
     answer = titan.decode(json.dumps({"images": ["AAEC"], **error}).encode())
-    assert answer == wire.Answer(images=(b"\x00\x01\x02",), blocked=None)
+    assert answer == wire.DecodedResponse(images=(b"\x00\x01\x02",), blocked=None)
 
 
 @pytest.mark.parametrize("images", [{}, {"images": None}, {"images": []}])
 def test_an_error_alone_is_a_block(images: dict[str, Any]) -> None:
     """What the content filter says is read before any image is looked for."""
-    assert titan.decode(json.dumps({"error": "no", **images}).encode()) == wire.Answer(images=(), blocked="no")
+    assert titan.decode(json.dumps({"error": "no", **images}).encode()) == wire.DecodedResponse(images=(), blocked="no")
 
 
 def test_an_error_beside_images_keeps_both() -> None:

@@ -15,7 +15,7 @@ from airflow_titan.errors import InvalidRequest
 from airflow_titan.models.catalog import models, parse
 from airflow_titan.models.families import FAMILIES
 from airflow_titan.models.tasks import ImageVariation, TextToImage
-from airflow_titan.models.validation import check
+from airflow_titan.models.validation import validate
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -116,7 +116,7 @@ def made_up(request: pytest.FixtureRequest) -> ModelSpec:
 
 def test_a_model_of_a_known_family_needs_no_code(made_up: ModelSpec) -> None:
     """It is checked and encoded from its entry alone."""
-    checked = check(TextToImage(text="a" * 2000, seed=7), made_up)
+    checked = validate(TextToImage(text="a" * 2000, seed=7), made_up)
     (call,) = FAMILIES[made_up.family].encode(checked.task, made_up).calls
     assert b"a" * 2000 in written(call.message)
     assert call.model_id is None
@@ -125,7 +125,7 @@ def test_a_model_of_a_known_family_needs_no_code(made_up: ModelSpec) -> None:
 def test_an_entry_goes_before_its_family(made_up: ModelSpec) -> None:
     """Limits, price and regions are its own; what it doesn't say is the family's."""
     with pytest.raises(InvalidRequest, match="2,001 characters; allowed is at most 2,000"):
-        check(TextToImage(text="a" * 2001), made_up)
+        validate(TextToImage(text="a" * 2001), made_up)
     assert made_up.price(1024, 1024, None, 2) == 0.04
     assert made_up.takes(ImageVariation.name, "similarity_strength")
 

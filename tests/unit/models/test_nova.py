@@ -24,7 +24,7 @@ from airflow_titan.models.tasks import (
     Task,
     TextToImage,
 )
-from airflow_titan.models.validation import check
+from airflow_titan.models.validation import validate
 
 NOVA = find("amazon.nova-canvas-v1:0")
 PHOTO, MASK = photo(320, 320), mask(320, 320)
@@ -42,7 +42,7 @@ def image(data: bytes = PHOTO) -> tuple[Image]:
 
 def sent(task: Task) -> dict[str, Any]:
     """Give the body that goes out for a task."""
-    (call,) = titan.encode(check(task, NOVA).task, NOVA).calls
+    (call,) = titan.encode(validate(task, NOVA).task, NOVA).calls
     assert call.model_id is None
     return json.loads(written(call.message))  # type: ignore[no-any-return]
 
@@ -50,7 +50,7 @@ def sent(task: Task) -> dict[str, Any]:
 def problems(task: Task) -> tuple[Problem, ...]:
     """Give what the check finds."""
     try:
-        check(task, NOVA)
+        validate(task, NOVA)
     except InvalidRequest as error:
         return error.problems
     return ()
@@ -167,14 +167,14 @@ def test_without_a_size_none_is_sent(make: Any) -> None:
 def test_sizes_on_edits_warn(kind: Any) -> None:
     """The manual asks to leave them out; the picture keeps its size."""
     task = kind(image=image(), mask_prompt="cup", text="a", width=512, height=512)
-    assert "no effect" in "".join(check(task, NOVA).warnings)
+    assert "no effect" in "".join(validate(task, NOVA).warnings)
 
 
 def test_styles_are_for_pictures_from_words_alone() -> None:
     """No other task has the parameter."""
     for model_id in ("amazon.titan-image-generator-v1", "amazon.titan-image-generator-v2:0"):
         with pytest.raises(InvalidRequest, match=r"style: got .*can be done by amazon\.nova-canvas-v1:0\."):
-            check(TextToImage(text="a", style="PHOTOREALISM"), find(model_id))
+            validate(TextToImage(text="a", style="PHOTOREALISM"), find(model_id))
 
 
 @pytest.mark.parametrize(("given", "size"), [({"width": 512}, (512, 1024)), ({"height": "2048"}, (1024, 2048))])

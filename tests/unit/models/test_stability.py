@@ -25,7 +25,7 @@ from airflow_titan.models.tasks import (
     Task,
     TextToImage,
 )
-from airflow_titan.models.validation import check
+from airflow_titan.models.validation import validate
 
 CORE, ULTRA, SD35 = (
     "stability.stable-image-core-v1:1",
@@ -48,7 +48,7 @@ def image(data: bytes, uri: str = "s3://b/k") -> tuple[Image]:
 
 def encoded(task: Task, spec: ModelSpec, *, lenient: bool = False) -> wire.Encoded:
     """Check and translate."""
-    return stability.encode(check(task, spec, lenient=lenient).task, spec)
+    return stability.encode(validate(task, spec, lenient=lenient).task, spec)
 
 
 def sent(task: Task, model_id: str = SD35) -> list[tuple[str, dict[str, Any]]]:
@@ -75,14 +75,14 @@ def grey(data: bytes) -> bytes:
 def problems(task: Task, model_id: str = SD35) -> tuple[Problem, ...]:
     """Give what the check finds."""
     with pytest.raises(InvalidRequest) as raised:
-        check(task, find(model_id))
+        validate(task, find(model_id))
     return raised.value.problems
 
 
 def warnings(task: Task, model_id: str = SD35, *, lenient: bool = False) -> str:
     """Give what is said of a task that passes."""
     spec = find(model_id)
-    checked = check(task, spec, lenient=lenient)
+    checked = validate(task, spec, lenient=lenient)
     return "\n".join(checked.warnings + stability.encode(checked.task, spec).approximations)
 
 
@@ -299,7 +299,7 @@ def test_a_task_without_a_counterpart_names_who_can_even_when_lenient() -> None:
         with pytest.raises(
             InvalidRequest, match=r"done by amazon\.nova-canvas-v1:0, amazon\.titan-image-generator-v2:0\."
         ):
-            check(task, find(SD35), lenient=lenient)
+            validate(task, find(SD35), lenient=lenient)
 
 
 def test_keeping_what_a_prompt_describes_has_no_counterpart() -> None:
@@ -307,7 +307,7 @@ def test_keeping_what_a_prompt_describes_has_no_counterpart() -> None:
     task = outpainting(mask_image=None, mask_prompt="bottle")
     assert [problem.parameter for problem in problems(task)] == ["mask_prompt", "mask_image"]
     with pytest.raises(InvalidRequest, match="mask_image: got nothing"):
-        check(task, find(SD35), lenient=True)
+        validate(task, find(SD35), lenient=True)
 
 
 def test_search_and_replace_needs_words() -> None:
@@ -353,7 +353,7 @@ def test_of_several_reference_images_the_first_may_be_taken() -> None:
 def test_each_bound_is_the_manuals(make: Any, good: list[Any], bad: list[Any]) -> None:
     """At a bound a value passes; one step beyond it is one problem."""
     for value in good:
-        check(make(value), find(SD35))
+        validate(make(value), find(SD35))
     for value in bad:
         assert len(problems(make(value))) == 1
 
@@ -365,7 +365,7 @@ def _answer(**body: Any) -> bytes:
 def test_an_answer_is_its_image() -> None:
     """Seeds beside it are told by the request already."""
     body = _answer(seeds=[7], finish_reasons=[None], images=["AAEC"])
-    assert stability.decode(body) == wire.Answer(images=(b"\0\1\2",), blocked=None)
+    assert stability.decode(body) == wire.DecodedResponse(images=(b"\0\1\2",), blocked=None)
 
 
 @pytest.mark.parametrize("reason", ["prompt", "output image", "input image"])
@@ -373,7 +373,7 @@ def test_an_answer_is_its_image() -> None:
 def test_a_filter_reason_is_a_block(reason: str, images: dict[str, Any]) -> None:
     """The status is 200 and there may be no image; one that comes all the same is blurred, and not what was asked."""
     answer = stability.decode(_answer(finish_reasons=[f"Filter reason: {reason}"], **images))
-    assert answer == wire.Answer(images=(), blocked=f"Filter reason: {reason}")
+    assert answer == wire.DecodedResponse(images=(), blocked=f"Filter reason: {reason}")
 
 
 @pytest.mark.parametrize(

@@ -18,7 +18,7 @@ from airflow_titan.imaging.verify import Image
 from airflow_titan.models.catalog import find
 from airflow_titan.models.families import titan
 from airflow_titan.models.tasks import BackgroundRemoval, ColorGuided, Inpainting, Outpainting, Task, TextToImage
-from airflow_titan.models.validation import check
+from airflow_titan.models.validation import validate
 from airflow_titan.operators import (
     TitanBackgroundRemovalOperator,
     TitanColorGuidedOperator,
@@ -43,7 +43,7 @@ def image(data: bytes = PHOTO) -> tuple[Image]:
 def problems(task: Task, model_id: str = V2, *, lenient: bool = False) -> tuple[Problem, ...]:
     """Give what the check finds."""
     try:
-        check(task, find(model_id), lenient=lenient)
+        validate(task, find(model_id), lenient=lenient)
     except InvalidRequest as error:
         return error.problems
     return ()
@@ -156,7 +156,7 @@ def test_a_colour_is_told_in_words() -> None:
 def test_a_truth_value_goes_out_as_one(value: object) -> None:
     """Also where a template made text of it."""
     task = Inpainting(image=image(), mask_prompt="cup", return_mask=value)
-    (call,) = titan.encode(check(task, find(V2)).task, find(V2)).calls
+    (call,) = titan.encode(validate(task, find(V2)).task, find(V2)).calls
     wanted = str(value).lower()
     assert f'"returnMask": {wanted}'.encode() in written(call.message)
     assert call.with_mask == (wanted == "true")
@@ -211,6 +211,6 @@ def test_what_a_model_cant_is_never_sent(operator: Any, inputs: dict[str, str], 
 def test_a_control_without_its_picture_is_dropped_where_one_is_lenient() -> None:
     """It would have no effect; strict is an error, lenient a warning."""
     task = TextToImage(text="a", control_mode="CANNY_EDGE")
-    checked = check(task, find("amazon.titan-image-generator-v2:0"), lenient=True)
+    checked = validate(task, find("amazon.titan-image-generator-v2:0"), lenient=True)
     assert checked.task.control_mode is None
     assert any("control_mode is left out" in warning for warning in checked.warnings)

@@ -15,7 +15,7 @@ from airflow_titan.errors import InvalidRequest, Problem
 from airflow_titan.imaging.verify import Image
 from airflow_titan.models.catalog import find
 from airflow_titan.models.tasks import ColorGuided, ImageVariation, Inpainting, Outpainting, Task, TextToImage
-from airflow_titan.models.validation import check
+from airflow_titan.models.validation import validate
 
 V2 = find("amazon.titan-image-generator-v2:0")
 FIVE_MIB = 5 * 1024 * 1024
@@ -29,7 +29,7 @@ def image(data: bytes, uri: str = "s3://b/k") -> tuple[Image]:
 def problems(task: Task) -> tuple[Problem, ...]:
     """Give what the check finds."""
     try:
-        check(task, V2)
+        validate(task, V2)
     except InvalidRequest as error:
         return error.problems
     return ()
@@ -152,7 +152,7 @@ def test_a_wrong_size_names_the_closest() -> None:
 
 def test_text_to_image_gets_a_permitted_size() -> None:
     """Without a size, one that is permitted is sent."""
-    task = check(text_to_image(), V2).task
+    task = validate(text_to_image(), V2).task
     assert (task.width, task.height) == V2.sizes.default
 
 
@@ -162,7 +162,7 @@ def test_text_to_image_gets_a_permitted_size() -> None:
 )
 def test_edits_only_warn_of_sizes(make: Any, words: str) -> None:
     """Real requests carry sizes on edits too; they do no harm, and have no effect, or none that anyone knows."""
-    checked = check(make(width="512", height=511), V2)
+    checked = validate(make(width="512", height=511), V2)
     assert any(words in warning for warning in checked.warnings)
     assert (checked.task.width, checked.task.height) == (512, 511)
 
@@ -269,27 +269,27 @@ def test_transparent_pixels_are_refused() -> None:
 
 def test_a_small_image_only_warns() -> None:
     """The shortest side is somebody's word against nobody's: unsure rules never refuse."""
-    (warning,) = check(variation(images=image(photo(255, 300))), V2).warnings
+    (warning,) = validate(variation(images=image(photo(255, 300))), V2).warnings
     assert "short side of 255" in warning
-    assert check(variation(images=image(photo(256, 300))), V2).warnings == ()
+    assert validate(variation(images=image(photo(256, 300))), V2).warnings == ()
 
 
 def test_an_empty_text_only_warns() -> None:
     """No lower bound of a text is documented."""
-    assert check(text_to_image(text=""), V2).warnings
+    assert validate(text_to_image(text=""), V2).warnings
 
 
 @pytest.mark.parametrize("words", ["no zebras", "Don't show people", "without hats", "avoid red", "never dark"])
 def test_a_negative_word_warns(words: str) -> None:
     """The manual asks for the thing itself; the warning quotes the word and not the text."""
-    (warning,) = check(text_to_image(negative_text=words), V2).warnings
+    (warning,) = validate(text_to_image(negative_text=words), V2).warnings
     assert words not in warning
 
 
 @pytest.mark.parametrize("words", ["mirrors", "notes, knots and nobles", "noise"])
 def test_words_that_begin_like_negatives_dont_warn(words: str) -> None:
     """Whole words count."""
-    assert check(text_to_image(negative_text=words), V2).warnings == ()
+    assert validate(text_to_image(negative_text=words), V2).warnings == ()
 
 
 def test_all_problems_come_in_one_message() -> None:
@@ -299,7 +299,7 @@ def test_all_problems_come_in_one_message() -> None:
         image=image(BAD["GIF"]), mask_image=image(BAD["empty"]),
     )  # fmt: skip
     with pytest.raises(InvalidRequest) as raised:
-        check(task, V2)
+        validate(task, V2)
     assert {problem.parameter for problem in raised.value.problems} == {
         "text", "number_of_images", "cfg_scale", "seed", "outpainting_mode", "quality", "image", "mask_image",
         "mask_prompt or mask_image",
@@ -335,7 +335,7 @@ def test_each_problem_has_four_parts(task: Task) -> None:
 def test_no_message_repeats_the_prompt(task: Task) -> None:
     """Prompts may be confidential, and logs are read by many."""
     with pytest.raises(InvalidRequest) as raised:
-        check(task, V2)
+        validate(task, V2)
     assert _SECRET not in str(raised.value)
 
 
@@ -349,7 +349,7 @@ def test_a_model_without_the_task_is_a_problem() -> None:
     """The model that can't do it is named."""
     spec = V2.model_copy(update={"tasks": {}})
     with pytest.raises(InvalidRequest, match="a model that does text_to_image"):
-        check(text_to_image(), spec)
+        validate(text_to_image(), spec)
 
 
 def test_a_prompt_that_the_model_lacks_is_not_repeated() -> None:
@@ -357,7 +357,7 @@ def test_a_prompt_that_the_model_lacks_is_not_repeated() -> None:
     spec = find("us.stability.stable-image-erase-object-v1:0")
     for text in (_SECRET, [_SECRET], {_SECRET: 1}):
         with pytest.raises(InvalidRequest, match=r"text: got .*; allowed is nothing") as raised:
-            check(
+            validate(
                 inpainting(mask_prompt=None, mask_image=image(mask(64, 64)), image=image(photo(64, 64)), text=text),
                 spec,
             )
@@ -375,4 +375,4 @@ def test_a_parameter_that_the_model_lacks_is_a_problem() -> None:
     """Unknown keys are refused by the service, so they are not sent."""
     spec = V2.model_copy(update={"settings": ("seed",)})
     with pytest.raises(InvalidRequest, match="quality: got 'premium'; allowed is nothing"):
-        check(inpainting(quality="premium"), spec)
+        validate(inpainting(quality="premium"), spec)

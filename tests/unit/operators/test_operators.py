@@ -14,7 +14,7 @@ from pictures import mask, photo
 from PIL import Image as Pillow
 
 from airflow_titan.errors import ConfigurationError
-from airflow_titan.generation.location import Place
+from airflow_titan.generation.location import ResultLocation
 from airflow_titan.generation.manifest import TaskInstance
 from airflow_titan.models.tasks import parameters
 from airflow_titan.operators import (
@@ -170,7 +170,7 @@ def test_two_requests_of_one_instance_share_no_key(bucket: str) -> None:
 def test_no_id_leaves_its_folder(part: str, strange: str) -> None:
     """Whatever an id holds becomes one segment of the key, between the root and what follows."""
     owner = TaskInstance(**{"dag_id": "d", "run_id": "r", "task_id": "t", part: strange})
-    prefix = Place.of(owner, prefix=None, root="s3://bucket/root").prefix
+    prefix = ResultLocation.of(owner, prefix=None, root="s3://bucket/root").prefix
     segments = prefix.removeprefix("s3://bucket/root/").split("/")
     assert len(segments) == 3
     assert not {"", ".", ".."} & set(segments)
@@ -179,13 +179,13 @@ def test_no_id_leaves_its_folder(part: str, strange: str) -> None:
 def test_strange_ids_have_places_of_their_own() -> None:
     """Quoting never makes two ids one."""
     owners = [TaskInstance(dag_id=strange, run_id="r", task_id="t") for strange in STRANGE]
-    assert len({Place.of(owner, prefix=None, root="s3://b").prefix for owner in owners}) == len(STRANGE)
+    assert len({ResultLocation.of(owner, prefix=None, root="s3://b").prefix for owner in owners}) == len(STRANGE)
 
 
 def test_the_longest_ids_make_a_key_that_s3_takes() -> None:
     """Airflow allows 250 letters of any script in an id; S3 allows 1,024 bytes in a key."""
     owner = TaskInstance(dag_id="ä" * 250, run_id="r" * 250, task_id="漢" * 250, map_index=12)
-    folder = Place.of(owner, prefix=None, root="s3://bucket/root").folder("f" * 64)
+    folder = ResultLocation.of(owner, prefix=None, root="s3://bucket/root").folder("f" * 64)
     assert len(folder.removeprefix("s3://bucket/").encode()) + len("/image-5-0123456789abcdef.png") <= 1024
 
 
@@ -204,7 +204,7 @@ def test_without_any_place_the_error_says_where_to_set_one() -> None:
     """The parameter and the configuration are both named."""
     owner = TaskInstance(dag_id="d", run_id="r", task_id="t")
     with pytest.raises(ConfigurationError, match=r"output_prefix.*output_root"):
-        Place.of(owner, prefix=None, root=None)
+        ResultLocation.of(owner, prefix=None, root=None)
 
 
 def test_a_bucket_that_is_missing_is_said_before_anything_is_paid(emulator: Emulator) -> None:
@@ -218,8 +218,9 @@ def test_a_bucket_that_is_missing_is_said_before_anything_is_paid(emulator: Emul
 def test_every_other_instance_gets_another_seed(other: dict[str, Any]) -> None:
     """Each run and each mapped task gets a new picture."""
     seeds = [
-        Place.of(TaskInstance(**{"dag_id": "d", "run_id": "r", "task_id": "t"} | change), prefix="s3://b/k", root=None)
-        .seed(2_147_483_646)
+        ResultLocation.of(
+            TaskInstance(**{"dag_id": "d", "run_id": "r", "task_id": "t"} | change), prefix="s3://b/k", root=None
+        ).seed(2_147_483_646)
         for change in ({}, other)
     ]  # fmt: skip
     assert seeds[0] != seeds[1]

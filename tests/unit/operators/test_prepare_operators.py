@@ -14,10 +14,10 @@ from PIL import Image
 
 from airflow_titan.errors import StoreFailed
 from airflow_titan.imaging.decode import MOST_BYTES
-from airflow_titan.imaging.verify import Image as Stored
+from airflow_titan.imaging.verify import Image as StoredObject
 from airflow_titan.models import catalog
 from airflow_titan.models.tasks import ImageVariation, Inpainting
-from airflow_titan.models.validation import check
+from airflow_titan.models.validation import validate
 from airflow_titan.operators import (
     TitanExtendCanvasOperator,
     TitanInpaintingOperator,
@@ -88,10 +88,10 @@ def opened(s3: Any, uri: str) -> Image.Image:
     return Image.open(BytesIO(found(s3, uri)[0]))
 
 
-def stored(s3: Any, uri: str) -> tuple[Stored]:
+def stored(s3: Any, uri: str) -> tuple[StoredObject]:
     """Read a picture as tasks take it."""
     data, _ = found(s3, uri)
-    return (Stored(uri, data, len(data)),)
+    return (StoredObject(uri, data, len(data)),)
 
 
 def inside(picture: Image.Image) -> tuple[int, int, int, int] | None:
@@ -147,13 +147,13 @@ def test_connection_encryption_and_owner_reach_s3(upload: Upload, monkeypatch: p
     from airflow_titan.aws import s3 as store
 
     seen: list[dict[str, Any]] = []
-    real = store.Store.__init__
+    real = store.ObjectStore.__init__
 
     def spy(self: Any, s3: Any, **given: Any) -> None:
         seen.append({**given, "agent": s3.meta.config.user_agent_extra or "", "timeout": s3.meta.config.read_timeout})
         real(self, s3, **given)
 
-    monkeypatch.setattr(store.Store, "__init__", spy)
+    monkeypatch.setattr(store.ObjectStore, "__init__", spy)
     monkeypatch.setenv(
         "AIRFLOW_CONN_OTHER", '{"conn_type": "aws", "extra": {"config_kwargs": {"user_agent_extra": "mine"}}}'
     )
@@ -182,7 +182,7 @@ def test_prepared_images_pass_the_check(s3: Any, upload: Upload) -> None:
     assert all(uri.endswith(".png") for uri in made)
     assert [uri.rsplit("/", 1)[1][:8] for uri in made] == ["image-1-", "image-2-", "image-3-"]
     for uri in made:
-        assert check(ImageVariation(images=stored(s3, uri)), TITAN)
+        assert validate(ImageVariation(images=stored(s3, uri)), TITAN)
 
 
 def test_numbers_from_templates_are_numbers(s3: Any, upload: Upload) -> None:
@@ -249,7 +249,7 @@ def test_each_way_to_a_mask(way: dict[str, Any], expected: tuple[int, ...], s3: 
     assert inside(made) == expected
     assert uri.rsplit("/", 1)[1].startswith("mask-1-")
     base = upload(photo(), "base")
-    assert check(Inpainting(image=stored(s3, base), mask_image=stored(s3, uri)), TITAN)
+    assert validate(Inpainting(image=stored(s3, base), mask_image=stored(s3, uri)), TITAN)
 
 
 def test_inverting_twice_gives_the_mask_back(s3: Any, upload: Upload) -> None:
@@ -306,7 +306,7 @@ def test_the_canvas_comes_with_its_mask(s3: Any, upload: Upload) -> None:
     assert image.crop((36, 0, 100, 48)).tobytes() == Image.open(BytesIO(photo())).tobytes()
     assert image.crop((0, 0, 36, 48)).getcolors() == [(36 * 48, (255, 0, 0))]
     assert inside(hole) == (36, 0, 100, 48)
-    assert check(Inpainting(image=stored(s3, made[0]), mask_image=stored(s3, made[1])), TITAN)
+    assert validate(Inpainting(image=stored(s3, made[0]), mask_image=stored(s3, made[1])), TITAN)
 
 
 def test_they_chain_into_edits(s3: Any, upload: Upload) -> None:
