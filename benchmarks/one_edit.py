@@ -127,7 +127,8 @@ def bare(*, proved: bool) -> Callable[[int], object]:
     import hashlib
 
     from airflow_titan.hooks.bedrock import TitanBedrockHook
-    from airflow_titan.imaging.verify import Image, impure_colours, prove, read_header, verify_checksums
+    from airflow_titan.imaging.image import Image
+    from airflow_titan.imaging.verify import impure_colours, prove, read_header, verify_checksums
     from airflow_titan.models.families import titan, wire
 
     client, s3 = TitanBedrockHook(None, region_name="us-east-1").clients()

@@ -25,8 +25,9 @@ from botocore.exceptions import (
 from urllib3.exceptions import HTTPError
 
 from airflow_titan.aws.body import PIECE, RequestBody
+from airflow_titan.aws.uri import split
 from airflow_titan.errors import AccessDenied, Problem, StoreFailed, StoreRefused, UnsafeStore, abbreviate
-from airflow_titan.imaging.verify import Image
+from airflow_titan.imaging.image import Image
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -34,7 +35,6 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-_URI = re.compile(r"s3://(?P<bucket>[^/]+)/(?P<key>.+)", re.DOTALL)
 _REMEDIES = {
     "NoSuchKey": "Check the key, and that the task which writes it runs before this one.",
     "404": "Check the key, and that the task which writes it runs before this one.",
@@ -423,24 +423,6 @@ class PreconditionFailed(Exception):
         self.status = status
         self.resent = resent
         super().__init__(f"HTTP {status}")
-
-
-def split(uri: Any) -> tuple[str, str]:
-    """
-    Take ``s3://bucket/key`` apart.
-
-    :raises ValueError: if it is anything else; the message continues a sentence that began with "It"
-    """
-    if not isinstance(uri, str):
-        raise ValueError(f"is of type {type(uri).__name__}, not text")  # noqa: TRY004 - one kind of failure for all
-    match = _URI.fullmatch(uri)
-    if match is None:
-        raise ValueError("has no key" if uri.startswith("s3://") else "doesn't begin with s3://")
-    if match["key"].endswith("/"):
-        raise ValueError("names a folder, not an object")
-    if {".", ".."} & set(match["key"].split("/")):
-        raise ValueError("has a segment of dots, which S3 doesn't resolve")
-    return match["bucket"], match["key"]
 
 
 @contextmanager

@@ -11,7 +11,7 @@ from typing import IO, TYPE_CHECKING, Any
 
 import msgspec
 
-from airflow_titan.aws.s3 import split
+from airflow_titan.aws.uri import split
 from airflow_titan.errors import InvalidRequest, Problem, abbreviate
 
 if TYPE_CHECKING:

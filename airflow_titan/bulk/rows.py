@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from airflow_titan.aws.s3 import split
+from airflow_titan.aws.uri import split
 from airflow_titan.bulk.jsonl import NO_JSON, raw_lines
 from airflow_titan.errors import InvalidRequest, Problem, abbreviate
 from airflow_titan.models.tasks import flatten

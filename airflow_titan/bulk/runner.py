@@ -9,8 +9,6 @@ allowed. Nothing is kept in memory for a line that has no thread: the input is r
 from __future__ import annotations
 
 import logging
-import math
-import re
 import resource
 import tempfile
 import threading
@@ -25,7 +23,6 @@ from airflow_titan.bulk.rows import Row
 from airflow_titan.errors import (
     BackOff,
     BudgetSpent,
-    ConfigurationError,
     ContentBlocked,
     InvalidRequest,
     NotExecuted,
@@ -52,9 +49,9 @@ if TYPE_CHECKING:
     from airflow_titan.bulk.requests import BulkRequest, BulkRequests
     from airflow_titan.bulk.results import Results
     from airflow_titan.generation.location import ResultLocation
-    from airflow_titan.generation.prepare import Request
-    from airflow_titan.generation.request import ModelRouting
-    from airflow_titan.imaging.verify import Image
+    from airflow_titan.generation.request import Request
+    from airflow_titan.imaging.image import Image
+    from airflow_titan.models.routing import ModelRouting
 
 log = logging.getLogger(__name__)
 
@@ -81,43 +78,6 @@ _PERHAPS_PAID = (OutcomeUnknown, ContentBlocked)
 _FAILURES = frozenset({"invalid", "failed"})
 _TOLD = "the task was told to stop"
 _SURPRISE = "Line %d (id %s) failed in a way that nobody foresaw"
-
-
-@dataclass(frozen=True)
-class Allowed:
-    """
-    How many requests may fail.
-
-    :param count: so many
-    :param fraction: or so many of all
-    """
-
-    count: int = 0
-    fraction: float | None = None
-
-    @classmethod
-    def of(cls, given: Any) -> Allowed:
-        """
-        Read a count (``5``) or a fraction (``0.05``, ``"5%"``).
-
-        :raises ConfigurationError: if it is neither
-        """
-        text = str(given).strip()
-        if not isinstance(given, bool):
-            if re.fullmatch(r"\d{1,9}", text):
-                return cls(int(text))
-            if percent := re.fullmatch(r"(\d{1,3}(?:\.\d+)?)\s*%", text):
-                text = str(float(percent[1]) / 100)
-            if re.fullmatch(r"\d?\.\d+(?:e-\d+)?|\de-\d+", text) and float(text) <= 1:
-                return cls(fraction=float(text))
-        raise ConfigurationError(
-            f"max_failures: got {abbreviate(given)}; allowed is a count such as 5, or a fraction such as 0.05 or '5%'. "
-            "Give one."
-        )
-
-    def most(self, total: int) -> int:
-        """Give the number that may fail of ``total``."""
-        return self.count if self.fraction is None else math.floor(self.fraction * total + 1e-9)
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from airflow_titan.models.catalog import models
 from airflow_titan.models.listing import describe_lifecycle
 
 if TYPE_CHECKING:
-    from airflow_titan.models.catalog import ModelSpec
+    from airflow_titan.models.spec import ModelSpec
 
 #: How Bedrock names the states of a model's life; one that has ended is not named any more.
 _STATES = {"ACTIVE": "active", "LEGACY": "legacy"}

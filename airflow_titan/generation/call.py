@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 from airflow_titan.aws import bedrock
 from airflow_titan.errors import BadAnswer, ModelRetired, ModelUnavailable, NotExecuted, OutcomeUnknown, TerminalError
+from airflow_titan.generation.alternatives import alternatives
 from airflow_titan.generation.claims import Claim, Ledger
-from airflow_titan.generation.prepare import Prepared, alternatives
-from airflow_titan.generation.publish import Result, ValidatedResponse, accept
+from airflow_titan.generation.response import ValidatedResponse, accept
 from airflow_titan.models.families import wire
 
 if TYPE_CHECKING:
@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from airflow_titan.aws.s3 import ObjectStore
     from airflow_titan.generation.location import ResultLocation
     from airflow_titan.generation.policy import CallPolicy
+    from airflow_titan.generation.prepare import Prepared
+    from airflow_titan.generation.publish import Result
 
 log = logging.getLogger(__name__)
 

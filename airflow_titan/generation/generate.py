@@ -12,16 +12,19 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from airflow_titan.errors import InvalidRequest, StoreFailed, StoreRefused
+from airflow_titan.generation.alternatives import lifecycle_warning
 from airflow_titan.generation.call import PaidCall
 from airflow_titan.generation.claims import Ledger
 from airflow_titan.generation.location import ResultLocation
 from airflow_titan.generation.policy import CallPolicy
-from airflow_titan.generation.prepare import Prepared, Request, inputs, lifecycle_warning, prepare, sketch
-from airflow_titan.generation.publish import Result, ValidatedResponse, publish, published
+from airflow_titan.generation.prepare import Prepared, inputs, prepare, sketch
+from airflow_titan.generation.publish import Result, publish, published
+from airflow_titan.generation.request import Request
 
 if TYPE_CHECKING:
     from airflow_titan.aws.s3 import ObjectStore
     from airflow_titan.generation.manifest import Manifest
+    from airflow_titan.generation.response import ValidatedResponse
 
 __all__ = ["CallPolicy", "Request", "Result", "ResultLocation", "generate"]
 

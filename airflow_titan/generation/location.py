@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
-from airflow_titan.aws.s3 import split
+from airflow_titan.aws.uri import split
 from airflow_titan.errors import ConfigurationError, abbreviate
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from airflow_titan.errors import InvalidRequest, Problem
-from airflow_titan.imaging.verify import Image
+from airflow_titan.imaging.image import Image
 from airflow_titan.models.catalog import find, models
 from airflow_titan.models.families import FAMILIES, wire
 from airflow_titan.models.tasks import flatten, parameters, setting
@@ -15,38 +15,12 @@ from airflow_titan.models.validation import validate
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-    from datetime import date
 
     from airflow_titan.aws.s3 import ObjectStore
     from airflow_titan.generation.location import ResultLocation
-    from airflow_titan.models.catalog import ModelSpec, Parameter
+    from airflow_titan.generation.request import Request
+    from airflow_titan.models.spec import ModelSpec, Parameter
     from airflow_titan.models.tasks import Task
-
-
-@dataclass(frozen=True)
-class Request:
-    """
-    What one user wants of one model.
-
-    :param task: the task, its images named by URI
-    :param model_id: model id or ARN
-    :param model_family: the family or model behind an ARN that hides it
-    :param asked_for: the model that the task named, where the deployment sends it to another
-    :param keep_partial: whether to keep what the content filter left of a result
-    :param max_paid_calls: how many calls to the model may ever be paid for it; a second one is made only where the
-        outcome of the first is unknown; where a family makes one call an image, for each of them
-    :param max_price_usd: refuse what is estimated to cost more, in US dollars
-    :param lenient: whether to drop what the model has no counterpart for, with a warning
-    """
-
-    task: Task
-    model_id: str
-    model_family: str | None = None
-    asked_for: str | None = None
-    keep_partial: bool = False
-    max_paid_calls: int = 2
-    max_price_usd: float | None = None
-    lenient: bool = False
 
 
 @dataclass(frozen=True)
@@ -237,50 +211,3 @@ def _most_bytes(rule: Parameter, spec: ModelSpec) -> int:
 def _most_of_all(spec: ModelSpec) -> int:
     """Give the bytes of images that fill a request: base64 makes four of three."""
     return spec.max_request_bytes // 4 * 3
-
-
-def lifecycle_warning(prepared: Prepared, region: str, today: date) -> str | None:
-    """Warn of a model past its end of life, naming the day and what can stand in for it."""
-    life = prepared.spec.lifecycle
-    if life.status != "retired" and not (life.end_of_life and life.end_of_life <= today):
-        return None
-    when = f"on {life.end_of_life}" if life.end_of_life else f"({life.note})"
-    return (
-        f"{prepared.spec.id} reached its end of life {when}; it is tried all the same, because private arrangements "
-        f"exist. {alternatives(prepared, region)}"
-    )
-
-
-def alternatives(prepared: Prepared, region: str) -> str:
-    """Name the living models that can run this very task: those of the region, or all where it has none."""
-    living = [spec for spec in models().values() if spec.lifecycle.status == "active"]
-    able = [(spec, told) for spec in living if (told := _as_run_by(spec, prepared))]
-    here = [(spec, told) for spec, told in able if region in spec.regions] or able
-    if not here:
-        return "No living model is known that can run this task."
-    return (
-        f"Living models that can run this task: {'; '.join(told for _, told in here)}. "
-        "[titan] reroute sends it to one of them without a change to the DAG."
-    )
-
-
-def _as_run_by(spec: ModelSpec, prepared: Prepared) -> str | None:
-    """Tell where and for how much another model would run the task; ``None`` if it can't."""
-    given: dict[str, Any] = {
-        name: (value,)
-        for name in prepared.task.image_parameters
-        if isinstance(value := getattr(prepared.task, name), Image)
-    }
-    for lenient, note in ((False, ""), (True, ", with translate='lenient'")):
-        try:
-            checked = validate(replace(prepared.task, **given), spec, lenient=lenient)
-        except InvalidRequest:
-            continue
-        if setting(checked.task, "text") != setting(prepared.task, "text"):
-            # without its words it would be another task
-            continue
-        calls = FAMILIES[spec.family].encode(checked.task, spec).calls
-        price = replace(prepared, spec=spec, task=checked.task, calls=calls).price_usd
-        cost = "price unknown" if price is None else f"about {price:g} USD"
-        return f"{spec.id} ({', '.join(spec.regions)}; {cost}{note})"
-    return None

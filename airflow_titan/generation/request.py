@@ -6,13 +6,17 @@ Values may come from templates, and so as text.
 
 from __future__ import annotations
 
-import json
-import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+if TYPE_CHECKING:
+    from airflow_titan.models.routing import ModelRouting
+    from airflow_titan.models.tasks import Task
+
+import re
+from typing import TYPE_CHECKING
+
 from airflow_titan.errors import ConfigurationError, abbreviate
-from airflow_titan.generation.prepare import Request
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -23,60 +27,6 @@ if TYPE_CHECKING:
 TERMS = ("model_id", "model_family", "on_blocked", "max_paid_calls", "max_price_usd", "translate")
 _ON_BLOCKED = ("fail", "skip", "keep")
 _TRANSLATE = ("strict", "lenient")
-
-
-@dataclass(frozen=True)
-class ModelRouting:
-    """
-    What a deployment says of all requests.
-
-    :param model_id: the model for those that name none
-    :param routes: from the model that a request names to the one that it is sent to
-    """
-
-    model_id: str
-    routes: Mapping[str, str]
-
-    @classmethod
-    def of(cls, model_id: str, reroute: str | None) -> ModelRouting:
-        """
-        Read the settings.
-
-        :param reroute: a JSON object from model id to model id
-        :raises ConfigurationError: if it is something else
-        """
-        try:
-            routes = json.loads(reroute) if reroute else {}
-        except ValueError:
-            routes = None
-        if not isinstance(routes, dict) or not all(isinstance(target, str) for target in routes.values()):
-            raise ConfigurationError(
-                f"[titan] reroute: got {abbreviate(reroute)}; allowed is a JSON object from model id to model id. "
-                'Write it as {"amazon.titan-image-generator-v2:0": "stability.sd3-5-large-v1:0"}.'
-            )
-        return cls(model_id, routes)
-
-    def choose(self, model_id: str | None, model_family: str | None) -> ModelRoute:
-        """Choose the model for a request, from what the user named, if anything."""
-        asked = str(model_id or self.model_id)
-        chosen = self.routes.get(asked, asked)
-        if chosen != asked:
-            # the family was said of the model that the user named
-            return ModelRoute(chosen, None, asked)
-        return ModelRoute(asked, str(model_family) if model_family else None, None)
-
-
-@dataclass(frozen=True)
-class ModelRoute:
-    """
-    The model that a request goes to.
-
-    :param asked_for: the model that the user named, where the deployment sends it to another
-    """
-
-    model_id: str
-    model_family: str | None
-    asked_for: str | None
 
 
 def request(task: Task, terms: Mapping[str, Any], deployment: ModelRouting) -> Request:
@@ -135,3 +85,29 @@ def truth(name: str, given: object) -> bool:
 
 def _or(given: Any, default: Any) -> Any:
     return default if given is None else given
+
+
+@dataclass(frozen=True)
+class Request:
+    """
+    What one user wants of one model.
+
+    :param task: the task, its images named by URI
+    :param model_id: model id or ARN
+    :param model_family: the family or model behind an ARN that hides it
+    :param asked_for: the model that the task named, where the deployment sends it to another
+    :param keep_partial: whether to keep what the content filter left of a result
+    :param max_paid_calls: how many calls to the model may ever be paid for it; a second one is made only where the
+        outcome of the first is unknown; where a family makes one call an image, for each of them
+    :param max_price_usd: refuse what is estimated to cost more, in US dollars
+    :param lenient: whether to drop what the model has no counterpart for, with a warning
+    """
+
+    task: Task
+    model_id: str
+    model_family: str | None = None
+    asked_for: str | None = None
+    keep_partial: bool = False
+    max_paid_calls: int = 2
+    max_price_usd: float | None = None
+    lenient: bool = False

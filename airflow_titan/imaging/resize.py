@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     import PIL.Image
 
     from airflow_titan.imaging.decode import Color
-    from airflow_titan.models.catalog import ModelSpec
+    from airflow_titan.models.spec import ModelSpec
 
     Size = tuple[int, int]
     Kind = Literal["png", "jpeg"]

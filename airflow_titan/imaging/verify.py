@@ -8,143 +8,18 @@ Its global limits are never touched, because other code of the same worker lives
 
 from __future__ import annotations
 
-import hashlib
-from dataclasses import dataclass, field, replace
-from functools import cached_property
 from io import BytesIO
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from airflow_titan.imaging.header import END_OF_JPEG, JPEG, START_OF_SCAN, Header, InvalidImage, jpeg_header, what_it_is
+from airflow_titan.imaging.header import Header, InvalidImage, what_it_is
+from airflow_titan.imaging.jpeg import END_OF_JPEG, JPEG, START_OF_SCAN, jpeg_header
 from airflow_titan.imaging.png import SIGNATURE, check_chunks, png_header, verify_png
 
 if TYPE_CHECKING:
     import PIL.Image
 
-    from airflow_titan.errors import Problem
 
 _PURE = frozenset({(0, 0, 0), (255, 255, 255)})
-
-
-@dataclass(frozen=True)
-class Image:
-    """
-    An image of the user's: where it lies, and what reading it gave.
-
-    :param uri: ``s3://bucket/key``
-    :param data: the bytes, or ``None`` where they were not read
-    :param whole: whether these are all bytes; of the first alone, the best is assumed about the rest
-    :param weight: how many bytes the object has, also where they were not read because they are too many
-    :param etag: the ETag that S3 gave with the bytes
-    :param etag_is_md5: whether that ETag is the MD5 of the bytes
-    :param problem: why nothing could be read
-    :param facts: what was found out by looking at all bytes; images of the same bytes may share it
-    """
-
-    uri: str
-    data: bytes | None = None
-    weight: int = 0
-    etag: str | None = None
-    etag_is_md5: bool = False
-    problem: Problem | None = None
-    whole: bool = True
-    facts: dict[str, Any] = field(default_factory=dict, compare=False, repr=False)
-
-    @cached_property
-    def identity(self) -> str:
-        """
-        Name the content: its MD5 in hexadecimal, because S3 tells it of most objects without a read.
-
-        :raises LookupError: if the bytes were not read, and S3 doesn't tell
-        """
-        if self.etag and self.etag_is_md5:
-            return self.etag.strip('"')
-        if self.data is None or not self.whole:
-            raise LookupError(self.uri)
-        return hashlib.md5(self.data, usedforsecurity=False).hexdigest()
-
-    def forget(self) -> None:
-        """Let the bytes go once nobody needs them: they are megabytes. What was found out about them is kept."""
-        if self.data is not None:
-            _ = self.header, self.identity
-            object.__setattr__(self, "data", None)
-
-    def cut(self, most: int) -> Image:
-        """Give the first bytes alone, with what the header says wherever it stands."""
-        first = replace(self, data=(self.data or b"")[:most], whole=False)
-        first.__dict__["header"] = self.header
-        return first
-
-    @cached_property
-    def header(self) -> Header:
-        """
-        What the first bytes say.
-
-        :raises InvalidImage: if they are no PNG's and no JPEG's
-        """
-        return read_header(self.data or b"", whole=self.whole)
-
-    @property
-    def can_be_told(self) -> bool:
-        """Whether the bytes that were read are enough to tell format, size and kind of pixels."""
-        try:
-            return bool(self.header)
-        except InvalidImage:
-            return False
-
-    @property
-    def opaque(self) -> bool:
-        """
-        Tell whether the picture is whole and no pixel transparent; looked at once, because that takes decoding.
-
-        :raises InvalidImage: if it isn't whole
-        """
-        if not self.whole:
-            return True
-        if "opaque" not in self.facts:
-            if self.header.alpha:
-                self.facts["opaque"] = is_opaque(self.data or b"", self.header)
-            else:
-                verify(self.data or b"", self.header)
-                self.facts["opaque"] = True
-        return bool(self.facts["opaque"])
-
-    @property
-    def mask_impurity(self) -> str | None:
-        """
-        Say what a mask has beside pure black and white, ``None`` for a pure one; looked at once.
-
-        :raises InvalidImage: if it isn't whole
-        """
-        if not self.whole:
-            return None
-        if "impurity" not in self.facts:
-            self.facts["impurity"] = impure_colours(self.data or b"", self.header)
-        found: str | None = self.facts["impurity"]
-        return found
-
-
-@dataclass(frozen=True)
-class Inverted:
-    """A mask with black and white changed over, for models that read masks the other way round."""
-
-    mask: Image
-
-    @cached_property
-    def data(self) -> bytes:
-        """The bytes of the inverted mask, a PNG."""
-        import PIL.Image
-        import PIL.ImageChops
-
-        with PIL.Image.open(BytesIO(self.mask.data or b"")) as picture:
-            grey = picture.convert("L")
-        file = BytesIO()
-        PIL.ImageChops.invert(grey).save(file, "PNG")
-        return file.getvalue()
-
-    @property
-    def identity(self) -> str:
-        """Name the content, by the mask that it was made of."""
-        return f"inverted {self.mask.identity}"
 
 
 def read_header(data: bytes, *, whole: bool = True) -> Header:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from airflow_titan.models.catalog import models
 
 if TYPE_CHECKING:
-    from airflow_titan.models.catalog import Lifecycle, ModelSpec
+    from airflow_titan.models.spec import Lifecycle, ModelSpec
 
 _HEADINGS = ("MODEL", "TASKS", "SIZES", "USD AN IMAGE", "REGIONS", "LIFECYCLE")
 

@@ -18,14 +18,14 @@ from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar
 
 from airflow_titan.errors import InvalidRequest, Problem, abbreviate
 from airflow_titan.imaging.header import InvalidImage
-from airflow_titan.imaging.verify import Image
+from airflow_titan.imaging.image import Image
 from airflow_titan.models.catalog import models
 from airflow_titan.models.tasks import Task, parameters, setting
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from airflow_titan.models.catalog import ModelSpec, Parameter, TaskRule
+    from airflow_titan.models.spec import ModelSpec, Parameter, TaskRule
 
 T = TypeVar("T", bound=Task)
 
@@ -156,7 +156,7 @@ def validate(task: T, spec: ModelSpec, *, lenient: bool = False) -> ValidatedTas
     """
     Compare a task with a model.
 
-    :param task: the task as rendered, its images already read (:class:`airflow_titan.imaging.verify.Image` in a tuple)
+    :param task: the task as rendered, its images already read (:class:`airflow_titan.imaging.image.Image` in a tuple)
     :param spec: the model
     :param lenient: whether to drop what the model has no counterpart for, or no use for without something else, with
         a warning instead of an error

@@ -13,9 +13,9 @@ if TYPE_CHECKING:
 
     from airflow.providers.common.compat.sdk import Context
 
-    from airflow_titan.generation.prepare import Request
-    from airflow_titan.generation.request import ModelRouting
+    from airflow_titan.generation.request import Request
     from airflow_titan.hooks.bedrock import TitanBedrockHook
+    from airflow_titan.models.routing import ModelRouting
 
 #: The version with more tasks, until the model data or the deployment says otherwise.
 DEFAULT_MODEL = "amazon.titan-image-generator-v2:0"
@@ -134,7 +134,7 @@ class TitanModelOperator(TitanBaseOperator):
 
 def deployment() -> ModelRouting:
     """Read what the deployment says of all requests."""
-    from airflow_titan.generation.request import ModelRouting
+    from airflow_titan.models.routing import ModelRouting
 
     return ModelRouting.of(
         conf.get("titan", "model_id", fallback=DEFAULT_MODEL), conf.get("titan", "reroute", fallback=None)

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from airflow_titan.bulk.rows import Row
     from airflow_titan.bulk.runner import Run
     from airflow_titan.generation.location import ResultLocation
-    from airflow_titan.generation.prepare import Request
+    from airflow_titan.generation.request import Request
 
 log = logging.getLogger(__name__)
 
@@ -143,11 +143,12 @@ class TitanBulkOperator(TitanModelOperator):
         client: Callable[[Request], Any],
     ) -> str:
         from airflow_titan.bulk.budget import Budget
+        from airflow_titan.bulk.failures import Allowed
         from airflow_titan.bulk.memory import MemoryBudget
         from airflow_titan.bulk.progress import Progress
         from airflow_titan.bulk.rate_limiter import SharedRateLimiter
         from airflow_titan.bulk.results import Publisher
-        from airflow_titan.bulk.runner import LANDING, Allowed, Run, Shared
+        from airflow_titan.bulk.runner import LANDING, Run, Shared
         from airflow_titan.generation.request import TERMS, amount, choice, request, whole_number
         from airflow_titan.models.tasks import TextToImage
 

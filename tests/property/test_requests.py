@@ -18,10 +18,11 @@ from airflow_titan.errors import BadAnswer, ConfigurationError, InvalidRequest
 from airflow_titan.generation.location import ResultLocation
 from airflow_titan.generation.manifest import TaskInstance
 from airflow_titan.generation.prepare import inspect
-from airflow_titan.generation.request import TERMS, ModelRouting, request
-from airflow_titan.imaging.verify import Image
+from airflow_titan.generation.request import TERMS, request
+from airflow_titan.imaging.image import Image
 from airflow_titan.models.catalog import find
 from airflow_titan.models.families import titan, wire
+from airflow_titan.models.routing import ModelRouting
 from airflow_titan.models.tasks import TextToImage, parameters
 from airflow_titan.models.validation import validate
 

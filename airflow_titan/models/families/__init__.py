@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Protocol
 from airflow_titan.models.families import stability, titan
 
 if TYPE_CHECKING:
-    from airflow_titan.models.catalog import ModelSpec
     from airflow_titan.models.families.wire import DecodedResponse, Encoded
+    from airflow_titan.models.spec import ModelSpec
     from airflow_titan.models.tasks import Task
 
 

@@ -13,14 +13,14 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from airflow_titan.errors import BadAnswer
-from airflow_titan.imaging.verify import Inverted
+from airflow_titan.imaging.image import Inverted
 from airflow_titan.models.families.wire import Call, DecodedResponse, Encoded, read_base64, read_json
 from airflow_titan.models.tasks import setting
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from airflow_titan.models.catalog import ModelSpec
+    from airflow_titan.models.spec import ModelSpec
     from airflow_titan.models.tasks import BackgroundRemoval, ImageVariation, Inpainting, Outpainting, Task, TextToImage
 
 #: What a variation without words is asked for, because the model wants words.

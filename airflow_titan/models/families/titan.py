@@ -14,7 +14,7 @@ from airflow_titan.models.families.wire import NULL, Call, DecodedResponse, Enco
 from airflow_titan.models.tasks import Settings, parameters
 
 if TYPE_CHECKING:
-    from airflow_titan.models.catalog import ModelSpec
+    from airflow_titan.models.spec import ModelSpec
     from airflow_titan.models.tasks import Task
 
 #: A task's ``taskType`` and the name of its own object.

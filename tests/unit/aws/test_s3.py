@@ -10,7 +10,8 @@ from botocore.config import Config
 from pictures import photo
 from stub import Says, Stub, scripted
 
-from airflow_titan.aws.s3 import ObjectStore, split
+from airflow_titan.aws.s3 import ObjectStore
+from airflow_titan.aws.uri import split
 from airflow_titan.errors import ConfigurationError, StoreFailed
 
 

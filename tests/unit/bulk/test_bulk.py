@@ -15,7 +15,8 @@ from instance import Instance
 from pictures import photo
 
 from airflow_titan.bulk import memory, runner
-from airflow_titan.bulk.runner import Allowed, make_room
+from airflow_titan.bulk.failures import Allowed
+from airflow_titan.bulk.runner import make_room
 from airflow_titan.errors import ConfigurationError
 from airflow_titan.operators import TitanBulkOperator
 

@@ -17,7 +17,8 @@ import pytest
 
 from airflow_titan import errors
 from airflow_titan.bulk import rate_limiter
-from airflow_titan.bulk.rate_limiter import AdaptiveRate, SharedRateLimiter, TokenBucket
+from airflow_titan.bulk.adaptive_rate import AdaptiveRate
+from airflow_titan.bulk.rate_limiter import SharedRateLimiter, TokenBucket
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -11,7 +11,7 @@ from pictures import mask, photo
 from PIL import Image as Pillow
 
 from airflow_titan.aws.s3 import ObjectStore
-from airflow_titan.imaging import verify
+from airflow_titan.imaging import image
 from airflow_titan.imaging.verify import read_header
 
 if TYPE_CHECKING:
@@ -99,13 +99,13 @@ def test_a_missing_object_is_a_problem(bucket: str, s3: Any) -> None:
 def test_the_same_bytes_are_proved_once(put: Put, s3: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """An input that several requests share is looked through for the first of them."""
     proved: list[int] = []
-    original = verify.verify
+    original = image.verify
 
     def counted(data: bytes, header: Header) -> None:
         proved.append(len(data))
         original(data, header)
 
-    monkeypatch.setattr(verify, "verify", counted)
+    monkeypatch.setattr(image, "verify", counted)
     uri, store = put(photo(64, 64)), ObjectStore(s3)
     assert [store.read_image("image", uri, None).opaque for _ in range(3)] == [True] * 3
     assert len(proved) == 1

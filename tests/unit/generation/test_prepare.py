@@ -9,8 +9,9 @@ import pytest
 from airflow_titan.errors import InvalidRequest
 from airflow_titan.generation.location import ResultLocation
 from airflow_titan.generation.manifest import TaskInstance
-from airflow_titan.generation.prepare import Request, inspect, max_input_bytes
-from airflow_titan.imaging.verify import Image
+from airflow_titan.generation.prepare import inspect, max_input_bytes
+from airflow_titan.generation.request import Request
+from airflow_titan.imaging.image import Image
 from airflow_titan.models.tasks import ImageVariation, Inpainting, Task, TextToImage
 
 NOVA, TITAN, SD35 = "amazon.nova-canvas-v1:0", "amazon.titan-image-generator-v2:0", "stability.sd3-5-large-v1:0"

@@ -14,9 +14,11 @@ from pictures import mask, photo
 from stub import refuses, scripted
 
 from airflow_titan.aws.s3 import ObjectStore
+from airflow_titan.generation.alternatives import lifecycle_warning
 from airflow_titan.generation.location import ResultLocation
 from airflow_titan.generation.manifest import TaskInstance
-from airflow_titan.generation.prepare import Request, lifecycle_warning, prepare
+from airflow_titan.generation.prepare import prepare
+from airflow_titan.generation.request import Request
 from airflow_titan.models.catalog import find
 from airflow_titan.models.tasks import TextToImage
 from airflow_titan.operators import (

@@ -16,9 +16,9 @@ from PIL import Image, ImageCms, ImageFile
 from airflow_titan.imaging.canvas import ANCHORS, Margins, around, extended
 from airflow_titan.imaging.decode import MOST_PIXELS, ImageOutOfBounds, opened, upright
 from airflow_titan.imaging.header import InvalidImage
+from airflow_titan.imaging.image import Image as StoredObject
 from airflow_titan.imaging.mask import boxed, bright, outlined, transparent
 from airflow_titan.imaging.resize import Bounds, Shape, encode, resize_to_fit
-from airflow_titan.imaging.verify import Image as StoredObject
 from airflow_titan.imaging.verify import impure_colours, read_header
 from airflow_titan.models import catalog
 from airflow_titan.models.tasks import ImageVariation, Inpainting

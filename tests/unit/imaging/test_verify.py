@@ -12,7 +12,8 @@ import pytest
 from pictures import BAD, GOOD, SIGNATURE, chunk, header, jpeg, mask, photo, png, rows, saved
 
 from airflow_titan.imaging.header import Header, InvalidImage
-from airflow_titan.imaging.verify import Image, impure_colours, is_opaque, read_header, verify
+from airflow_titan.imaging.image import Image
+from airflow_titan.imaging.verify import impure_colours, is_opaque, read_header, verify
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -67,7 +68,7 @@ def test_no_picture_makes_us_allocate_much(name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("colour", "bits"), [(0, 1), (0, 2), (0, 4), (0, 8), (2, 8), (3, 1), (3, 2), (3, 4), (3, 8), (4, 8), (6, 8)]
+    ("color", "bits"), [(0, 1), (0, 2), (0, 4), (0, 8), (2, 8), (3, 1), (3, 2), (3, 4), (3, 8), (4, 8), (6, 8)]
 )
 @pytest.mark.parametrize("interlace", [0, 1])
 @pytest.mark.parametrize("size", [(1, 1), (3, 2), (5, 9), (17, 8)])

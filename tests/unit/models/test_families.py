@@ -11,7 +11,7 @@ from pictures import jpeg, mask, photo
 from written import written
 
 from airflow_titan.errors import BadAnswer
-from airflow_titan.imaging.verify import Image
+from airflow_titan.imaging.image import Image
 from airflow_titan.models.catalog import find
 from airflow_titan.models.families import FAMILIES, titan, wire
 from airflow_titan.models.tasks import ImageVariation, Inpainting, Outpainting, Task, TextToImage

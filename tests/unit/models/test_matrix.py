@@ -20,7 +20,7 @@ from airflow_titan.models.validation import validate
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from airflow_titan.models.catalog import Fact, ModelSpec
+    from airflow_titan.models.spec import Fact, ModelSpec
 
 SNAPSHOT = Path(__file__).with_name("models.txt")
 

@@ -12,7 +12,7 @@ from PIL import Image as Pillow
 from written import written
 
 from airflow_titan.errors import InvalidRequest, Problem
-from airflow_titan.imaging.verify import Image
+from airflow_titan.imaging.image import Image
 from airflow_titan.models.catalog import find
 from airflow_titan.models.families import titan
 from airflow_titan.models.tasks import (

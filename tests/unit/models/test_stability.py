@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import json
 from io import BytesIO
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from pictures import jpeg, mask, photo, saved
@@ -13,8 +13,8 @@ from PIL import Image as Pillow
 from written import written
 
 from airflow_titan.errors import BadAnswer, InvalidRequest, Problem
-from airflow_titan.imaging.verify import Image
-from airflow_titan.models.catalog import ModelSpec, find
+from airflow_titan.imaging.image import Image
+from airflow_titan.models.catalog import find
 from airflow_titan.models.families import stability, wire
 from airflow_titan.models.tasks import (
     BackgroundRemoval,
@@ -26,6 +26,9 @@ from airflow_titan.models.tasks import (
     TextToImage,
 )
 from airflow_titan.models.validation import validate
+
+if TYPE_CHECKING:
+    from airflow_titan.models.spec import ModelSpec
 
 CORE, ULTRA, SD35 = (
     "stability.stable-image-core-v1:1",

@@ -14,7 +14,7 @@ from stub import pictures, scripted
 from written import written
 
 from airflow_titan.errors import BadAnswer, InvalidRequest, Problem
-from airflow_titan.imaging.verify import Image
+from airflow_titan.imaging.image import Image
 from airflow_titan.models.catalog import find
 from airflow_titan.models.families import titan
 from airflow_titan.models.tasks import BackgroundRemoval, ColorGuided, Inpainting, Outpainting, Task, TextToImage

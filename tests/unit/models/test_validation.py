@@ -12,7 +12,7 @@ from pictures import BAD, GOOD, jpeg, mask, photo, saved
 from PIL import Image as Pillow
 
 from airflow_titan.errors import InvalidRequest, Problem
-from airflow_titan.imaging.verify import Image
+from airflow_titan.imaging.image import Image
 from airflow_titan.models.catalog import find
 from airflow_titan.models.tasks import ColorGuided, ImageVariation, Inpainting, Outpainting, Task, TextToImage
 from airflow_titan.models.validation import validate

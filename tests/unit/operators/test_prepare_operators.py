@@ -14,8 +14,8 @@ from PIL import Image
 
 from airflow_titan.errors import StoreFailed
 from airflow_titan.imaging.decode import MOST_BYTES
-from airflow_titan.imaging.verify import Image as StoredObject
-from airflow_titan.models import catalog
+from airflow_titan.imaging.image import Image as StoredObject
+from airflow_titan.models import catalog, spec
 from airflow_titan.models.tasks import ImageVariation, Inpainting
 from airflow_titan.models.validation import validate
 from airflow_titan.operators import (
@@ -207,7 +207,7 @@ def test_the_target_is_the_deployments_model_unless_another_is_named(
     from airflow_titan.operators import base_model
 
     small = TITAN.parameters["image"].model_copy(
-        update={"limits": (catalog.Limit(max_side=100, mark="D", source="manual"),)}
+        update={"limits": (spec.Limit(max_side=100, mark="D", source="manual"),)}
     )
     other = TITAN.model_copy(update={"parameters": {**TITAN.parameters, "image": small}})
     monkeypatch.setattr(catalog, "find", lambda name, family: other if (name, family) == ("small", None) else TITAN)

@@ -1,0 +1,66 @@
+"""Which models can stand in for one that has reached the end of its life."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from airflow_titan.errors import InvalidRequest
+from airflow_titan.imaging.image import Image
+from airflow_titan.models.catalog import models
+from airflow_titan.models.families import FAMILIES
+from airflow_titan.models.tasks import setting
+from airflow_titan.models.validation import validate
+
+if TYPE_CHECKING:
+    from datetime import date
+
+    from airflow_titan.generation.prepare import Prepared
+    from airflow_titan.models.spec import ModelSpec
+
+
+def lifecycle_warning(prepared: Prepared, region: str, today: date) -> str | None:
+    """Warn of a model past its end of life, naming the day and what can stand in for it."""
+    life = prepared.spec.lifecycle
+    if life.status != "retired" and not (life.end_of_life and life.end_of_life <= today):
+        return None
+    when = f"on {life.end_of_life}" if life.end_of_life else f"({life.note})"
+    return (
+        f"{prepared.spec.id} reached its end of life {when}; it is tried all the same, because private arrangements "
+        f"exist. {alternatives(prepared, region)}"
+    )
+
+
+def alternatives(prepared: Prepared, region: str) -> str:
+    """Name the living models that can run this very task: those of the region, or all where it has none."""
+    living = [spec for spec in models().values() if spec.lifecycle.status == "active"]
+    able = [(spec, told) for spec in living if (told := _as_run_by(spec, prepared))]
+    here = [(spec, told) for spec, told in able if region in spec.regions] or able
+    if not here:
+        return "No living model is known that can run this task."
+    return (
+        f"Living models that can run this task: {'; '.join(told for _, told in here)}. "
+        "[titan] reroute sends it to one of them without a change to the DAG."
+    )
+
+
+def _as_run_by(spec: ModelSpec, prepared: Prepared) -> str | None:
+    """Tell where and for how much another model would run the task; ``None`` if it can't."""
+    given: dict[str, Any] = {
+        name: (value,)
+        for name in prepared.task.image_parameters
+        if isinstance(value := getattr(prepared.task, name), Image)
+    }
+    for lenient, note in ((False, ""), (True, ", with translate='lenient'")):
+        try:
+            checked = validate(replace(prepared.task, **given), spec, lenient=lenient)
+        except InvalidRequest:
+            continue
+        if setting(checked.task, "text") != setting(prepared.task, "text"):
+            # without its words it would be another task
+            continue
+        calls = FAMILIES[spec.family].encode(checked.task, spec).calls
+        price = replace(prepared, spec=spec, task=checked.task, calls=calls).price_usd
+        cost = "price unknown" if price is None else f"about {price:g} USD"
+        return f"{spec.id} ({', '.join(spec.regions)}; {cost}{note})"
+    return None
