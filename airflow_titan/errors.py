@@ -198,3 +198,33 @@ def abbreviate(value: Any) -> str:
         return f"a huge {type(value).__name__}"
     whole = len(text) <= _SHOWN and not (isinstance(value, (str, bytes)) and len(value) > _SHOWN)
     return text if whole else f"{text[:_SHOWN]}…"
+
+
+class Problems(list[Problem]):
+    """
+    Collect what is wrong, so that all of it is told at once.
+
+    :param subject: what the problems belong to, such as ``making a mask``; ``None`` for settings, which are nobody's
+        request: their error is :class:`ConfigurationError`
+    """
+
+    def __init__(self, subject: str | None = None) -> None:
+        super().__init__()
+        self.subject = subject
+
+    def add(self, parameter: str, value: str, limit: str, remedy: str) -> None:
+        """Note a problem by the four parts of :class:`Problem`."""
+        self.append(Problem(parameter, value, limit, remedy))
+
+    def raise_if_any(self) -> None:
+        """
+        End the collecting.
+
+        :raises InvalidRequest: with every problem, if there is one
+        :raises ConfigurationError: likewise, where there is no subject
+        """
+        if not self:
+            return
+        if self.subject is None:
+            raise ConfigurationError("\n".join(map(str, self)))
+        raise InvalidRequest(self, self.subject)

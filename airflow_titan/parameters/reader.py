@@ -1,0 +1,342 @@
+"""Read parameters by name, and note what is wrong with them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from airflow_titan.errors import shown
+from airflow_titan.parameters.colors import parse_color, parse_hexadecimal
+from airflow_titan.parameters.lists import parse_mapping, parse_number_lists, parts_of
+from airflow_titan.parameters.scalars import (
+    is_nothing,
+    parse_number,
+    parse_share,
+    parse_truth,
+    parse_whole_number,
+    parse_word,
+    suggestion,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from airflow_titan.errors import Problems
+
+T = TypeVar("T")
+D = TypeVar("D")
+N = TypeVar("N", int, float)
+W = TypeVar("W", bound=str)
+
+_CHECK = "Check what the template renders to."
+_AS_JSON = f"{_CHECK} | tojson writes a list so that it can be read."
+#: ``| string`` alone would be read back into a number; what ``| pprint`` writes is read back into the same text.
+_AS_TEXT = f"{_CHECK} With render_template_as_native_obj=True, end it with | string | pprint."
+_ALONE = "Write the digits alone, without a unit and without separators of thousands."
+_GIVE = "Give it; a template may have rendered to nothing."
+_URI = "s3://bucket/key"
+#: Flaws of one parameter that a message names.
+_NAMED = 10
+
+
+class _OutOfBounds(ValueError):
+    """A number of the right kind, and too small or too large; the text is what to do."""
+
+
+class ParameterReader:
+    """
+    Read values that may have come from templates.
+
+    Every method returns ``default`` where nothing was given; and where something is wrong with the value, once that
+    is noted. With ``required`` nothing is wrong too: for what must be given, and for limits, which a template is not
+    to lose.
+
+    :param problems: collects what is wrong
+    """
+
+    def __init__(self, problems: Problems) -> None:
+        self.problems = problems
+
+    def whole_number(
+        self,
+        name: str,
+        value: Any,
+        *,
+        default: D,
+        minimum: int | None = None,
+        maximum: int | None = None,
+        required: bool = False,
+        remedy: str = "Choose one within these bounds.",
+    ) -> int | D:
+        """
+        Read a whole number; ``2.0``, ``"2.0"`` and ``"+2"`` are 2.
+
+        :param remedy: what to do about one that is out of bounds
+        """
+        limit = _limit("a whole number", minimum, maximum)
+
+        def parse(value: Any) -> int:
+            return _within(parse_whole_number(value), minimum, maximum, remedy)
+
+        return self._read(name, value, parse, limit, _digits(value), default=default, required=required)
+
+    def number(
+        self,
+        name: str,
+        value: Any,
+        *,
+        default: D,
+        minimum: float | None = None,
+        maximum: float | None = None,
+        required: bool = False,
+        remedy: str = "Choose one within these bounds.",
+    ) -> float | D:
+        """
+        Read a number.
+
+        :param remedy: what to do about one that is out of bounds
+        """
+        limit = _limit("a number", minimum, maximum)
+
+        def parse(value: Any) -> float:
+            return _within(float(parse_number(value)), minimum, maximum, remedy)
+
+        return self._read(name, value, parse, limit, _digits(value), default=default, required=required)
+
+    def rate(self, name: str, value: Any, *, default: D, required: bool = False) -> float | D:
+        """Read how often something may be: a number above 0."""
+
+        def parse(value: Any) -> float:
+            rate = float(parse_number(value))
+            if rate <= 0:
+                raise _OutOfBounds("Leave it out for no limit.")
+            return rate
+
+        return self._read(name, value, parse, "a number above 0", _digits(value), default=default, required=required)
+
+    def amount(self, name: str, value: Any, *, default: D, required: bool = False) -> float | D:
+        """Read an amount of money."""
+
+        def parse(value: Any) -> float:
+            return _within(float(parse_number(value)), 0, None, "Give a number.")
+
+        return self._read(
+            name, value, parse, "an amount in US dollars", _digits(value), default=default, required=required
+        )
+
+    def share_or_count(self, name: str, value: Any, *, default: D, required: bool = False) -> int | float | D:
+        """Read a count, which comes as ``int``, or a share of all, which comes as ``float`` from 0 to 1."""
+        limit = "a count such as 5, or a fraction such as 0.05 or '5%'"
+        return self._read(name, value, parse_share, limit, "Give one.", default=default, required=required)
+
+    def truth(self, name: str, value: Any, *, default: D, required: bool = False) -> bool | D:
+        """Read a truth value."""
+        remedy = f"Give one of the two. {_CHECK}"
+        return self._read(name, value, parse_truth, "True or False", remedy, default=default, required=required)
+
+    def word(self, name: str, value: Any, words: Sequence[W], *, default: D, required: bool = False) -> W | D:
+        """Read one of several words, in any case; it comes as ``words`` spell it."""
+
+        def parse(value: Any) -> W:
+            return parse_word(value, words)
+
+        remedy = f"Use one of these.{suggestion(value, words)}"
+        return self._read(name, value, parse, f"one of {', '.join(words)}", remedy, default=default, required=required)
+
+    def words(
+        self, name: str, value: Any, words: Sequence[W], *, default: D, required: bool = False
+    ) -> tuple[W, ...] | D:
+        """Read some of several words, in a list or with commas between; they come in the order of ``words``."""
+
+        def parse(value: Any) -> tuple[W, ...]:
+            parts = [
+                part for text in parts_of(value) for part in (text.split(",") if isinstance(text, str) else [text])
+            ]
+            found = {parse_word(part, words) for part in parts if not is_nothing(part)}
+            if not found:
+                raise ValueError("has none")
+            return tuple(word for word in words if word in found)
+
+        remedy = f"Use these.{suggestion(value, words)}"
+        return self._read(
+            name, value, parse, f"one or more of {', '.join(words)}", remedy, default=default, required=required
+        )
+
+    def text(self, name: str, value: Any, *, default: D, required: bool = False) -> str | D:
+        """Read a text that names something, such as an id; the space around it goes."""
+        return self._read(name, value, _parse_text, "text", _AS_TEXT, default=default, required=required)
+
+    def prompt(self, name: str, value: Any) -> str | None:
+        """Read words for a model, as they are, also where they are blank; no message shows them."""
+        if value is None or isinstance(value, str):
+            return value
+        self.problems.add(name, f"a value of type {type(value).__name__}", "text", _AS_TEXT)
+        return None
+
+    def texts(self, name: str, value: Any, *, default: D, required: bool = False) -> tuple[str, ...] | D:
+        """Read a list of texts; one alone is a list of one."""
+
+        def parse(value: Any) -> tuple[str, ...]:
+            return tuple(map(_parse_text, parts_of(value)))
+
+        return self._read(name, value, parse, "a list of texts", _AS_JSON, default=default, required=required)
+
+    def uris(self, name: str, value: Any, *, required: bool = False) -> list[str]:
+        """Read the URIs of objects, one or many. Which an URI names, and whether it names any, the store will say."""
+        try:
+            parts = parts_of(value)
+        except ValueError as error:
+            self.problems.add(name, f"a value that {error}", f"{_URI}, or a list of them", _CHECK)
+            return []
+        if required and not parts:
+            self.problems.add(name, "nothing", _URI, _GIVE)
+        for part in parts:
+            if not isinstance(part, str):
+                self.problems.add(name, _abbreviate(part), _URI, _AS_JSON)
+        # a key may end in spaces
+        return [part.strip("\t\r\n").lstrip() for part in parts if isinstance(part, str)]
+
+    def uri(self, name: str, value: Any, *, required: bool = False) -> str | None:
+        """Read the URI of one object, alone or in a list of one, as tasks return it."""
+        uris = self.uris(name, value, required=required)
+        if len(uris) > 1:
+            self.problems.add(name, f"{len(uris)} of them", f"one {_URI}", "Choose one, or map the task over them.")
+        return uris[0] if len(uris) == 1 else None
+
+    def color(self, name: str, value: Any, *, default: D, required: bool = False) -> tuple[int, int, int] | D:
+        """Read an opaque color as CSS writes it; it comes as red, green and blue."""
+        limit = "an opaque color such as white, #336699 or rgb(51, 102, 153)"
+        return self._read(name, value, parse_color, limit, "Use one.", default=default, required=required)
+
+    def colors(self, name: str, value: Any, *, default: D, required: bool = False) -> tuple[str, ...] | D:
+        """Read a list of colors, one alone too; they come as ``#RRGGBB``, and stay as they are where they came so."""
+
+        def parse(value: Any) -> tuple[str, ...]:
+            return tuple(map(parse_hexadecimal, parts_of(value)))
+
+        limit = "a list of opaque colors such as ['#336699', 'white']"
+        return self._read(name, value, parse, limit, _AS_JSON, default=default, required=required)
+
+    def number_lists(
+        self, name: str, value: Any, depth: int, *, limit: str, default: D, required: bool = False
+    ) -> list[Any] | D:
+        """
+        Read numbers in lists of lists, such as boxes (2 deep) and polygons (3 deep).
+
+        :param depth: levels of lists; of a single box or polygon the outermost may lack
+        """
+
+        def parse(value: Any) -> list[Any]:
+            return parse_number_lists(value, depth)
+
+        return self._read(name, value, parse, limit, _AS_JSON, default=default, required=required)
+
+    def mapping(
+        self,
+        name: str,
+        value: Any,
+        *,
+        default: D,
+        required: bool = False,
+        limit: str = "a dict, or JSON of one",
+        remedy: str = _CHECK,
+    ) -> dict[str, Any] | D:
+        """Read an object of named values, or text of one. No message shows them: some may be words for a model."""
+        if is_nothing(value):
+            return self._read(name, value, parse_mapping, limit, remedy, default=default, required=required)
+        try:
+            return parse_mapping(value)
+        except ValueError as error:
+            self.problems.add(name, f"something else: {error}", limit, remedy)
+            return default
+
+    def options(
+        self,
+        name: str,
+        value: Any,
+        shape: type[T],
+        *,
+        default: D,
+        required: bool = False,
+        limit: str | None = None,
+        remedy: str = _CHECK,
+    ) -> T | D:
+        """
+        Read an object whose values have types.
+
+        :param shape: the types, as :class:`pydantic.TypeAdapter` takes them, such as ``dict[str, str]``
+        :param limit: what is allowed; default: what pydantic says
+        """
+        from pydantic import TypeAdapter, ValidationError
+
+        allowed = limit or "a dict, or JSON of one"
+        found = self.mapping(name, value, default=None, required=required, limit=allowed, remedy=remedy)
+        if found is None:
+            return default
+        try:
+            return TypeAdapter(shape).validate_python(found)
+        except ValidationError as error:
+            for flaw in error.errors(include_url=False, include_context=False)[:_NAMED]:
+                where = ".".join(map(str, flaw["loc"]))
+                message = flaw["msg"].removeprefix("Value error, ").removeprefix("Input should be ")
+                self.problems.add(name, f"{_abbreviate(flaw['input'])} for {where}", limit or message, remedy)
+            return default
+
+    def _read(
+        self,
+        name: str,
+        value: Any,
+        parse: Callable[[Any], T],
+        limit: str,
+        remedy: str,
+        *,
+        default: D,
+        required: bool,
+    ) -> T | D:
+        """Parse a value, unless it is nothing, and note what is wrong with it."""
+        if is_nothing(value):
+            if required:
+                # a word that a template made of nothing is worth seeing
+                found = _abbreviate(value) if isinstance(value, str) and value.strip() else "nothing"
+                self.problems.add(name, found, limit, _GIVE)
+            return default
+        try:
+            return parse(value)
+        except ValueError as error:
+            message = str(error) if isinstance(error, _OutOfBounds) else remedy
+            self.problems.add(name, _abbreviate(value), limit, message)
+            return default
+
+
+def _limit(kind: str, minimum: float | None, maximum: float | None) -> str:
+    """Say what is allowed."""
+    if minimum is not None and maximum is not None:
+        return f"{kind} from {minimum:,} to {maximum:,}"
+    if minimum is not None:
+        return f"{kind}, {minimum:,} or more"
+    return kind if maximum is None else f"{kind}, {maximum:,} or less"
+
+
+def _within(number: N, minimum: float | None, maximum: float | None, remedy: str) -> N:
+    """Return a number that is within its bounds."""
+    if (minimum is not None and number < minimum) or (maximum is not None and number > maximum):
+        raise _OutOfBounds(remedy)
+    return number
+
+
+def _digits(value: Any) -> str:
+    """Say what to do about a value that is no number."""
+    return f"{_ALONE} {_CHECK}" if isinstance(value, str) and any(map(str.isdigit, value[:_NAMED])) else _CHECK
+
+
+def _parse_text(value: Any) -> str:
+    if not isinstance(value, str):
+        raise ValueError("is no text")  # noqa: TRY004 - one kind of failure for all
+    return value.strip()
+
+
+def _abbreviate(value: Any) -> str:
+    """Return a value as a message may repeat it, whatever it is."""
+    try:
+        return shown(value)
+    except Exception:  # noqa: BLE001 - what an object makes of repr() is its own affair
+        return f"a value of type {type(value).__name__}"

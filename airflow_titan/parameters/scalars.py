@@ -1,0 +1,174 @@
+"""Parse one value: a number, a truth value, a word of a closed list, a share or a count, or nothing."""
+
+from __future__ import annotations
+
+import math
+import re
+from decimal import Decimal
+from difflib import get_close_matches
+from numbers import Integral, Real
+from typing import TYPE_CHECKING, Any, TypeGuard, TypeVar
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+W = TypeVar("W", bound=str)
+
+#: Characters of the longest text that is looked at as a number or a word: more would cost time and be none.
+_LONGEST = 1_000
+#: No whole number of any parameter is near this, and ``int`` of thousands of digits costs time.
+_LARGEST = 10**18
+#: White space, and what has no width: soft hyphen, zero-width space, (non-)joiner, word joiner, byte order mark.
+_BLANK = re.compile(r"[\s\u00ad\u200b-\u200d\u2060\ufeff]*")
+#: What Python's ``None`` becomes where a template writes it, and where ``| tojson`` does.
+_NOTHING = frozenset({"None", "null"})
+#: Neither thousands separators nor underscores nor units; digits of any script, as Python reads them.
+_NUMBER = re.compile(r"[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d{1,4})?")
+_PLAIN_DIGITS = re.compile(r"[+-]?\d+")
+_TRUTHS = {"true": True, "false": False}
+#: What numpy calls truth values, whole numbers with and without a sign, and floats.
+_NUMERIC = tuple("biuf")
+
+
+def is_blank(text: str) -> bool:
+    """Tell whether nothing of a text can be seen: empty, white space, or characters without width."""
+    return _BLANK.fullmatch(text) is not None
+
+
+def is_nothing(value: Any) -> bool:
+    """
+    Tell whether a value says that nothing is given.
+
+    That is ``None``, a blank text, and the texts ``None`` and ``null``. An empty list is one with nothing in it.
+    """
+    # not by ==, which numpy's arrays answer with an array
+    if not isinstance(value, str):
+        return value is None
+    return is_blank(value) or (len(value) < _LONGEST and value.strip() in _NOTHING)
+
+
+def unwrap(value: Any) -> Any:
+    """
+    Return Python's value of a number or truth value of numpy; any other value as it is.
+
+    It may come in an array of no dimension. 0.7 in 32 bits is 0.7, and not the nearest that 64 bits have for it.
+    """
+    if not hasattr(type(value), "dtype") or getattr(value, "shape", None) != () or value.dtype.kind not in _NUMERIC:
+        return value
+    return float(str(value)) if value.dtype.kind == "f" else value.item()
+
+
+def parse_number(value: Any) -> int | float:
+    """
+    Parse a number, or text of one.
+
+    :return: ``int`` where it is whole (``"2.0"`` and ``"1e3"`` are) and not beyond 10**18, else ``float``
+    :raises ValueError: if it is none; truth values, NaN and infinity are none
+    """
+    value = unwrap(value)
+    if isinstance(value, str):
+        value = _decimal(value)
+    elif isinstance(value, float):
+        # to the digits that it is written with, so that it is what its text is
+        value = Decimal(repr(float(value)))
+    # Decimal is a number that Python counts among none of its kinds
+    if isinstance(value, bool) or not isinstance(value, Real | Decimal):
+        raise ValueError("is no number")  # noqa: TRY004 - one kind of failure for all
+    try:
+        number = float(value)
+    except OverflowError:
+        number = math.inf
+    if not math.isfinite(number):
+        raise ValueError("is no finite number")
+    # the bound comes first: what lies beyond it may have more digits than fit into memory
+    if abs(number) > _LARGEST:
+        return number
+    whole: Any = math.trunc(value)
+    return whole if whole == value else number
+
+
+def parse_whole_number(value: Any) -> int:
+    """
+    Parse a whole number, or text of one.
+
+    :raises ValueError: if it is none, or beyond 10**18
+    """
+    number = parse_number(value)
+    if isinstance(number, float):
+        raise ValueError("is no whole number")  # noqa: TRY004 - one kind of failure for all
+    return number
+
+
+def parse_truth(value: Any) -> bool:
+    """
+    Parse a truth value: ``True`` or ``False``, or one of these words in any case.
+
+    :raises ValueError: if it is none; numbers are none
+    """
+    value = unwrap(value)
+    if isinstance(value, bool):
+        return value
+    found = _TRUTHS.get(value.strip().lower()) if _is_short(value) else None
+    if found is None:
+        raise ValueError("is no truth value")
+    return found
+
+
+def parse_word(value: Any, words: Iterable[W]) -> W:
+    """
+    Parse one of a closed list of words, in any case.
+
+    :return: the word as the list spells it
+    :raises ValueError: if it is none of them
+    """
+    if _is_short(value):
+        key = value.strip().casefold()
+        for word in words:
+            if word.casefold() == key:
+                return word
+    raise ValueError("is none of the words")
+
+
+def parse_share(value: Any) -> int | float:
+    """
+    Parse a count or a share of all: ``5``, ``0.05`` or ``5%``.
+
+    ``1`` is one and ``1.0`` is all: up to 1, a number that is not written as a whole one is a share.
+
+    :return: a count as ``int``, a share as ``float`` from 0 to 1
+    :raises ValueError: if it is neither
+    """
+    value = unwrap(value)
+    if _is_short(value) and value.strip().endswith("%"):
+        share = parse_number(value.strip().removesuffix("%")) / 100
+    else:
+        number = parse_number(value)
+        # Decimal writes a whole number as text does
+        is_written = isinstance(value, str | Decimal) and _PLAIN_DIGITS.fullmatch(str(value).strip()) is not None
+        if isinstance(number, int) and (number > 1 or is_written or isinstance(value, Integral)):
+            if number < 0:
+                raise ValueError("is below 0")
+            return number
+        share = float(number)
+    if not 0 <= share <= 1:
+        raise ValueError("is neither a count nor a share")
+    return share
+
+
+def suggestion(value: Any, words: Iterable[str]) -> str:
+    """Return a question after the nearest of the known words, with a space before it; nothing if none is near."""
+    known = {word.casefold(): word for word in words}
+    near = get_close_matches(str(value)[:_LONGEST].strip().casefold(), known, n=1) if isinstance(value, str) else []
+    return f" Did you mean {known[near[0]]}?" if near else ""
+
+
+def _is_short(value: Any) -> TypeGuard[str]:
+    return isinstance(value, str) and len(value) <= _LONGEST
+
+
+def _decimal(text: str) -> Decimal:
+    """Parse text of a number without loss."""
+    text = text.strip() if len(text) <= _LONGEST else ""
+    if not _NUMBER.fullmatch(text):
+        raise ValueError("is no number")
+    return Decimal(text)
