@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from airflow_titan.errors import shown
+from airflow_titan.errors import abbreviate
 from airflow_titan.parameters.colors import parse_color, parse_hexadecimal
 from airflow_titan.parameters.lists import parse_mapping, parse_number_lists, parts_of
 from airflow_titan.parameters.scalars import (
@@ -337,6 +337,6 @@ def _parse_text(value: Any) -> str:
 def _abbreviate(value: Any) -> str:
     """Return a value as a message may repeat it, whatever it is."""
     try:
-        return shown(value)
+        return abbreviate(value)
     except Exception:  # noqa: BLE001 - what an object makes of repr() is its own affair
         return f"a value of type {type(value).__name__}"

@@ -18,7 +18,7 @@ from jinja2.nativetypes import NativeEnvironment
 from pydantic import BeforeValidator
 from typing_extensions import TypedDict
 
-from airflow_titan.errors import ConfigurationError, InvalidRequest, Problem, Problems, shown
+from airflow_titan.errors import ConfigurationError, InvalidRequest, Problem, Problems, abbreviate
 from airflow_titan.parameters import (
     ParameterReader,
     decode,
@@ -60,7 +60,7 @@ class Mute:
 
 def short(value: Any) -> str:
     """Name a value in a test's name."""
-    return shown(value)[:40] if isinstance(value, str | int | float | bytes) else type(value).__name__
+    return abbreviate(value)[:40] if isinstance(value, str | int | float | bytes) else type(value).__name__
 
 
 @pytest.fixture
@@ -106,7 +106,8 @@ def test_nothing_is_the_default(reader: ParameterReader, kind: str, value: Any) 
 
 @pytest.mark.parametrize("kind", READERS)
 @pytest.mark.parametrize(
-    ("value", "shown"), [(None, "nothing"), ("", "nothing"), (" ", "nothing"), ("None", "'None'"), ("null", "'null'")]
+    ("value", "shown"),
+    [(None, "nothing"), ("", "nothing"), (" ", "nothing"), ("None", "'None'"), ("null", "'null'")],
 )
 def test_nothing_is_a_problem_where_something_is_required(
     reader: ParameterReader, kind: str, value: Any, shown: str
