@@ -15,7 +15,7 @@ In a test::
         ...
         assert emulator.calls[0].task_type == "TEXT_IMAGE"
 
-        emulator.inject("reset_after", times=2)  # trouble on request: `faults` has the options, `fault_kinds` the kinds
+        emulator.inject("reset_after", times=2)  # trouble on request: see `faults`
         ...
         assert emulator.billed == 2
 
@@ -25,8 +25,8 @@ is the rate at ``/_titan/rate``; ``GET /_titan/summary`` counts the calls.
 
 The rules it holds requests to are stated here a second time, from Amazon's documents, and share nothing with this
 package's own checks: were they one, a mistake in them could not be seen. The pictures are painted, not generated:
-equal requests give equal bytes, but for Stability's models, which draw a seed where none is sent. `filters` lists the
-words that trip the content filters.
+equal requests give equal bytes, but for Stability's models, which draw a seed where none is sent. `content_filter`
+lists the words that trip the content filters.
 """
 
 from __future__ import annotations
@@ -46,15 +46,15 @@ except ModuleNotFoundError as error:
         "pip install 'airflow-titan[emulator]'"
     ) from error
 
-from .calls import Call
-from .offer import Offer
-from .rate import Rate
+from airflow_titan.emulator.bedrock.availability import Offer
+from airflow_titan.emulator.bedrock.calls import Call
+from airflow_titan.emulator.bedrock.throttling import Rate
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from datetime import date
 
-    from .rate import Kind
+    from airflow_titan.emulator.bedrock.throttling import Kind
 
 __all__ = ["Call", "Emulator", "Rate", "running", "serve"]
 
@@ -90,7 +90,7 @@ def running(
         per_minute: How many calls of a model in a region are admitted in a minute; those above are refused with status
             429. None admits all. `Emulator.limit` changes it.
         rate_kind: ``bucket`` refills evenly, ``window`` is a number for each minute by itself.
-        canned: Whether pictures lie ready instead of being painted for each call: see `canned`.
+        canned: Whether pictures lie ready instead of being painted for each call: see `bedrock.canned`.
 
     Raises:
         ValueError: `host` is not a loopback address, `latency` is negative, an alias stands for no model, or the rate

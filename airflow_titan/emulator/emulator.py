@@ -7,20 +7,20 @@ from collections import Counter
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from .aws import Aws
-from .bedrock import Bedrock
-from .faults import Fault, Faults, FaultyStore, as_json
-from .front import Front
-from .rate import Limit, Rate
-from .server import Server, check_host
+from airflow_titan.emulator.bedrock.service import Bedrock
+from airflow_titan.emulator.bedrock.throttling import Limit, Rate
+from airflow_titan.emulator.faults.injector import Fault, Faults, FaultyStore, as_json
+from airflow_titan.emulator.http.router import Front
+from airflow_titan.emulator.http.server import Server, check_host
+from airflow_titan.emulator.s3.moto_app import Aws
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
     from wsgiref.types import StartResponse, WSGIEnvironment
 
-    from .calls import Call
-    from .offer import Offer
-    from .rate import Kind
+    from airflow_titan.emulator.bedrock.availability import Offer
+    from airflow_titan.emulator.bedrock.calls import Call
+    from airflow_titan.emulator.bedrock.throttling import Kind
 
 
 class Emulator:
@@ -85,7 +85,7 @@ class Emulator:
         return self._faults.active()
 
     def inject(self, kind: str, **options: Any) -> None:
-        """Make the next requests meet a fault; `fault_kinds` lists the kinds, `faults` the options.
+        """Make the next requests meet a fault; `faults.kinds` lists the kinds, `faults` the options.
 
         ::
 

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from PIL import Image
 
-from . import filters
-from .files import as_png
+from airflow_titan.emulator import content_filter
+from airflow_titan.emulator.images.encode import as_png
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -183,13 +183,15 @@ BEDROCK: dict[str, Kind] = {
     "no_images": Kind("an empty list of images, without a reason", works=True, change=_images(lambda _: [])),
     "extra_image": Kind("one image more", works=True, change=_images(lambda images: [*images, *images[:1]])),
     "error_beside_images": Kind(
-        "all images, and an error", works=True, change=lambda body: body | {"error": filters.SOME_BLOCKED}
+        "all images, and an error", works=True, change=lambda body: body | {"error": content_filter.SOME_BLOCKED}
     ),
-    "error_only": Kind("an error, and no list of images", works=True, change=lambda _: {"error": filters.ALL_BLOCKED}),
+    "error_only": Kind(
+        "an error, and no list of images", works=True, change=lambda _: {"error": content_filter.ALL_BLOCKED}
+    ),
     "null_images": Kind(
         "an error, and null for the images",
         works=True,
-        change=lambda _: {"images": None, "error": filters.ALL_BLOCKED},
+        change=lambda _: {"images": None, "error": content_filter.ALL_BLOCKED},
     ),
     "not_a_picture": Kind(
         "base64 of plain text as the last image", works=True, change=_file(lambda _: b"This is not a picture. " * 50)

@@ -5,7 +5,8 @@ from __future__ import annotations
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-from .errors import Refused
+from airflow_titan.emulator.errors import Refused
+
 from .models import Model, hidden, models
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ from . import edit, styles
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from .chance import Chance
+    from .rng import Chance
 
     Bytes = NDArray[np.uint8]
 

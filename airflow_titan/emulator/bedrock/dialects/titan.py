@@ -9,17 +9,19 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from PIL import Image
 
-from . import cutout, edit, filters, guided, pixels, rules, scenes, styles
-from .chance import Chance
-from .errors import Refused, malformed
-from .files import as_png
+from airflow_titan.emulator import content_filter
+from airflow_titan.emulator.bedrock import input_images, schema
+from airflow_titan.emulator.errors import Refused, malformed
+from airflow_titan.emulator.images.encode import as_png
+from airflow_titan.emulator.painting import cutout, edit, guided, scenes, styles
+from airflow_titan.emulator.painting.rng import Chance
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from numpy.typing import NDArray
 
-    from .models import Model, Size
+    from airflow_titan.emulator.bedrock.models import Model, Size
 
 PARAMS = {
     "TEXT_IMAGE": "textToImageParams",
@@ -67,7 +69,7 @@ def check(model: Model, body: Any) -> Job:
         Refused: the body breaks the model's schema, its sizes, or a rule for images.
 
     """
-    rules.check(model.schema, body)
+    schema.check(model.schema, body)
     size = None  # the inputs'
     if body["taskType"] in _SIZED:
         size = asked_size(model, body)
@@ -128,7 +130,7 @@ def texts(job: Job) -> Sequence[str]:
 
 def blocked() -> Refused:
     """Return the refusal of a flagged text."""
-    return Refused(filters.INPUT_BLOCKED)
+    return Refused(content_filter.INPUT_BLOCKED)
 
 
 def work(job: Job) -> list[bytes]:
@@ -153,12 +155,12 @@ def _images(model: Model, name: str, params: dict[str, Any]) -> tuple[Image.Imag
     sent = {f"#/{name}/{key}": params[key] for key in _ONE_IMAGE if key in params}
     sent |= {f"#/{name}/images/{number}": encoded for number, encoded in enumerate(params.get("images", []))}
     assert model.input  # noqa: S101  (every model of this dialect reads images)
-    return tuple(pixels.read_image(field, encoded, model.input) for field, encoded in sent.items())
+    return tuple(input_images.read_image(field, encoded, model.input) for field, encoded in sent.items())
 
 
 def _mask(model: Model, name: str, encoded: str, size: Size) -> NDArray[np.bool_]:
     assert model.input  # noqa: S101  (every model of this dialect reads images)
-    return pixels.read_mask(f"#/{name}/maskImage", encoded, size, model.input)
+    return input_images.read_mask(f"#/{name}/maskImage", encoded, size, model.input)
 
 
 def _picture(job: Job, index: int) -> Image.Image:

@@ -10,7 +10,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from .chance import Chance
+from .rng import Chance
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -18,20 +18,22 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs, unquote
 
-from . import canned, filters, rules
+from airflow_titan.emulator import content_filter
+from airflow_titan.emulator.errors import Refused
+from airflow_titan.emulator.faults.injector import Cut, Faults, Met
+from airflow_titan.emulator.http.router import scope
+from airflow_titan.emulator.http.server import reset
+
+from . import canned, schema
+from .availability import Offer
 from .calls import Call, redact
 from .dialects import DIALECTS
-from .errors import Refused
-from .faults import Cut, Faults, Met
-from .front import scope
-from .offer import Offer
-from .server import reset
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from wsgiref.types import StartResponse, WSGIEnvironment
 
-    from .rate import Limit
+    from .throttling import Limit
 
 log = logging.getLogger(__name__)
 
@@ -115,7 +117,7 @@ class Bedrock:
                 raise _throttled()
             job = dialect.check(model, body)
             texts = dialect.texts(job)
-            if filters.flagged(texts):
+            if content_filter.flagged(texts):
                 raise dialect.blocked()
             answer.met = met = self._faults.model(texts)
             met.before_work()
@@ -123,7 +125,7 @@ class Bedrock:
             images = dialect.work(job)
             answer.billed = True
             met.after_work()
-            passed, error = filters.withhold(texts, images)
+            passed, error = content_filter.withhold(texts, images)
             answer.images, answer.error_message = len(passed), error
             made = dialect.answer(job, passed, error)
             answer.body = met.changed(json.loads(made) if met and isinstance(made, bytes) else made)
@@ -159,7 +161,7 @@ class Bedrock:
     def _receive(self, raw: bytes) -> Any:
         if len(raw) > LARGEST_BODY:
             raise Refused(f"The request body has {len(raw)} bytes; at most {LARGEST_BODY} are allowed.")
-        return canned.parse(raw) if self._ready else rules.parse(raw)
+        return canned.parse(raw) if self._ready else schema.parse(raw)
 
 
 def _throttled() -> Refused:

@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from .brush import Floats
-    from .chance import Chance
     from .palette import Rgb
+    from .rng import Chance
 
 _BLACK: Rgb = (16, 16, 24)
 _WHITE: Rgb = (255, 252, 246)

@@ -23,7 +23,7 @@ from botocore.exceptions import (
 )
 from PIL import Image
 
-from airflow_titan.emulator import fault_kinds
+from airflow_titan.emulator.faults import kinds
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -126,8 +126,8 @@ def ask(emulator: Emulator, method: str, path: str, body: object = None) -> tupl
 
 def test_every_kind_is_tested() -> None:
     """A new kind of fault gets a row here."""
-    assert set(fault_kinds.BEDROCK) == {*REFUSED, *CHANGED, *NOT_JSON, *WIRE, *SLOW, "json_list"}
-    assert set(fault_kinds.S3) == {
+    assert set(kinds.BEDROCK) == {*REFUSED, *CHANGED, *NOT_JSON, *WIRE, *SLOW, "json_list"}
+    assert set(kinds.S3) == {
         *STORE, "cut_write", "lost_reply", "cut_read", "stall", "ignore_conditions", "clock", "aged",
     }  # fmt: skip
 
@@ -140,7 +140,7 @@ def test_refusals(kind: str, emulator: Emulator) -> None:
         invoke(emulator)
     response = caught.value.response
     assert (response["ResponseMetadata"]["HTTPStatusCode"], response["Error"]["Code"]) == REFUSED[kind]
-    assert emulator.billed == fault_kinds.BEDROCK[kind].works == (kind == "error_after")
+    assert emulator.billed == kinds.BEDROCK[kind].works == (kind == "error_after")
     assert len(json.loads(invoke(emulator))["images"]) == 2
 
 

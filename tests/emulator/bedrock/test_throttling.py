@@ -11,7 +11,7 @@ import pytest
 from client import V1, V2, Titan, client, text_image
 
 from airflow_titan.emulator import Rate, running
-from airflow_titan.emulator.rate import Limit
+from airflow_titan.emulator.bedrock.throttling import Limit
 
 if TYPE_CHECKING:
     from airflow_titan.emulator import Emulator

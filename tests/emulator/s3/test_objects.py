@@ -17,7 +17,7 @@ import pytest
 from botocore.exceptions import ClientError
 from moto.s3.models import s3_backends
 
-from airflow_titan.emulator.objects import Contents, Kept
+from airflow_titan.emulator.s3.objects import Contents, Kept
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

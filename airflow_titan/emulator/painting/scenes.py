@@ -12,8 +12,8 @@ import numpy as np
 from PIL import Image, ImageDraw
 
 from . import brush, subjects
-from .chance import Chance
 from .palette import mix, palette, words
+from .rng import Chance
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

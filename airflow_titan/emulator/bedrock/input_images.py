@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from PIL import Image
 
-from . import jpeg, png
-from .errors import Broken, Refused
+from airflow_titan.emulator.errors import Broken, Refused
+from airflow_titan.emulator.images import jpeg, png
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

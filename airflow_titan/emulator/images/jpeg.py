@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .errors import Broken
+from airflow_titan.emulator.errors import Broken
 
 SIGNATURE = b"\xff\xd8\xff"
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from jsonschema import Draft202012Validator
 
-from .errors import malformed
+from airflow_titan.emulator.errors import malformed
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -1,6 +1,6 @@
 """Faults on request: which are active, which of them a request meets, and what they do to it.
 
-A fault is a kind from the tables in `fault_kinds`, with options:
+A fault is a kind from the tables in `faults.kinds`, with options:
 
 ===========  ==========================================================================================
 ``times``    how many requests meet it; 1 unless given, None until it is cleared
@@ -28,10 +28,11 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from urllib.parse import unquote
 from xml.sax.saxutils import escape
 
-from .errors import Refused
-from .fault_kinds import BEDROCK, S3, Kind
-from .front import scope
-from .server import reset
+from airflow_titan.emulator.errors import Refused
+from airflow_titan.emulator.http.router import scope
+from airflow_titan.emulator.http.server import reset
+
+from .kinds import BEDROCK, S3, Kind
 
 if TYPE_CHECKING:
     import socket

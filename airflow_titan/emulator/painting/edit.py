@@ -13,8 +13,8 @@ import numpy as np
 from PIL import Image, ImageChops, ImageFilter
 
 from . import brush, scenes
-from .chance import Chance
 from .palette import mix, palette
+from .rng import Chance
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -22,10 +22,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from PIL import Image
 
-from . import png, rules, titan
+from airflow_titan.emulator.bedrock.dialects import titan
+from airflow_titan.emulator.errors import Refused, malformed
+from airflow_titan.emulator.images import png
+from airflow_titan.emulator.images.encode import as_file
+
+from . import schema
 from .dialects import DIALECTS
-from .errors import Refused, malformed
-from .files import as_file
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -70,7 +73,7 @@ class Canned:
             Refused: the body breaks the model's schema or its sizes, or an image has no size.
 
         """
-        rules.check(model.schema, body)
+        schema.check(model.schema, body)
         return _service_job(model, body) if self._name == "stability" else self._amazon_job(model, body)
 
     def texts(self, job: Job) -> Sequence[str]:
@@ -158,7 +161,7 @@ def parse(raw: bytes) -> Any:
         Refused: what is left of it is not JSON.
 
     """
-    return rules.parse(b"".join(_pieces(raw)))
+    return schema.parse(b"".join(_pieces(raw)))
 
 
 def _pieces(raw: bytes) -> Iterator[bytes]:

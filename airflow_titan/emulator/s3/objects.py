@@ -23,7 +23,7 @@ from moto.s3.models import FakeBucket, FakeKey, S3Backend, s3_backends
 from moto.s3.utils import metadata_from_headers
 from moto.utilities.utils import get_partition
 
-from .front import scope
+from airflow_titan.emulator.http.router import scope
 
 if TYPE_CHECKING:
     from collections.abc import Callable

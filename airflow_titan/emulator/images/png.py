@@ -10,7 +10,7 @@ import struct
 import zlib
 from typing import TYPE_CHECKING
 
-from .errors import Broken
+from airflow_titan.emulator.errors import Broken
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -9,8 +9,8 @@ from . import nova, stability, titan
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from .errors import Refused
-    from .models import Model
+    from airflow_titan.emulator.bedrock.models import Model
+    from airflow_titan.emulator.errors import Refused
 
 
 class Dialect(Protocol):

@@ -9,15 +9,16 @@ from typing import TYPE_CHECKING, Any
 
 from PIL import Image
 
-from . import cutout, edit, pixels, repaint, rules, scenes, styles
-from .chance import Chance
-from .errors import Refused
-from .files import as_file
+from airflow_titan.emulator.bedrock import input_images, schema
+from airflow_titan.emulator.errors import Refused
+from airflow_titan.emulator.images.encode import as_file
+from airflow_titan.emulator.painting import cutout, edit, repaint, scenes, styles
+from airflow_titan.emulator.painting.rng import Chance
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from .models import Model
+    from airflow_titan.emulator.bedrock.models import Model
 
 _LARGEST_SEED = 4_294_967_294
 _PROMPT = "Filter reason: prompt"
@@ -52,12 +53,12 @@ def check(model: Model, body: Any) -> Job:
         Refused: the body breaks the model's schema or a rule for images.
 
     """
-    rules.check(model.schema, body)
+    schema.check(model.schema, body)
     values = {"seed": 0, "aspect_ratio": "1:1", "output_format": "png"} | model.defaults | body
     image = None
     # A mode counts more than an image; without a mode an image is one to start from, as in Amazon's sample.
     if model.input and "image" in body and body.get("mode") != "text-to-image":
-        image = pixels.read_image("#/image", body["image"], model.input)
+        image = input_images.read_image("#/image", body["image"], model.input)
     return Job(
         task=model.task,
         prompt=values.get("prompt", ""),
@@ -107,7 +108,7 @@ def _change(model: Model, values: dict[str, Any], image: Image.Image) -> Image.I
     if "search_prompt" in values:
         drawn = Image.fromarray(edit.region(values["search_prompt"], image.size)).convert("L")
     elif "mask" in values:
-        drawn = pixels.read_soft_mask("#/mask", values["mask"], model.input)
+        drawn = input_images.read_soft_mask("#/mask", values["mask"], model.input)
     else:
         drawn = repaint.transparency(image)
     return repaint.grown(repaint.fitted(drawn, image.size), int(values["grow_mask"]))

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from . import filters, rules, titan
-from .errors import Refused, malformed
+from airflow_titan.emulator import content_filter
+from airflow_titan.emulator.bedrock import schema
+from airflow_titan.emulator.errors import Refused, malformed
+
+from . import titan
 
 if TYPE_CHECKING:
-    from .models import Model
+    from airflow_titan.emulator.bedrock.models import Model
 
 texts, work = titan.texts, titan.work
 
@@ -24,7 +27,7 @@ def check(model: Model, body: Any) -> titan.Job:
         Refused: the body breaks the model's schema, its sizes, or a rule for images.
 
     """
-    rules.check(model.schema, body)
+    schema.check(model.schema, body)
     if body["taskType"] not in _SIZED:
         return titan.job(model, body, None)
     width, height = size = titan.asked_size(model, body)
@@ -37,7 +40,7 @@ def check(model: Model, body: Any) -> titan.Job:
 
 def blocked() -> Refused:
     """Return the refusal of a flagged text."""
-    return Refused(filters.NOVA_INPUT_BLOCKED)
+    return Refused(content_filter.NOVA_INPUT_BLOCKED)
 
 
 def answer(job: titan.Job, images: list[bytes], error: str | None) -> dict[str, Any]:
