@@ -1,4 +1,5 @@
-"""A local Amazon Bedrock with its image models, and S3 beside it, on one port of this machine.
+"""
+A local Amazon Bedrock with its image models, and S3 beside it, on one port of this machine.
 
 Titan Image Generator, Nova Canvas and Stability AI's models; ``models.toml`` lists them.
 
@@ -46,15 +47,14 @@ except ModuleNotFoundError as error:
         "pip install 'airflow-titan[emulator]'"
     ) from error
 
-from airflow_titan.emulator.bedrock.availability import Offer
-from airflow_titan.emulator.bedrock.calls import Call
-from airflow_titan.emulator.bedrock.throttling import Rate
+from .bedrock import Availability, Call, Rate
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from datetime import date
 
-    from airflow_titan.emulator.bedrock.throttling import Kind
+    from .bedrock import RateKind
+
 
 __all__ = ["Call", "Emulator", "Rate", "running", "serve"]
 
@@ -69,41 +69,37 @@ def running(
     as_of: date | None = None,
     aliases: Mapping[str, str] | None = None,
     per_minute: float | None = None,
-    rate_kind: Kind = "bucket",
+    rate_kind: RateKind = "bucket",
     canned: bool = False,
 ) -> Iterator[Emulator]:
-    """Run an emulator in the background of this process for the length of a ``with`` block.
+    """
+    Run an emulator in the background of this process for the length of a ``with`` block.
 
     It starts with no buckets and no calls. S3's state belongs to the process, so two emulators at the same time in
     one process share it, and the start of the second empties it.
 
-    Args:
-        host: The address to bind; a loopback address unless `allow_remote`.
-        port: The port to bind; 0, the default, lets the system choose a free one.
-        latency: Seconds that the model takes for each request that it accepts. Calls wait side by side.
-        allow_remote: Whether `host` may be an address that other machines can reach. No credentials are checked.
-        as_of: The day it is at Amazon: models answer, or have reached their end of life, as on this day. From the
-            day itself of its end of life on, a model is gone. Without a day every model answers.
-        aliases: What is behind ARNs that hide their model (of provisioned throughput, custom models, application
-            inference profiles): from an ARN to the id that the model is invoked by.
-
-        per_minute: How many calls of a model in a region are admitted in a minute; those above are refused with status
-            429. None admits all. `Emulator.limit` changes it.
-        rate_kind: ``bucket`` refills evenly, ``window`` is a number for each minute by itself.
-        canned: Whether pictures lie ready instead of being painted for each call: see `bedrock.canned`.
-
-    Raises:
-        ValueError: `host` is not a loopback address, `latency` is negative, an alias stands for no model, or the rate
-            makes no sense.
-        OSError: the port is in use.
-
+    :param host: the address to bind; a loopback address unless `allow_remote`
+    :param port: the port to bind; 0, the default, lets the system choose a free one
+    :param latency: seconds that the model takes for each request that it accepts; calls wait side by side
+    :param allow_remote: whether `host` may be an address that other machines can reach; no credentials are checked
+    :param as_of: the day it is at Amazon: models answer, or have reached their end of life, as on this day. From the
+        day itself of its end of life on, a model is gone. Without a day every model answers
+    :param aliases: what is behind ARNs that hide their model (of provisioned throughput, custom models, application
+        inference profiles): from an ARN to the id that the model is invoked by
+    :param per_minute: how many calls of a model in a region are admitted in a minute; those above are refused with
+        status 429. None admits all. `Emulator.limit` changes it
+    :param rate_kind: ``bucket`` refills evenly, ``window`` is a number for each minute by itself
+    :param canned: whether pictures lie ready instead of being painted for each call: see `bedrock.canned`
+    :raises ValueError: if `host` is not a loopback address, `latency` is negative, an alias stands for no model, or the
+        rate makes no sense
+    :raises OSError: if the port is in use
     """
     emulator = Emulator(
         host,
         port,
         latency=latency,
         allow_remote=allow_remote,
-        offer=Offer(as_of, aliases or {}),
+        availability=Availability(as_of, aliases or {}),
         canned=canned,
         rate=None if per_minute is None else Rate(per_minute, rate_kind),
     )
@@ -115,7 +111,8 @@ def running(
 
 
 def serve(host: str, port: int, **options: Any) -> None:
-    """Run an emulator until SIGINT or SIGTERM. Prints its address on one line when it is ready.
+    """
+    Run an emulator until SIGINT or SIGTERM, and print its address on one line when it is ready.
 
     Must be called in the main thread, where Python delivers signals. The options and errors are those of `running`.
     """

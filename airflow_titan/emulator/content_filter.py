@@ -1,4 +1,5 @@
-"""The content filter: words that stand in for what a moderation model would flag, so that a test can trip it.
+"""
+The content filter: words that stand in for what a moderation model would flag, so that a test can trip it.
 
 =================  =====================================================================================
 ``flagged``        stops the request before the model works, in the words of the model's family
@@ -34,7 +35,7 @@ ALL_BLOCKED = "All of the generated images have been blocked by our content filt
 SOME_BLOCKED = "Some of the generated images have been blocked by our content filters."
 
 
-def flagged(texts: Iterable[str]) -> bool:
+def is_flagged(texts: Iterable[str]) -> bool:
     """Say whether the input filter stops a request with these texts."""
     return _has(INPUT_WORD, texts)
 

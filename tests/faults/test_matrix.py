@@ -142,7 +142,7 @@ def bedrock(name: str, kind: str, fate: Fate, **rest: Any) -> Cell:
 
 def works(kind: str) -> int:
     """Say whether the model works under a fault, and so is billed."""
-    return int(kinds.BEDROCK[kind].works)
+    return int(kinds.BEDROCK[kind].work_done)
 
 
 def bedrock_cells() -> Iterator[Cell]:

@@ -7,49 +7,45 @@ from typing import TYPE_CHECKING
 
 from airflow_titan.emulator.errors import Refused
 
-from .models import Model, hidden, models
+from .models import Model, hidden_model, models
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import date
 
-_HIDING = ("provisioned-model", "application-inference-profile", "custom-model-deployment", "imported-model")
-_NONE: Mapping[str, str] = MappingProxyType({})
+_OPAQUE_ARNS = ("provisioned-model", "application-inference-profile", "custom-model-deployment", "imported-model")
+_NO_ALIASES: Mapping[str, str] = MappingProxyType({})
 
 
-class Offer:
-    """The models as of a day, in every region.
+class Availability:
+    """
+    The models as of a day, in every region.
 
-    Args:
-        as_of: The day; from the one of its end of life on, a model is gone. None for a time before all of these.
-        aliases: What is behind the ARNs that hide their model: from an ARN to the id of a model.
-
-    Raises:
-        ValueError: an alias stands for no model.
-
+    :param as_of: the day; from the one of its end of life on, a model is gone. None for a time before all of these
+    :param aliases: what is behind the ARNs that hide their model: from an ARN to the id of a model
+    :raises ValueError: if an alias stands for no model
     """
 
-    def __init__(self, as_of: date | None = None, aliases: Mapping[str, str] = _NONE) -> None:
+    def __init__(self, as_of: date | None = None, aliases: Mapping[str, str] = _NO_ALIASES) -> None:
         self.day = as_of
         named = {model.invoked_as: model for model in models().values()}
         for alias, name in aliases.items():
             if name not in named:
                 raise ValueError(f"aliases: {alias!r} stands for {name!r}; the models are {', '.join(named)}.")
-        self._named = named | {alias: named[name] for alias, name in aliases.items()}
+        self._by_name = named | {alias: named[name] for alias, name in aliases.items()}
 
-    def invoked(self, identifier: str, region: str) -> Model:
-        """Return the model behind the id or ARN of an InvokeModel call.
-
-        Raises:
-            Refused: nothing goes by that name in the region, or it has reached its end of life.
-
+    def for_invocation(self, identifier: str, region: str) -> Model:
         """
-        model = self._named.get(identifier) or self._named.get(_in_arn(identifier, "inference-profile"))
-        bare = None if model else self._plain(identifier)
-        model = model or bare or (hidden() if any(f":{kind}/" in identifier for kind in _HIDING) else None)
+        Return the model behind the id or ARN of an InvokeModel call.
+
+        :raises Refused: if nothing goes by that name in the region, or it has reached its end of life
+        """
+        model = self._by_name.get(identifier) or self._by_name.get(_in_arn(identifier, "inference-profile"))
+        bare = None if model else self._foundation_model(identifier)
+        model = model or bare or (hidden_model() if any(f":{kind}/" in identifier for kind in _OPAQUE_ARNS) else None)
         if model is None or region not in model.regions:
             raise _invalid()
-        if model.is_past(self.day):
+        if model.is_retired(self.day):
             raise Refused(
                 "This model version has reached the end of its life. "
                 "Please refer to the AWS documentation for more details.",
@@ -63,17 +59,16 @@ class Offer:
             )
         return model
 
-    def described(self, identifier: str, region: str) -> Model:
-        """Return the model behind the id or ARN of a GetFoundationModel call.
-
-        Raises:
-            Refused: nothing goes by that name in the region, or no longer.
-
+    def for_description(self, identifier: str, region: str) -> Model:
         """
-        model = self._plain(identifier)
+        Return the model behind the id or ARN of a GetFoundationModel call.
+
+        :raises Refused: if nothing goes by that name in the region, or no longer
+        """
+        model = self._foundation_model(identifier)
         if model is None or region not in model.regions:
             raise _invalid()
-        if model.is_past(self.day):
+        if model.is_retired(self.day):
             raise Refused(
                 "Could not resolve the foundation model from the provided model identifier.",
                 "ResourceNotFoundException",
@@ -81,12 +76,12 @@ class Offer:
             )
         return model
 
-    def listed(self, region: str) -> list[Model]:
+    def in_region(self, region: str) -> list[Model]:
         """Return the models of a region."""
-        return [model for model in models().values() if region in model.regions and not model.is_past(self.day)]
+        return [model for model in models().values() if region in model.regions and not model.is_retired(self.day)]
 
     @staticmethod
-    def _plain(identifier: str) -> Model | None:
+    def _foundation_model(identifier: str) -> Model | None:
         return models().get(_in_arn(identifier, "foundation-model") or identifier)
 
 

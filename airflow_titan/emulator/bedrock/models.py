@@ -32,7 +32,20 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class Model:
-    """One model: what ``bedrock`` tells of it and what its dialect needs to know."""
+    """
+    One model: what ``bedrock`` tells of it and what its dialect needs to know.
+
+    :param dialect: the module that speaks its wire format
+    :param schema: the document in ``schemas`` that its bodies keep to
+    :param profile: prefix of the inference profile that it answers to; None for a model that answers to its own id
+    :param task: what it does, for a dialect whose requests don't say
+    :param input: what its input images may be; None for a model that reads none
+    :param sizes: the sizes that it paints, by name; empty when the schema and the dialect say
+    :param defaults: the values of fields that a request leaves out
+    :param legacy: the day from which on it is legacy
+    :param end_of_life: the day from which on it is gone
+    :param gone: a day on which it surely had reached its end of life, where the day of that isn't known
+    """
 
     id: str
     name: str
@@ -42,30 +55,24 @@ class Model:
     schema: str
     inputs: tuple[str, ...] = ("TEXT", "IMAGE")
     profile: str | None = None
-    """Prefix of the inference profile that it answers to; None for a model that answers to its own id."""
     task: str = ""
-    """What it does, for a dialect whose requests don't say."""
     input: Limits | None = None
-    """None for a model that reads no images."""
     sizes: Mapping[str, Size] = field(default_factory=dict)
-    """The sizes that it paints, by name; empty when the schema and the dialect say."""
     defaults: dict[str, Any] = field(default_factory=dict)
-    """The values of fields that a request leaves out."""
     status: Literal["ACTIVE", "LEGACY"] = "ACTIVE"
     legacy: date | None = None
     end_of_life: date | None = None
     gone: date | None = None
-    """A day on which it surely had reached its end of life, where the day of that isn't known."""
 
     @property
     def invoked_as(self) -> str:
         """The id that InvokeModel takes."""
         return f"{self.profile}.{self.id}" if self.profile else self.id
 
-    def is_past(self, day: date | None) -> bool:
+    def is_retired(self, day: date | None) -> bool:
         """Say whether it has reached its end of life on a day; on no day at all when none is given."""
-        last = self.end_of_life or self.gone
-        return bool(day and last and day >= last)
+        end = self.end_of_life or self.gone
+        return bool(day and end and day >= end)
 
     def summary(self, region: str, day: date | None) -> dict[str, Any]:
         """Return the model in the shape of ``bedrock:GetFoundationModel``, as of a day."""
@@ -92,16 +99,16 @@ class Model:
 @cache
 def models() -> Mapping[str, Model]:
     """Return every model by its id, in the order of the file."""
-    table = _table()
-    return {row["id"]: _model(row, table) for row in table["model"]}
+    table = _read_table()
+    return {row["id"]: _read_model(row, table) for row in table["model"]}
 
 
-def hidden() -> Model:
+def hidden_model() -> Model:
     """Return the model that answers for an ARN which doesn't say what is behind it."""
-    return models()[_table()["hidden"]]
+    return models()[_read_table()["hidden"]]
 
 
-def _model(row: dict[str, Any], table: dict[str, Any]) -> Model:
+def _read_model(row: dict[str, Any], table: dict[str, Any]) -> Model:
     sizes = table["sizes"].get(row.get("sizes"), {})
     named = sizes if isinstance(sizes, dict) else {f"{width}x{height}": (width, height) for width, height in sizes}
     limits = table["input"].get(row.get("input"))
@@ -117,5 +124,5 @@ def _model(row: dict[str, Any], table: dict[str, Any]) -> Model:
 
 
 @cache
-def _table() -> dict[str, Any]:
+def _read_table() -> dict[str, Any]:
     return tomllib.loads(files(__package__).joinpath("models.toml").read_text(encoding="utf-8"))

@@ -1,4 +1,5 @@
-"""A body against its JSON Schema document, and what the live service says when it breaks one.
+"""
+A body against its JSON Schema document, and what the live service says when it breaks one.
 
 The service was seen to speak the words of the Java library ``org.everit.json.schema``: "expected maxLength: 512,
 actual: 536" and "extraneous key [images] is not permitted" are its own. The words for the other keywords follow that
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 
 # Java's names, which the messages show.
 _TYPE_NAMES = {"object": "JSONObject", "array": "JSONArray"}
-_FOUND_NAMES = {
+_VALUE_NAMES = {
     dict: "JSONObject",
     list: "JSONArray",
     str: "String",
@@ -32,15 +33,14 @@ _FOUND_NAMES = {
     float: "BigDecimal",
     type(None): "Null",
 }
-_SHOWN = 100  # characters of a refused value that a message repeats
+_MAXIMUM_SHOWN = 100  # characters of a refused value that a message repeats
 
 
 def parse(raw: bytes) -> Any:
-    """Return the JSON value of a body.
+    """
+    Return the JSON value of a body.
 
-    Raises:
-        Refused: `raw` is not JSON in UTF-8; NaN and the infinities aren't JSON either.
-
+    :raises Refused: if `raw` is not JSON in UTF-8; NaN and the infinities aren't JSON either
     """
     try:
         return json.loads(raw.decode("utf-8"), parse_constant=_no_constant)
@@ -48,18 +48,17 @@ def parse(raw: bytes) -> Any:
         raise malformed() from None
 
 
-def check(schema: str, body: Any) -> None:
-    """Compare a parsed body with the document ``schemas/<schema>.json``.
-
-    Raises:
-        Refused: it breaks a rule; several broken rules are only counted, as the service does.
-
+def validate(schema: str, body: Any) -> None:
     """
-    found = [line for error in _validator(schema).iter_errors(body) for line in _lines(error)]
-    if len(found) == 1:
-        raise malformed(found[0])
-    if found:
-        raise malformed(f"{len(found)} schema violations found")
+    Compare a parsed body with the document ``schemas/<schema>.json``.
+
+    :raises Refused: if it breaks a rule; several broken rules are only counted, as the service does
+    """
+    violations = [line for error in _validator(schema).iter_errors(body) for line in _violations(error)]
+    if len(violations) == 1:
+        raise malformed(violations[0])
+    if violations:
+        raise malformed(f"{len(violations)} schema violations found")
 
 
 def _no_constant(name: str) -> None:
@@ -72,7 +71,7 @@ def _validator(schema: str) -> Draft202012Validator:
     return Draft202012Validator(json.loads(text))
 
 
-def _lines(error: ValidationError) -> Iterator[str]:
+def _violations(error: ValidationError) -> Iterator[str]:
     """Yield one line a violation: the library reports all unknown keys of an object as one."""
     where = "".join(f"/{step}" for step in error.absolute_path)
     if error.validator == "additionalProperties":
@@ -81,12 +80,12 @@ def _lines(error: ValidationError) -> Iterator[str]:
             if key not in error.schema["properties"]:  # type: ignore[index]
                 yield f"#{where}: extraneous key [{key}] is not permitted"
         return
-    yield f"#{where}: {_words(error)}"
+    yield f"#{where}: {_message(error)}"
 
 
-def _words(error: ValidationError) -> str:
-    say = _SAYINGS.get(str(error.validator))
-    return say(error.instance, error.validator_value, error) if say else error.message
+def _message(error: ValidationError) -> str:
+    describe = _MESSAGES.get(str(error.validator))
+    return describe(error.instance, error.validator_value, error) if describe else error.message
 
 
 def _missing(value: Any, keys: list[str], error: ValidationError) -> str:
@@ -95,8 +94,8 @@ def _missing(value: Any, keys: list[str], error: ValidationError) -> str:
     return f"required key [{missing}] not found"
 
 
-def _wrong_type(value: Any, wanted: str, _: ValidationError) -> str:
-    return f"expected type: {_TYPE_NAMES.get(wanted, wanted.capitalize())}, found: {_FOUND_NAMES[type(value)]}"
+def _wrong_type(value: Any, expected: str, _: ValidationError) -> str:
+    return f"expected type: {_TYPE_NAMES.get(expected, expected.capitalize())}, found: {_VALUE_NAMES[type(value)]}"
 
 
 def _not_one(_: Any, branches: list[Any], error: ValidationError) -> str:
@@ -105,23 +104,23 @@ def _not_one(_: Any, branches: list[Any], error: ValidationError) -> str:
 
 
 #: What is said of each keyword, given the value, the keyword's own value and the error.
-_SAYINGS: dict[str, Callable[[Any, Any, ValidationError], str]] = {
+_MESSAGES: dict[str, Callable[[Any, Any, ValidationError], str]] = {
     "type": _wrong_type,
     "required": _missing,
     "oneOf": _not_one,
-    "enum": lambda value, _, __: f"{_shown(value)} is not a valid enum value",
-    "minimum": lambda value, limit, _: f"{_shown(value)} is not greater or equal to {limit}",
-    "maximum": lambda value, limit, _: f"{_shown(value)} is not less or equal to {limit}",
+    "enum": lambda value, _, __: f"{_abbreviate(value)} is not a valid enum value",
+    "minimum": lambda value, limit, _: f"{_abbreviate(value)} is not greater or equal to {limit}",
+    "maximum": lambda value, limit, _: f"{_abbreviate(value)} is not less or equal to {limit}",
     "maxLength": lambda value, limit, _: f"expected maxLength: {limit}, actual: {len(value)}",
     "minLength": lambda value, limit, _: f"expected minLength: {limit}, actual: {len(value)}",
     "maxItems": lambda value, limit, _: f"expected maximum item count: {limit}, found: {len(value)}",
-    "multipleOf": lambda value, step, _: f"{_shown(value)} is not a multiple of {step}",
-    "pattern": lambda value, pattern, _: f"string [{_shown(value)}] does not match pattern {pattern}",
+    "multipleOf": lambda value, step, _: f"{_abbreviate(value)} is not a multiple of {step}",
+    "pattern": lambda value, pattern, _: f"string [{_abbreviate(value)}] does not match pattern {pattern}",
     "dependentRequired": lambda _, __, error: f"property [{error.message.split(chr(39))[1]}] is required",
     "minItems": lambda value, limit, _: f"expected minimum item count: {limit}, found: {len(value)}",
 }
 
 
-def _shown(value: Any) -> str:
+def _abbreviate(value: Any) -> str:
     text = value if isinstance(value, str) else json.dumps(value)
-    return text if len(text) <= _SHOWN else text[:_SHOWN] + "..."
+    return text if len(text) <= _MAXIMUM_SHOWN else text[:_MAXIMUM_SHOWN] + "..."

@@ -10,35 +10,36 @@ from typing import TYPE_CHECKING, Literal, get_args
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-Kind = Literal["bucket", "window"]
+RateKind = Literal["bucket", "window"]
 
 _MINUTE = 60.0
 
 
 @dataclass(frozen=True, slots=True)
 class Rate:
-    """A number of calls a minute.
+    """
+    A number of calls a minute.
 
-    Raises:
-        ValueError: less than one call a minute, or no such kind.
-
+    :param per_minute: how many, from 1
+    :param kind: ``bucket`` refills evenly and holds what a second admits, at least one call; ``window`` lets the whole
+        number through at the beginning of each minute, and then nothing up to its end
+    :raises ValueError: if it is less than one call a minute, or there is no such kind
     """
 
     per_minute: float
-    kind: Kind = "bucket"
-    """``bucket`` refills evenly and holds what a second admits, at least one call; ``window`` lets the whole number
-    through at the beginning of each minute, and then nothing up to its end."""
+    kind: RateKind = "bucket"
 
     def __post_init__(self) -> None:
         number = self.per_minute
         if not isinstance(number, int | float) or isinstance(number, bool) or not 1 <= number < float("inf"):
             raise ValueError(f"per_minute: {number!r}; it must be a number from 1.")
-        if self.kind not in get_args(Kind):
-            raise ValueError(f"kind: {self.kind!r}; the kinds of rate are {', '.join(get_args(Kind))}.")
+        if self.kind not in get_args(RateKind):
+            raise ValueError(f"kind: {self.kind!r}; the kinds of rate are {', '.join(get_args(RateKind))}.")
 
 
-class Limit:
-    """Admits calls up to a rate, for any number of threads; without a rate it admits all.
+class Throttle:
+    """
+    Admits calls up to a rate, for any number of threads; without a rate it admits all.
 
     Each name has a rate of its own, as Bedrock counts each model in each region.
     """
@@ -66,13 +67,13 @@ class Limit:
             if self._rate is None:
                 return True
             now = self._clock()
-            admitted, self._used[name] = (self._window if self._rate.kind == "window" else self._bucket)(
+            admitted, self._used[name] = (self._fixed_window if self._rate.kind == "window" else self._token_bucket)(
                 self._rate.per_minute, self._used.get(name, (0.0, self._since)), now
             )
             return admitted
 
     @staticmethod
-    def _bucket(per_minute: float, used: tuple[float, float], now: float) -> tuple[bool, tuple[float, float]]:
+    def _token_bucket(per_minute: float, used: tuple[float, float], now: float) -> tuple[bool, tuple[float, float]]:
         """Count in how much is missing in a full bucket, and when that was."""
         missing, then = used
         missing = max(0.0, missing - (now - then) * per_minute / _MINUTE)
@@ -80,7 +81,9 @@ class Limit:
         admitted = missing + 1 <= max(1.0, per_minute / _MINUTE) + 1e-6
         return admitted, (missing + admitted, now)
 
-    def _window(self, per_minute: float, used: tuple[float, float], now: float) -> tuple[bool, tuple[float, float]]:
+    def _fixed_window(
+        self, per_minute: float, used: tuple[float, float], now: float
+    ) -> tuple[bool, tuple[float, float]]:
         """Count in calls, and when their minute began; the first one began when the rate was set."""
         count, began = used
         if now - began >= _MINUTE:

@@ -1,4 +1,5 @@
-"""Edits of an input picture: inpainting, outpainting and variation.
+"""
+Edits of an input picture: inpainting, outpainting and variation.
 
 What a person can see of a request is obeyed: inpainting changes pixels inside the mask only, outpainting keeps what
 is inside it, a variation is as far from its input as its strength says.
@@ -13,8 +14,8 @@ import numpy as np
 from PIL import Image, ImageChops, ImageFilter
 
 from . import brush, scenes
-from .palette import mix, palette
-from .rng import Chance
+from .palette import choose_palette, mix
+from .rng import SeededRandom
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -28,42 +29,44 @@ if TYPE_CHECKING:
 _FINE = 4  # sides are divided by this for all that is blurred anyway
 
 
-def region(prompt: str, size: tuple[int, int]) -> Mask:
-    """Return the region that a mask prompt selects: a tilted, rounded blob on 12 to 23 % of the picture.
+def select_region(prompt: str, size: tuple[int, int]) -> Mask:
+    """
+    Return the region that a mask prompt selects: a tilted, rounded blob on 12 to 23 % of the picture.
 
     Equal prompts select equal regions of equally large pictures. It keeps clear of the borders.
     """
-    chance = Chance("region", prompt)
+    rng = SeededRandom("region", prompt)
     width, height = size
-    share, stretch = chance.uniform(0.13, 0.20), chance.uniform(0.8, 1.25)
+    share, stretch = rng.uniform(0.13, 0.20), rng.uniform(0.8, 1.25)
     across, down = math.sqrt(share / math.pi * stretch), math.sqrt(share / math.pi / stretch)
-    x = (np.arange(width, dtype=np.float32) + 0.5) / width - chance.uniform(0.40, 0.60)
-    y = (np.arange(height, dtype=np.float32) + 0.5) / height - chance.uniform(0.40, 0.60)
-    turn = chance.uniform(-0.5, 0.5)
+    x = (np.arange(width, dtype=np.float32) + 0.5) / width - rng.uniform(0.40, 0.60)
+    y = (np.arange(height, dtype=np.float32) + 0.5) / height - rng.uniform(0.40, 0.60)
+    turn = rng.uniform(-0.5, 0.5)
     first = (x[None, :] * math.cos(turn) + y[:, None] * math.sin(turn)) / across
     second = (y[:, None] * math.cos(turn) - x[None, :] * math.sin(turn)) / down
     inside: Mask = np.abs(first) ** 2.4 + np.abs(second) ** 2.4 <= 1
     return inside
 
 
-def inpaint(picture: Image.Image, inside: Mask, text: str, chance: Chance) -> Image.Image:
+def inpaint(picture: Image.Image, inside: Mask, text: str, rng: SeededRandom) -> Image.Image:
     """Return the picture with something else inside the mask: what the text says, or, without one, its surroundings."""
     hole = Image.fromarray(inside)
     background = _extended(picture, hole)
     if text.strip():
-        fill = _object(background, hole, text, chance)
+        fill = _object(background, hole, text, rng)
     else:
-        fill = ImageChops.add(_across(picture, inside, background), _grain(picture.size, chance, 3), 1, -3)
+        fill = ImageChops.add(_across(picture, inside, background), _grain(picture.size, rng, 3), 1, -3)
     return Image.composite(fill, picture, hole)
 
 
-def outpaint(picture: Image.Image, inside: Mask, text: str, chance: Chance, *, precise: bool) -> Image.Image:
-    """Return the picture with a new scene outside the mask, which takes its colours from the inside near the border.
+def outpaint(picture: Image.Image, inside: Mask, text: str, rng: SeededRandom, *, precise: bool) -> Image.Image:
+    """
+    Return the picture with a new scene outside the mask, which takes its colors from the inside near the border.
 
     Pixels inside the mask stay as they are when `precise`; otherwise those near the border blend into the scene.
     """
     kept = Image.fromarray(inside)
-    scene = scenes.paint(text, picture.size, chance)
+    scene = scenes.paint_scene(text, picture.size, rng)
     extended = _extended(picture, ImageChops.invert(kept.convert("L")).convert("1"))
     # Near the border mostly the extension, further away mostly the scene.
     near = _softened(kept, 0.07).point(lambda value: min(255, int(value * 1.7)))
@@ -74,8 +77,9 @@ def outpaint(picture: Image.Image, inside: Mask, text: str, chance: Chance, *, p
     return Image.composite(picture, surroundings, weight)
 
 
-def vary(pictures: Sequence[Image.Image], text: str, similarity: float, chance: Chance) -> Image.Image:
-    """Return a picture on the straight way from the first input to one in the text's colours and light.
+def vary(pictures: Sequence[Image.Image], text: str, similarity: float, rng: SeededRandom) -> Image.Image:
+    """
+    Return a picture on the straight way from the first input to one in the text's colors and light.
 
     With several inputs, that one shows a part of each.
 
@@ -85,10 +89,10 @@ def vary(pictures: Sequence[Image.Image], text: str, similarity: float, chance: 
     first = pictures[0]
     base = first
     for other in pictures[1:]:
-        base = Image.composite(other.resize(first.size, Image.Resampling.BICUBIC), base, _clouds(first.size, chance))
-    colours = palette(text or f"variation {chance.random()}", chance)
-    lit = mix(colours.layer(0.2), colours.paint(), 0.4)
-    stops = [colours.layer(1.0), colours.layer(0.65), lit, colours.sky[1], colours.light]
+        base = Image.composite(other.resize(first.size, Image.Resampling.BICUBIC), base, _clouds(first.size, rng))
+    palette = choose_palette(text or f"variation {rng.random()}", rng)
+    lit = mix(palette.layer(0.2), palette.paint(), 0.4)
+    stops = [palette.layer(1.0), palette.layer(0.65), lit, palette.sky[1], palette.light]
     levels = np.asarray(base.convert("L"))
     table = np.stack(
         [
@@ -98,18 +102,18 @@ def vary(pictures: Sequence[Image.Image], text: str, similarity: float, chance: 
         axis=1,
     ).astype(np.uint8)
     target = Image.fromarray(table[levels])
-    for colour in (colours.light, colours.paint(0.1), colours.sky[0], colours.sky[1], colours.paint(-0.1)):
-        centre = first.width * chance.random(), first.height * chance.random()
-        brush.glow(target, centre, max(first.size) * chance.uniform(0.12, 0.34), colour, chance.uniform(0.35, 0.7))
+    for color in (palette.light, palette.paint(0.1), palette.sky[0], palette.sky[1], palette.paint(-0.1)):
+        center = first.width * rng.random(), first.height * rng.random()
+        brush.glow(target, center, max(first.size) * rng.uniform(0.12, 0.34), color, rng.uniform(0.35, 0.7))
     return Image.blend(first, target, 0.04 + (1 - similarity) * 1.05)
 
 
-def _object(background: Image.Image, hole: Image.Image, text: str, chance: Chance) -> Image.Image:
+def _object(background: Image.Image, hole: Image.Image, text: str, rng: SeededRandom) -> Image.Image:
     box = hole.getbbox()
     if box is None:
         return background
     left, top, right, bottom = box
-    scene = scenes.paint(text, (right - left, bottom - top), chance)
+    scene = scenes.paint_scene(text, (right - left, bottom - top), rng)
     fill = background.copy()
     edge = _softened(hole, 0.012).crop(box).point(lambda value: max(0, min(255, (value - 110) * 2)))
     fill.paste(scene, (left, top), edge)
@@ -117,7 +121,8 @@ def _object(background: Image.Image, hole: Image.Image, text: str, chance: Chanc
 
 
 def _across(picture: Image.Image, inside: Mask, otherwise: Image.Image) -> Image.Image:
-    """Return the picture with each row of its hole drawn from the row's pixels to the left and right of it.
+    """
+    Return the picture with each row of its hole drawn from the row's pixels to the left and right of it.
 
     Horizons and table edges run on that way. Where the hole reaches a border, the one side that there is counts;
     a row without either is taken from `otherwise`.
@@ -152,26 +157,26 @@ def _extended(picture: Image.Image, hole: Image.Image) -> Image.Image:
     known = picture.copy()
     known.paste((0, 0, 0), (0, 0), hole)
     weights = ImageChops.invert(hole.convert("L")).resize(small, Image.Resampling.BOX)
-    colour = np.asarray(known.resize(small, Image.Resampling.BOX), np.float32)
+    color = np.asarray(known.resize(small, Image.Resampling.BOX), np.float32)
     weight = np.asarray(weights, np.float32)[:, :, None] / np.float32(255)
-    filled = _pyramid(colour, weight)
+    filled = _pyramid(color, weight)
     return Image.fromarray(filled.clip(0, 255).astype(np.uint8)).resize(picture.size, Image.Resampling.BICUBIC)
 
 
-def _pyramid(colour: Floats, weight: Floats) -> Floats:
-    """Return weighted colours with their gaps closed; `colour` is already multiplied by its `weight` (0..1)."""
+def _pyramid(color: Floats, weight: Floats) -> Floats:
+    """Return weighted colors with their gaps closed; `color` is already multiplied by its `weight` (0..1)."""
     height, width = weight.shape[:2]
     if max(height, width) > 1 and weight.min() < 1:
-        coarse = _pyramid(_halved(colour), _halved(weight))
+        coarse = _pyramid(_halved(color), _halved(weight))
         rows = np.minimum(np.arange(height) // 2, coarse.shape[0] - 1)
         columns = np.minimum(np.arange(width) // 2, coarse.shape[1] - 1)
         below = coarse[rows][:, columns]
         # Smoothed, or the squares of each level would show.
         smooth = np.pad(below, ((1, 1), (1, 1), (0, 0)), mode="edge")
         below = (smooth[:-2, 1:-1] + smooth[2:, 1:-1] + smooth[1:-1, :-2] + smooth[1:-1, 2:]) / 4
-        result: Floats = colour + below * (1 - weight)
+        result: Floats = color + below * (1 - weight)
         return result
-    return (colour / np.maximum(weight, 1e-6)).astype(np.float32)
+    return (color / np.maximum(weight, 1e-6)).astype(np.float32)
 
 
 def _halved(values: Floats) -> Floats:
@@ -190,13 +195,13 @@ def _softened(mask: Image.Image, share: float) -> Image.Image:
     return blurred.resize(mask.size, Image.Resampling.BICUBIC)
 
 
-def _clouds(size: tuple[int, int], chance: Chance) -> Image.Image:
+def _clouds(size: tuple[int, int], rng: SeededRandom) -> Image.Image:
     """Return a soft mask of a few large spots, some of them black and some white."""
-    cells = np.array([[chance.choice((0, 60, 195, 255)) for _ in range(5)] for _ in range(5)], np.uint8)
+    cells = np.array([[rng.choice((0, 60, 195, 255)) for _ in range(5)] for _ in range(5)], np.uint8)
     return Image.fromarray(cells).resize(size, Image.Resampling.BICUBIC)
 
 
-def _grain(size: tuple[int, int], chance: Chance, strength: int) -> Image.Image:
+def _grain(size: tuple[int, int], rng: SeededRandom, strength: int) -> Image.Image:
     """Return a faint uneven light, `strength` in the mean and between 0 and twice that."""
-    cells = np.array([[chance.randint(0, 2 * strength) for _ in range(24)] for _ in range(24)], np.uint8)
+    cells = np.array([[rng.randint(0, 2 * strength) for _ in range(24)] for _ in range(24)], np.uint8)
     return Image.fromarray(cells).resize(size, Image.Resampling.BICUBIC).convert("RGB")

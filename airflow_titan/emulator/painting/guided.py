@@ -1,4 +1,4 @@
-"""Pictures that follow more than a text: given colours, or the structure of another picture."""
+"""Pictures that follow more than a text: given colors, or the structure of another picture."""
 
 from __future__ import annotations
 
@@ -8,74 +8,78 @@ import numpy as np
 from PIL import Image, ImageFilter, ImageOps
 
 from . import scenes
-from .palette import mix, palette
+from .palette import choose_palette, mix
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from .brush import Floats
     from .palette import Rgb
-    from .rng import Chance
+    from .rng import SeededRandom
 
 _BLACK: Rgb = (16, 16, 24)
 _WHITE: Rgb = (255, 252, 246)
 _REGIONS = 7  # tones that a segmentation is reduced to
 
 
-def coloured(
-    text: str, size: tuple[int, int], colours: Sequence[str], reference: Image.Image | None, chance: Chance
+def paint_in_colors(
+    text: str, size: tuple[int, int], colors: Sequence[str], reference: Image.Image | None, rng: SeededRandom
 ) -> Image.Image:
-    """Return a scene painted in the given colours (``#RRGGBB``) and the steps between them.
+    """
+    Return a scene painted in the given colors (``#RRGGBB``) and the steps between them.
 
-    With a reference picture the scene is laid over it, so its forms show through. Each colour gets about as much of
+    With a reference picture the scene is laid over it, so its forms show through. Each color gets about as much of
     the picture as the others.
     """
-    scene = scenes.paint(text, size, chance)
+    scene = scenes.paint_scene(text, size, rng)
     if reference is not None:
         scene = Image.blend(scene, ImageOps.fit(reference.convert("RGB"), size), 0.6)
-    given = sorted({_rgb(colour) for colour in colours}, key=_lightness)
-    stops = given if len(given) > 1 else [mix(given[0], _BLACK, 0.55), given[0], given[0], mix(given[0], _WHITE, 0.6)]
+    stops = sorted({_rgb(color) for color in colors}, key=_lightness)
+    if len(stops) == 1:
+        (only,) = stops
+        stops = [mix(only, _BLACK, 0.55), only, only, mix(only, _WHITE, 0.6)]
     # Tones are spread evenly first; then each stop's surroundings are pulled towards it.
-    tones = np.asarray(ImageOps.equalize(_grey(scene)), np.float32) / np.float32(255) * (len(stops) - 1)
+    tones = np.asarray(ImageOps.equalize(_gray(scene)), np.float32) / np.float32(255) * (len(stops) - 1)
     low = np.floor(tones)
     rest = tones - low
     eased = rest * rest * rest * (rest * (rest * 6 - 15) + 10)
     return _graded(low + eased, stops)
 
 
-def structured(
-    text: str, size: tuple[int, int], condition: Image.Image, control: tuple[str, float], chance: Chance
+def paint_by_structure(
+    text: str, size: tuple[int, int], condition: Image.Image, control: tuple[str, float], rng: SeededRandom
 ) -> Image.Image:
-    """Return a scene that follows the condition picture: its lines (``CANNY_EDGE``) or its regions (``SEGMENTATION``).
+    """
+    Return a scene that follows the condition picture: its lines (``CANNY_EDGE``) or its regions (``SEGMENTATION``).
 
     `control` is this mode and how much it counts, from 0 to 1.
     """
     mode, strength = control
-    scene = scenes.paint(text, size, chance)
+    scene = scenes.paint_scene(text, size, rng)
     shape = condition.convert("RGB").resize(size, Image.Resampling.BICUBIC)
-    colours = palette(text, chance)
-    stops = [colours.layer(1.0), colours.layer(0.55), colours.paint(), colours.sky[0], colours.sky[1], colours.light]
+    palette = choose_palette(text, rng)
+    stops = [palette.layer(1.0), palette.layer(0.55), palette.paint(), palette.sky[0], palette.sky[1], palette.light]
     stops.sort(key=_lightness)
-    grey = ImageOps.autocontrast(_grey(shape), cutoff=1)
+    gray = ImageOps.autocontrast(_gray(shape), cutoff=1)
     if mode == "SEGMENTATION":
-        smooth = np.asarray(grey.filter(ImageFilter.MedianFilter(5)), np.float32)
+        smooth = np.asarray(gray.filter(ImageFilter.MedianFilter(5)), np.float32)
         steps = np.rint(smooth / np.float32(255) * (_REGIONS - 1)) / (_REGIONS - 1) * (len(stops) - 1)
         followed = _graded(steps.astype(np.float32), stops)
         followed = Image.blend(followed, scene, 0.15)
     else:
-        tones = np.asarray(_grey(scene), np.float32) * 0.4 + np.asarray(grey, np.float32) * 0.6
+        tones = np.asarray(_gray(scene), np.float32) * 0.4 + np.asarray(gray, np.float32) * 0.6
         followed = _graded((tones / 255 * (len(stops) - 1)).astype(np.float32), stops)
-        followed.paste(mix(stops[0], _BLACK, 0.5), (0, 0), edges(shape))
+        followed.paste(mix(stops[0], _BLACK, 0.5), (0, 0), find_edges(shape))
     return Image.blend(scene, followed, strength)
 
 
-def edges(picture: Image.Image) -> Image.Image:
-    """Return where a picture has edges: a grey picture, white on the strongest."""
-    values = np.asarray(_grey(picture).filter(ImageFilter.GaussianBlur(1.4)), np.float32)
+def find_edges(picture: Image.Image) -> Image.Image:
+    """Return where a picture has edges: a gray picture, white on the strongest."""
+    values = np.asarray(_gray(picture).filter(ImageFilter.GaussianBlur(1.4)), np.float32)
     strength = np.hypot(*np.gradient(values)) if min(values.shape) > 1 else np.zeros_like(values)
     # A tenth of what the strongest edges have already counts as one.
-    most = float(np.percentile(strength, 99.5)) or 1.0
-    cover = np.clip((strength / most - 0.12) * 3.5, 0, 1) * 255
+    maximum = float(np.percentile(strength, 99.5)) or 1.0
+    cover = np.clip((strength / maximum - 0.12) * 3.5, 0, 1) * 255
     return Image.fromarray(cover.astype(np.uint8))
 
 
@@ -88,14 +92,14 @@ def _graded(levels: Floats, stops: Sequence[Rgb]) -> Image.Image:
     return Image.fromarray(table[index])
 
 
-def _grey(picture: Image.Image) -> Image.Image:
+def _gray(picture: Image.Image) -> Image.Image:
     return picture.convert("L")
 
 
-def _rgb(colour: str) -> Rgb:
-    return int(colour[1:3], 16), int(colour[3:5], 16), int(colour[5:7], 16)
+def _rgb(color: str) -> Rgb:
+    return int(color[1:3], 16), int(color[3:5], 16), int(color[5:7], 16)
 
 
-def _lightness(colour: Rgb) -> float:
-    red, green, blue = colour
+def _lightness(color: Rgb) -> float:
+    red, green, blue = color
     return 0.299 * red + 0.587 * green + 0.114 * blue

@@ -1,6 +1,7 @@
-"""Colours: which ones a text asks for, and a set that goes well together.
+"""
+Colors: which ones a text asks for, and a set that goes well together.
 
-Colours are made in OKLCH (lightness 0..1, chroma 0..0.3, hue in degrees), where equal steps look equal.
+Colors are made in OKLCH (lightness 0..1, chroma 0..0.3, hue in degrees), where equal steps look equal.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from .rng import Chance
+from .rng import SeededRandom
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -67,32 +68,43 @@ _MOODS = (
     (190, 85, 172),
     (20, 75, 350),
 )
+#: Lightness and chroma of the upper sky, the lower sky, and the farthest and nearest land.
+_LIGHTING = {
+    "day": ((0.74, 0.095), (0.94, 0.050), (0.83, 0.050), (0.37, 0.090)),
+    "dusk": ((0.52, 0.110), (0.87, 0.105), (0.70, 0.085), (0.25, 0.070)),
+    "night": ((0.20, 0.060), (0.46, 0.090), (0.42, 0.070), (0.13, 0.035)),
+}
+_ROUNDING = 0.001  # by which a channel may leave 0..1 and still be shown
 _NIGHT = {"night", "midnight", "moon", "moonlit", "moonlight", "stars", "starry", "galaxy", "space", "dark"}
 _DUSK = {"sunset", "sunrise", "dusk", "dawn", "evening", "twilight"}
 
 
 @dataclass(frozen=True, slots=True)
 class Palette:
-    """The colours of one picture."""
+    """
+    The colors of one picture.
+
+    :param sky: above and at the horizon
+    :param light: sun or moon
+    :param land: farthest and nearest layer
+    :param object: the subject's own color: the text's first color word, or one that stands out
+    :param night: whether there are stars
+    """
 
     sky: tuple[Rgb, Rgb]
-    """Above and at the horizon."""
     light: Rgb
-    """Sun or moon."""
     land: tuple[Lch, Lch]
-    """Farthest and nearest layer."""
     object: Lch
-    """The subject's own colour: the text's first colour word, or one that stands out."""
     night: bool
 
     def layer(self, depth: float, lift: float = 0.0) -> Rgb:
-        """Return the colour of a layer, 0 the farthest and 1 the nearest; `lift` makes it lighter."""
+        """Return the color of a layer, 0 the farthest and 1 the nearest; `lift` makes it lighter."""
         (l0, c0, h0), (l1, c1, h1) = self.land
         turn = (h1 - h0 + 180) % 360 - 180
         return rgb(l0 + (l1 - l0) * depth + lift, c0 + (c1 - c0) * depth, h0 + turn * depth)
 
     def paint(self, lift: float = 0.0) -> Rgb:
-        """Return the subject's colour, lighter by `lift`."""
+        """Return the subject's color, lighter by `lift`."""
         lightness, chroma, hue = self.object
         return rgb(lightness + lift, chroma, hue)
 
@@ -102,34 +114,26 @@ def words(text: str) -> list[str]:
     return re.findall(r"[a-z]+", text.lower())
 
 
-def palette(text: str, chance: Chance) -> Palette:
-    """Return the colours for a text: its colour words decide, otherwise a mood drawn from it; `chance` shades them."""
-    said = words(text)
-    named = [_WORDS[word] for word in said if word in _WORDS]
-    own = Chance("palette", text)
+def choose_palette(text: str, rng: SeededRandom) -> Palette:
+    """Return the colors for a text: its color words decide, otherwise a mood drawn from it; `rng` shades them."""
+    text_words = words(text)
+    named = [_WORDS[word] for word in text_words if word in _WORDS]
+    own = SeededRandom("palette", text)
     top, low, land = map(float, own.choice(_MOODS))
     chroma, shift = 1.0, 0.0
-    standing_out: tuple[float, float, float] = ((land + 150) % 360, 1.1, 0.0)
+    accent: tuple[float, float, float] = ((land + 150) % 360, 1.1, 0.0)
     if named:
         land, chroma, shift = named[0]
-        standing_out = named[0]
+        accent = named[0]
         top, low = land + own.uniform(-18, 18), land - own.uniform(15, 50)
     if len(named) > 1:  # "a red house in a green valley": the first is the thing's, the second its surroundings'
         land, chroma, shift = named[1]
         top, low = own.choice(_MOODS)[:2]
-    turn = chance.uniform(-9, 9)
+    turn = rng.uniform(-9, 9)
     top, low, land = top + turn, low + turn, land + turn
-    darkness = own.choice(("day", "day", "dusk"))
-    if _NIGHT & set(said):
-        darkness = "night"
-    elif _DUSK & set(said):
-        darkness = "dusk"
-    upper, lower, far, near = {
-        "day": ((0.74, 0.095), (0.94, 0.050), (0.83, 0.050), (0.37, 0.090)),
-        "dusk": ((0.52, 0.110), (0.87, 0.105), (0.70, 0.085), (0.25, 0.070)),
-        "night": ((0.20, 0.060), (0.46, 0.090), (0.42, 0.070), (0.13, 0.035)),
-    }[darkness]
-    night = darkness == "night"
+    time = _time_of_day(text_words, own)
+    upper, lower, far, near = _LIGHTING[time]
+    night = time == "night"
     if not night and 50 < top % 360 < 130:  # noqa: PLR2004  (yellow turns to olive when it is dark)
         upper = max(upper[0], 0.76), upper[1]
     return Palette(
@@ -139,17 +143,25 @@ def palette(text: str, chance: Chance) -> Palette:
             (far[0] + shift, far[1] * chroma, (low + land) / 2 if not named else land),
             (near[0] + shift, near[1] * chroma, land),
         ),
-        object=(max(0.2, 0.62 + standing_out[2] * 1.2), 0.115 * standing_out[1], standing_out[0]),
+        object=(max(0.2, 0.62 + accent[2] * 1.2), 0.115 * accent[1], accent[0]),
         night=night,
     )
 
 
+def _time_of_day(text_words: Sequence[str], rng: SeededRandom) -> str:
+    """Return the key of the lighting that a text asks for, or one that is drawn."""
+    drawn = rng.choice(("day", "day", "dusk"))
+    if not _NIGHT.isdisjoint(text_words):
+        return "night"
+    return drawn if _DUSK.isdisjoint(text_words) else "dusk"
+
+
 def rgb(lightness: float, chroma: float, hue: float) -> Rgb:
-    """Return an OKLCH colour in sRGB, each channel 0..255; what sRGB can't show loses chroma, not hue."""
+    """Return an OKLCH color in sRGB, each channel 0..255; what sRGB can't show loses chroma, not hue."""
     lightness = min(max(lightness, 0.0), 1.0)
     for _ in range(12):
         channels = _linear(lightness, chroma, hue)
-        if all(-0.001 <= channel <= 1.001 for channel in channels):  # noqa: PLR2004
+        if all(-_ROUNDING <= channel <= 1 + _ROUNDING for channel in channels):
             break
         chroma *= 0.85
     red, green, blue = (round(255 * _gamma(min(max(channel, 0.0), 1.0))) for channel in channels)
@@ -157,7 +169,7 @@ def rgb(lightness: float, chroma: float, hue: float) -> Rgb:
 
 
 def mix(first: Sequence[int], second: Sequence[int], share: float) -> Rgb:
-    """Return a colour between two, `share` (0..1) of the second."""
+    """Return a color between two, `share` (0..1) of the second."""
     red, green, blue = (round(a + (b - a) * share) for a, b in zip(first, second, strict=True))
     return red, green, blue
 

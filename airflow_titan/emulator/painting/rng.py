@@ -7,7 +7,7 @@ import random
 from typing import Self
 
 
-class Chance(random.Random):
+class SeededRandom(random.Random):
     """A source of random numbers that depends on nothing but the values it is made from."""
 
     def __init__(self, *values: object) -> None:

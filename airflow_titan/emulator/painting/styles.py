@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     Touch = Callable[[Image.Image], Image.Image]
 
 
-def applied(picture: Image.Image, style: str) -> Image.Image:
+def apply_style(picture: Image.Image, style: str) -> Image.Image:
     """Return a picture with the touches of a style; ``photographic`` and its like have none."""
     for touch in _STYLES.get(style.lower().replace("_", "-"), ()):
         picture = touch(picture)
@@ -38,11 +38,11 @@ def _soft(picture: Image.Image) -> Image.Image:
 
 
 def _inked(picture: Image.Image) -> Image.Image:
-    return ImageChops.multiply(picture, ImageOps.invert(guided.edges(picture)).convert("RGB"))
+    return ImageChops.multiply(picture, ImageOps.invert(guided.find_edges(picture)).convert("RGB"))
 
 
 def _drawn(picture: Image.Image) -> Image.Image:
-    lines = ImageOps.invert(guided.edges(picture))
+    lines = ImageOps.invert(guided.find_edges(picture))
     return Image.blend(ImageOps.colorize(lines, (58, 52, 60), (250, 246, 238)), _muted(picture), 0.14)
 
 

@@ -1,6 +1,7 @@
-"""Things that a scene may show because the text names them: flat shapes with light from the left.
+"""
+Things that a scene may show because the text names them: flat shapes with light from the left.
 
-Each is drawn in a unit square that it stands on the bottom of, four times as large as needed, and then reduced.
+Each is drawn in a unit square that it stands on the bottom of, three times as large as needed, and then reduced.
 """
 
 from __future__ import annotations
@@ -55,15 +56,15 @@ _NAMES = {
 }
 
 
-def named(text: str) -> str | None:
+def find_subject(text: str) -> str | None:
     """Return the first subject that a text names, if it names one."""
     return next((_NAMES[word] for word in words(text) if word in _NAMES), None)
 
 
-def draw(name: str, side: int, colours: Palette) -> Image.Image:
+def draw_subject(name: str, side: int, palette: Palette) -> Image.Image:
     """Return a subject as an RGBA picture of `side` x `side` pixels."""
     tile = Tile(max(8, side) * _OVERSIZE)
-    _DRAWINGS[name](tile, colours)
+    _DRAWINGS[name](tile, palette)
     return tile.picture.resize((max(8, side),) * 2, Image.Resampling.BOX)
 
 
@@ -75,7 +76,7 @@ class Tile:
         self.picture = Image.new("RGBA", (side, side))
 
     def shape(self, lit: Rgb, shaded: Rgb, *parts: tuple[str, tuple[float, ...]]) -> None:
-        """Fill shapes together, from the lit colour at their left to the shaded one at their right."""
+        """Fill shapes together, from the lit color at their left to the shaded one at their right."""
         mask = Image.new("L", self.picture.size)
         pen = ImageDraw.Draw(mask)
         for kind, numbers in parts:
@@ -100,13 +101,13 @@ class Tile:
         self.picture.paste(fill, (left, top), mask.crop(box))
 
 
-def _cup(tile: Tile, colours: Palette) -> None:
-    lit, shaded = colours.paint(0.08), colours.paint(-0.14)
+def _cup(tile: Tile, palette: Palette) -> None:
+    lit, shaded = palette.paint(0.08), palette.paint(-0.14)
     tile.shape(mix(lit, _WHITE, 0.45), mix(shaded, _WHITE, 0.25), ("ellipse", (0.06, 0.86, 0.86, 1.0)))
-    tile.shape(shaded, colours.paint(-0.2), ("ring", (0.58, 0.46, 0.90, 0.78, 0.05)))
+    tile.shape(shaded, palette.paint(-0.2), ("ring", (0.58, 0.46, 0.90, 0.78, 0.05)))
     body = (0.16, 0.38, 0.74, 0.38, 0.70, 0.70, 0.62, 0.86, 0.54, 0.92, 0.36, 0.92, 0.28, 0.86, 0.20, 0.70)
     tile.shape(lit, shaded, ("polygon", body))
-    tile.shape(colours.paint(0.18), colours.paint(0.02), ("ellipse", (0.16, 0.32, 0.74, 0.45)))
+    tile.shape(palette.paint(0.18), palette.paint(0.02), ("ellipse", (0.16, 0.32, 0.74, 0.45)))
     tile.shape((104, 66, 44), (58, 34, 24), ("ellipse", (0.20, 0.345, 0.70, 0.435)))
     steam = Image.new("L", tile.picture.size)
     pen = ImageDraw.Draw(steam)
@@ -116,7 +117,7 @@ def _cup(tile: Tile, colours: Palette) -> None:
     tile.picture.paste((*_WHITE, 150), (0, 0), steam.filter(ImageFilter.BoxBlur(tile.side / 45)))
 
 
-def _vase(tile: Tile, colours: Palette) -> None:
+def _vase(tile: Tile, palette: Palette) -> None:
     green = ((96, 142, 92), (52, 92, 66))
     blooms = ((0.50, 0.16, 0.12), (0.30, 0.26, 0.10), (0.70, 0.27, 0.105), (0.42, 0.36, 0.085), (0.60, 0.40, 0.08))
     for x, y, _ in blooms:
@@ -134,7 +135,7 @@ def _vase(tile: Tile, colours: Palette) -> None:
             )
             for a, b in ((0, -0.6), (0.57, -0.18), (0.35, 0.49), (-0.35, 0.49), (-0.57, -0.18))
         ]
-        tile.shape(colours.paint(0.12), colours.paint(-0.04), *petals)
+        tile.shape(palette.paint(0.12), palette.paint(-0.04), *petals)
         tile.shape(
             (250, 222, 140),
             (226, 170, 90),
@@ -166,46 +167,46 @@ def _vase(tile: Tile, colours: Palette) -> None:
         0.42,
         0.63,
     )
-    tile.shape(colours.layer(0.15), colours.layer(0.6), ("polygon", pot))
-    tile.shape(colours.layer(0.0), colours.layer(0.3), ("ellipse", (0.40, 0.535, 0.60, 0.57)))
+    tile.shape(palette.layer(0.15), palette.layer(0.6), ("polygon", pot))
+    tile.shape(palette.layer(0.0), palette.layer(0.3), ("ellipse", (0.40, 0.535, 0.60, 0.57)))
 
 
-def _bottle(tile: Tile, colours: Palette) -> None:
+def _bottle(tile: Tile, palette: Palette) -> None:
     tile.shape((222, 190, 120), (150, 112, 58), ("rounded", (0.42, 0.06, 0.58, 0.22, 0.02)))
-    tile.shape(colours.paint(0.2), colours.paint(-0.05), ("rounded", (0.44, 0.20, 0.56, 0.32, 0.01)))
-    tile.shape(colours.paint(0.1), colours.paint(-0.16), ("rounded", (0.26, 0.28, 0.74, 0.99, 0.10)))
+    tile.shape(palette.paint(0.2), palette.paint(-0.05), ("rounded", (0.44, 0.20, 0.56, 0.32, 0.01)))
+    tile.shape(palette.paint(0.1), palette.paint(-0.16), ("rounded", (0.26, 0.28, 0.74, 0.99, 0.10)))
     tile.shape(
-        mix(colours.paint(0.2), _WHITE, 0.5),
-        mix(colours.paint(0.0), _WHITE, 0.5),
+        mix(palette.paint(0.2), _WHITE, 0.5),
+        mix(palette.paint(0.0), _WHITE, 0.5),
         ("rounded", (0.34, 0.52, 0.66, 0.80, 0.02)),
     )
-    tile.shape(mix(colours.paint(0.2), _WHITE, 0.5), colours.paint(0.16), ("rounded", (0.30, 0.36, 0.325, 0.90, 0.012)))
+    tile.shape(mix(palette.paint(0.2), _WHITE, 0.5), palette.paint(0.16), ("rounded", (0.30, 0.36, 0.325, 0.90, 0.012)))
 
 
-def _house(tile: Tile, colours: Palette) -> None:
+def _house(tile: Tile, palette: Palette) -> None:
     cream, shade = (250, 240, 222), (214, 196, 172)
-    tile.shape(colours.layer(0.75), colours.layer(0.95), ("polygon", (0.66, 0.22, 0.75, 0.22, 0.75, 0.45, 0.66, 0.45)))
+    tile.shape(palette.layer(0.75), palette.layer(0.95), ("polygon", (0.66, 0.22, 0.75, 0.22, 0.75, 0.45, 0.66, 0.45)))
     tile.shape(cream, shade, ("polygon", (0.18, 0.55, 0.82, 0.55, 0.82, 1.0, 0.18, 1.0)))
-    tile.shape(colours.paint(0.04), colours.paint(-0.14), ("polygon", (0.50, 0.16, 0.90, 0.58, 0.10, 0.58)))
-    tile.shape(colours.layer(0.6), colours.layer(0.9), ("rounded", (0.44, 0.70, 0.56, 1.02, 0.02)))
+    tile.shape(palette.paint(0.04), palette.paint(-0.14), ("polygon", (0.50, 0.16, 0.90, 0.58, 0.10, 0.58)))
+    tile.shape(palette.layer(0.6), palette.layer(0.9), ("rounded", (0.44, 0.70, 0.56, 1.02, 0.02)))
     for x in (0.25, 0.63):
         tile.shape((255, 222, 140), (246, 190, 104), ("rounded", (x, 0.67, x + 0.12, 0.82, 0.01)))
 
 
-def _tree(tile: Tile, colours: Palette) -> None:
+def _tree(tile: Tile, palette: Palette) -> None:
     tile.shape((120, 86, 62), (72, 50, 40), ("polygon", (0.46, 1.0, 0.485, 0.5, 0.515, 0.5, 0.54, 1.0)))
     crown = ((0.22, 0.30, 0.58, 0.66), (0.42, 0.28, 0.80, 0.66), (0.30, 0.08, 0.70, 0.48), (0.34, 0.36, 0.66, 0.70))
-    tile.shape(colours.paint(0.04), colours.paint(-0.16), *(("ellipse", part) for part in crown))
+    tile.shape(palette.paint(0.04), palette.paint(-0.16), *(("ellipse", part) for part in crown))
     light = ((0.32, 0.14, 0.52, 0.34), (0.27, 0.36, 0.42, 0.50))
-    tile.shape(colours.paint(0.12), colours.paint(0.05), *(("ellipse", part) for part in light))
+    tile.shape(palette.paint(0.12), palette.paint(0.05), *(("ellipse", part) for part in light))
 
 
-def _boat(tile: Tile, colours: Palette) -> None:
+def _boat(tile: Tile, palette: Palette) -> None:
     tile.shape((120, 90, 70), (80, 60, 50), ("polygon", (0.495, 0.10, 0.515, 0.10, 0.515, 0.84, 0.495, 0.84)))
     tile.shape((255, 252, 244), (226, 216, 204), ("polygon", (0.53, 0.12, 0.86, 0.76, 0.53, 0.76)))
-    tile.shape(colours.paint(0.1), colours.paint(0.0), ("polygon", (0.48, 0.20, 0.48, 0.76, 0.20, 0.76)))
+    tile.shape(palette.paint(0.1), palette.paint(0.0), ("polygon", (0.48, 0.20, 0.48, 0.76, 0.20, 0.76)))
     tile.shape(
-        colours.paint(-0.05), colours.paint(-0.25), ("polygon", (0.10, 0.82, 0.92, 0.82, 0.78, 0.98, 0.24, 0.98))
+        palette.paint(-0.05), palette.paint(-0.25), ("polygon", (0.10, 0.82, 0.92, 0.82, 0.78, 0.98, 0.24, 0.98))
     )
 
 

@@ -1,4 +1,4 @@
-"""S3, STS and the other services a DAG meets, by moto, made safe for many clients at once."""
+"""Moto's server: S3, STS and the other services a DAG meets, made safe for many clients at once."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from moto.moto_api._internal.models import moto_api_backend
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 
-from .objects import Objects
+from .objects import ObjectApi
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -18,8 +18,9 @@ if TYPE_CHECKING:
 _LOCK = threading.Lock()
 
 
-class Aws:
-    """Moto's server application, one request at a time.
+class MotoApp:
+    """
+    Moto's server application, one request at a time.
 
     S3 promises that of many writers with ``If-None-Match: *`` exactly one wins. Moto looks first and writes after,
     without a lock, so two could win. Reads wait too: moto lists a bucket by walking a live dictionary, which breaks
@@ -30,17 +31,17 @@ class Aws:
     """
 
     def __init__(self) -> None:
-        self._objects = Objects(_LOCK)
+        self._objects = ObjectApi(_LOCK)
         self._app = DomainDispatcherApplication(create_backend_app)
         # The S3 application is built now, not during the first request, whose client may be timing it.
         self._app.app_instances["s3"] = create_backend_app("s3")
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         """Answer one request."""
-        plain = self._objects.answer(environ)
-        if plain:
-            start_response(plain.status, plain.headers)
-            return [plain.body]
+        response = self._objects.answer(environ)
+        if response:
+            start_response(response.status, response.headers)
+            return [response.body]
         with _LOCK:
             parts = self._app(environ, start_response)
             try:

@@ -11,7 +11,7 @@ import pytest
 from client import V1, V2, Titan, client, text_image
 
 from airflow_titan.emulator import Rate, running
-from airflow_titan.emulator.bedrock.throttling import Limit
+from airflow_titan.emulator.bedrock.throttling import Throttle
 
 if TYPE_CHECKING:
     from airflow_titan.emulator import Emulator
@@ -36,10 +36,10 @@ def clock() -> Clock:
     return Clock()
 
 
-def burst(limit: Limit, *name: str) -> int:
+def burst(throttle: Throttle, *name: str) -> int:
     """Count the calls that are admitted one after the other without a pause."""
     count = 0
-    while limit.admits(*name):
+    while throttle.admits(*name):
         count += 1
         assert count < 1000
     return count
@@ -56,82 +56,82 @@ def ask(emulator: Emulator, method: str, path: str, body: Any = None) -> tuple[i
         return error.code, json.loads(error.read())
 
 
-@pytest.mark.parametrize(("per_minute", "most"), [(1, 1), (60, 1), (90, 1), (600, 10)])
-def test_a_bucket_holds_what_a_second_admits(per_minute: float, most: int, clock: Clock) -> None:
+@pytest.mark.parametrize(("per_minute", "maximum"), [(1, 1), (60, 1), (90, 1), (600, 10)])
+def test_a_bucket_holds_what_a_second_admits(per_minute: float, maximum: int, clock: Clock) -> None:
     """At least one call; and however long nobody asked, no more."""
-    limit = Limit(Rate(per_minute), clock)
-    assert burst(limit) == most
+    throttle = Throttle(Rate(per_minute), clock)
+    assert burst(throttle) == maximum
     clock.now += A_WHILE
-    assert burst(limit) == most
+    assert burst(throttle) == maximum
 
 
 @pytest.mark.parametrize("per_minute", [1, 7, 60, 1000])
 def test_a_bucket_admits_its_rate(per_minute: float, clock: Clock) -> None:
     """To a client that asks all the time, as many as it says, and the bucket's content beside."""
-    limit = Limit(Rate(per_minute), clock)
-    first, count = burst(limit), 0
+    throttle = Throttle(Rate(per_minute), clock)
+    first, count = burst(throttle), 0
     for _ in range(A_WHILE * 100):
         clock.now += 0.01
-        count += burst(limit)
+        count += burst(throttle)
     assert count == pytest.approx(per_minute * A_WHILE / 60, abs=1)
     assert first == max(1, int(per_minute / 60))
 
 
 def test_a_client_that_keeps_the_pace_is_never_refused(clock: Clock) -> None:
     """Clocks round, and so do the moments at which calls come."""
-    limit = Limit(Rate(70), clock)
+    throttle = Throttle(Rate(70), clock)
     for number in range(5000):
         clock.now = 1000 + number * 60 / 70
-        assert limit.admits()
+        assert throttle.admits()
 
 
 def test_a_refused_call_costs_nothing(clock: Clock) -> None:
     """Asking too often doesn't put off the next admission."""
-    limit = Limit(Rate(60), clock)
-    assert limit.admits()
+    throttle = Throttle(Rate(60), clock)
+    assert throttle.admits()
     for _ in range(9):
         clock.now += 0.1
-        assert not limit.admits()
+        assert not throttle.admits()
     clock.now += 0.1
-    assert limit.admits()
+    assert throttle.admits()
 
 
 def test_a_window_admits_its_number_at_once(clock: Clock) -> None:
     """Then nothing up to its end, and the whole number again; minutes count from the beginning."""
-    limit = Limit(Rate(5, "window"), clock)
+    throttle = Throttle(Rate(5, "window"), clock)
     clock.now += 50
-    assert burst(limit) == 5
+    assert burst(throttle) == 5
     clock.now += 9.9
-    assert burst(limit) == 0
+    assert burst(throttle) == 0
     clock.now += 0.1
-    assert burst(limit) == 5
+    assert burst(throttle) == 5
     clock.now += 59.9
-    assert burst(limit) == 0
+    assert burst(throttle) == 0
     clock.now += A_WHILE + 0.1
-    assert burst(limit) == 5
+    assert burst(throttle) == 5
 
 
 def test_a_window_begins_with_its_minute(clock: Clock) -> None:
     """Not with the first call in it."""
-    limit = Limit(Rate(5, "window"), clock)
-    assert burst(limit) == 5
+    throttle = Throttle(Rate(5, "window"), clock)
+    assert burst(throttle) == 5
     clock.now += 70
-    assert burst(limit) == 5
+    assert burst(throttle) == 5
     clock.now += 50
-    assert burst(limit) == 5
+    assert burst(throttle) == 5
 
 
 def test_each_name_has_its_own_rate(clock: Clock) -> None:
     """One model's calls don't slow another one's."""
-    limit = Limit(Rate(60), clock)
-    assert [burst(limit, "one"), burst(limit, "two"), burst(limit, "one")] == [1, 1, 0]
+    throttle = Throttle(Rate(60), clock)
+    assert [burst(throttle, "one"), burst(throttle, "two"), burst(throttle, "one")] == [1, 1, 0]
 
 
 def test_without_a_rate_all_are_admitted(clock: Clock) -> None:
     """Also when it was taken away."""
-    limit = Limit(Rate(1), clock)
-    limit.set(None)
-    assert all(limit.admits() for _ in range(1000))
+    throttle = Throttle(Rate(1), clock)
+    throttle.set(None)
+    assert all(throttle.admits() for _ in range(1000))
 
 
 @pytest.mark.parametrize("number", [0, -1, 0.5, float("nan"), float("inf"), True, "60", None])

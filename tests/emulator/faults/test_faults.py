@@ -140,7 +140,7 @@ def test_refusals(kind: str, emulator: Emulator) -> None:
         invoke(emulator)
     response = caught.value.response
     assert (response["ResponseMetadata"]["HTTPStatusCode"], response["Error"]["Code"]) == REFUSED[kind]
-    assert emulator.billed == kinds.BEDROCK[kind].works == (kind == "error_after")
+    assert emulator.billed == kinds.BEDROCK[kind].work_done == (kind == "error_after")
     assert len(json.loads(invoke(emulator))["images"]) == 2
 
 

@@ -17,7 +17,7 @@ import pytest
 from botocore.exceptions import ClientError
 from moto.s3.models import s3_backends
 
-from airflow_titan.emulator.s3.objects import Contents, Kept
+from airflow_titan.emulator.s3.content import ContentPool, PooledKey
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -258,7 +258,7 @@ def test_equal_objects_share_their_bytes(s3: Any, bucket: str) -> None:
         s3.put_object(Bucket=bucket, Key=str(number), Body=CONTENT)
     (backend,) = {backend for account in s3_backends.values() for backend in account.values() if backend.buckets}
     keys = [backend.buckets[bucket].keys[str(number)] for number in range(5)]
-    assert all(isinstance(key, Kept) for key in keys)
+    assert all(isinstance(key, PooledKey) for key in keys)
     assert len({id(key.value) for key in keys}) == 1
 
 
@@ -294,20 +294,20 @@ def test_of_many_plain_writers_exactly_one_wins(emulator: Emulator, wire: Wire, 
 
 def test_contents_that_look_alike_are_told_apart() -> None:
     """One byte in a place that isn't looked at first."""
-    contents = Contents()
+    contents = ContentPool()
     other = bytearray(CONTENT)
     other[1000] ^= 1
-    one, two = contents.of(CONTENT), contents.of(bytes(other))
+    one, two = contents.intern(CONTENT), contents.intern(bytes(other))
     assert (one.data, two.data) == (CONTENT, bytes(other))
     assert one.md5 != two.md5
-    assert contents.of(bytes(other)) is two
+    assert contents.intern(bytes(other)) is two
 
 
 def test_a_content_that_nothing_holds_is_forgotten() -> None:
     """Memory follows what is stored."""
-    contents = Contents()
+    contents = ContentPool()
     first, second = bytes(bytearray(CONTENT)), bytes(bytearray(CONTENT))
-    held = contents.of(first)
-    assert contents.of(second).data is first
+    held = contents.intern(first)
+    assert contents.intern(second).data is first
     del held
-    assert contents.of(second).data is second
+    assert contents.intern(second).data is second

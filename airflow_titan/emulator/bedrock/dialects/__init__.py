@@ -12,12 +12,19 @@ if TYPE_CHECKING:
     from airflow_titan.emulator.bedrock.models import Model
     from airflow_titan.emulator.errors import Refused
 
+__all__ = ["DIALECTS", "Dialect"]
+
 
 class Dialect(Protocol):
-    """What `bedrock` asks of a dialect. A job is the dialect's own value: a request that passed every check."""
+    """What InvokeModel asks of a dialect. A job is the dialect's own value: a request that passed every check."""
 
-    def check(self, model: Model, body: Any) -> Any:
-        """Return the job that a parsed body asks for, or raise `Refused`."""
+    def parse(self, model: Model, body: Any) -> Any:
+        """
+        Return the job that a body asks for.
+
+        :param body: parsed, and not yet held to anything
+        :raises Refused: if the body breaks a rule
+        """
 
     def texts(self, job: Any) -> Sequence[str]:
         """Return the texts that the content filter reads."""
@@ -25,11 +32,16 @@ class Dialect(Protocol):
     def blocked(self) -> Refused:
         """Return what is said of a request that the input filter stops."""
 
-    def work(self, job: Any) -> list[bytes]:
+    def generate(self, job: Any) -> list[bytes]:
         """Return the image files that the job asks for, always the same for the same job."""
 
-    def answer(self, job: Any, images: list[bytes], error: str | None) -> dict[str, Any] | bytes:
-        """Return the body of the answer for the images that passed the output filter; bytes if it is JSON already."""
+    def encode(self, job: Any, images: list[bytes], error: str | None) -> dict[str, Any] | bytes:
+        """
+        Return the body of the answer; bytes if it is JSON already.
+
+        :param images: those that passed the output filter
+        :param error: what the output filter said; None if all passed
+        """
 
 
 DIALECTS: Mapping[str, Dialect] = {"titan": titan, "nova": nova, "stability": stability}

@@ -13,29 +13,29 @@ from . import titan
 if TYPE_CHECKING:
     from airflow_titan.emulator.bedrock.models import Model
 
-texts, work = titan.texts, titan.work
+texts, generate = titan.texts, titan.generate
 
-_SIZED = {"TEXT_IMAGE", "COLOR_GUIDED_GENERATION", "IMAGE_VARIATION"}
+SIZED = {"TEXT_IMAGE", "COLOR_GUIDED_GENERATION", "IMAGE_VARIATION"}
+"""The tasks whose size is asked for; that of the others is the input's."""
 _RATIO = 4
 _PIXELS = 4_194_304
 
 
-def check(model: Model, body: Any) -> titan.Job:
-    """Return the job that a body asks for.
-
-    Raises:
-        Refused: the body breaks the model's schema, its sizes, or a rule for images.
-
+def parse(model: Model, body: Any) -> titan.Job:
     """
-    schema.check(model.schema, body)
-    if body["taskType"] not in _SIZED:
-        return titan.job(model, body, None)
-    width, height = size = titan.asked_size(model, body)
+    Return the job that a body asks for.
+
+    :raises Refused: if the body breaks the model's schema, its sizes, or a rule for images
+    """
+    schema.validate(model.schema, body)
+    if body["taskType"] not in SIZED:
+        return titan.read_job(model, body, None)
+    width, height = size = titan.requested_size(model, body)
     if max(size) > _RATIO * min(size):
         raise malformed(f"#/imageGenerationConfig: {width} x {height} is not between 1:{_RATIO} and {_RATIO}:1")
     if width * height > _PIXELS:
         raise malformed(f"#/imageGenerationConfig: {width} x {height} has more than {_PIXELS} pixels")
-    return titan.job(model, body, size)
+    return titan.read_job(model, body, size)
 
 
 def blocked() -> Refused:
@@ -43,9 +43,9 @@ def blocked() -> Refused:
     return Refused(content_filter.NOVA_INPUT_BLOCKED)
 
 
-def answer(job: titan.Job, images: list[bytes], error: str | None) -> dict[str, Any]:
+def encode(job: titan.Job, images: list[bytes], error: str | None) -> dict[str, Any]:
     """Return the answer's body; it has an ``error`` only when something was withheld."""
-    body = titan.answer(job, images, error)
+    body = titan.encode(job, images, error)
     if error is None:
         del body["error"]
     return body
