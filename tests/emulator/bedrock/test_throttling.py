@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-import urllib.request
 from typing import TYPE_CHECKING, Any
-from urllib.error import HTTPError
 
 import pytest
 from client import V1, V2, Titan, client, text_image
@@ -43,17 +41,6 @@ def burst(throttle: Throttle, *name: str) -> int:
         count += 1
         assert count < 1000
     return count
-
-
-def ask(emulator: Emulator, method: str, path: str, body: Any = None) -> tuple[int, Any]:
-    """Speak HTTP with the emulator's own routes."""
-    data = None if body is None else json.dumps(body).encode()
-    request = urllib.request.Request(emulator.url + path, data, method=method)  # noqa: S310  (the emulator's address)
-    try:
-        with urllib.request.urlopen(request) as answer:  # noqa: S310
-            return answer.status, json.loads(answer.read())
-    except HTTPError as error:
-        return error.code, json.loads(error.read())
 
 
 @pytest.mark.parametrize(("per_minute", "maximum"), [(1, 1), (60, 1), (90, 1), (600, 10)])
@@ -203,24 +190,3 @@ def test_a_rate_that_makes_no_sense_is_refused_at_the_start(per_minute: float) -
     """Before anything is bound."""
     with pytest.raises(ValueError, match="per_minute"), running(per_minute=per_minute):
         pass  # pragma: no cover
-
-
-def test_other_processes_set_the_rate(titan: Titan, emulator: Emulator) -> None:
-    """By HTTP: set, seen, and taken away."""
-    assert ask(emulator, "GET", "/_titan/rate") == (200, {"per_minute": None})
-    assert ask(emulator, "POST", "/_titan/rate", {"per_minute": 1, "kind": "window"})[0] == 200
-    assert ask(emulator, "GET", "/_titan/rate") == (200, {"per_minute": 1, "kind": "window"})
-    titan.image(text_image())
-    titan.refusal(text_image())
-    assert ask(emulator, "DELETE", "/_titan/rate")[0] == 200
-    titan.image(text_image())
-    summary = {"calls": 3, "billed": 2, "statuses": {"200": 2, "429": 1}}
-    assert ask(emulator, "GET", "/_titan/summary") == (200, summary)
-
-
-@pytest.mark.parametrize("body", [[], {}, {"kind": "bucket"}, {"per_minute": 0}, {"per_minute": 6, "burst": 3}])
-def test_a_rate_by_http_that_makes_no_sense_is_refused(emulator: Emulator, body: Any) -> None:
-    """With what is wrong, and nothing is set."""
-    status, said = ask(emulator, "POST", "/_titan/rate", body)
-    assert (status, emulator.rate) == (400, None)
-    assert "per_minute" in said["message"]

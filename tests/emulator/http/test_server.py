@@ -1,21 +1,16 @@
-"""The server below the services: its connections, and the routes of the emulator's own."""
+"""The server below the services: its connections, and whom it hands a request to."""
 
 from __future__ import annotations
 
 import http.client
 import json
 import socket
-import time
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 import pytest
-from client import V1, Titan, client, text_image, variation
-
-from airflow_titan.emulator import running
+from client import V1, Titan, text_image, variation
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -150,69 +145,3 @@ def test_a_call_needs_no_signature(emulator: Emulator) -> None:
         assert (status, len(json.loads(body)["images"])) == (200, 1)
         status, body = ask(connection, "GET", f"/foundation-models/{V1}")
         assert json.loads(body)["modelDetails"]["modelId"] == V1
-
-
-def test_the_health_route_answers(emulator: Emulator) -> None:
-    """It is what a health check asks."""
-    with connected(emulator) as connection:
-        assert ask(connection, "GET", "/_titan/health") == (200, b'{"status": "ok"}')
-
-
-def test_other_processes_read_the_record(titan: Titan, emulator: Emulator) -> None:
-    """The same as this process sees, as JSON."""
-    titan.image(text_image())
-    titan.refusal(b"")
-    with connected(emulator) as connection:
-        status, body = ask(connection, "GET", "/_titan/calls")
-    assert status == 200
-    assert json.loads(body) == [asdict(call) | {"faults": []} for call in emulator.calls]
-
-
-def test_other_processes_empty_everything(titan: Titan, emulator: Emulator, s3: Any, bucket: str) -> None:
-    """Calls, buckets and faults."""
-    titan.image(text_image())
-    emulator.inject("throttle")
-    assert s3.list_buckets()["Buckets"][0]["Name"] == bucket
-    with connected(emulator) as connection:
-        assert ask(connection, "POST", "/_titan/reset")[0] == 200
-    assert (emulator.calls, emulator.faults, s3.list_buckets()["Buckets"]) == ([], [], [])
-
-
-@pytest.mark.parametrize(
-    ("method", "path"), [("GET", "/_titan/"), ("GET", "/_titan/reset"), ("POST", "/_titan/calls"), ("PUT", "/_titan/x")]
-)
-def test_an_unknown_route_names_those_there_are(emulator: Emulator, method: str, path: str) -> None:
-    """A route with another method is unknown too."""
-    with connected(emulator) as connection:
-        status, body = ask(connection, method, path)
-    assert status == 404
-    assert "GET /_titan/calls" in json.loads(body)["message"]
-
-
-def test_the_models_time_is_spent_side_by_side() -> None:
-    """Calls wait at once, and S3 and the emulator's own routes answer meanwhile."""
-    with running(latency=1) as slow, ThreadPoolExecutor(3) as pool:
-        body = variation()
-        waiting = [pool.submit(Titan(slow.url).image, body) for _ in range(3)]
-        answered = []
-        with connected(slow) as connection:
-            while not slow.calls:
-                before = time.time()
-                client("s3", slow.url).list_buckets()
-                assert ask(connection, "GET", "/_titan/health")[0] == 200
-                answered.append((before, time.time()))
-        assert all(future.result() for future in waiting)
-        calls = list(slow.calls)
-    assert all(call.ended - call.started >= 1 for call in calls)
-    ended = [call.ended for call in calls]
-    assert max(ended) - min(ended) < 1  # one after the other they would end at least the model's time apart
-    begun, done = max(call.started for call in calls), min(call.ended for call in calls)
-    assert any(begun < before and after < done for before, after in answered)
-
-
-def test_a_refused_call_does_not_take_the_models_time() -> None:
-    """The model never sees it; the time is asked for is much longer than a test may take."""
-    with running(latency=600) as slow:
-        Titan(slow.url).refusal(text_image("x" * 513))
-        Titan(slow.url).refusal(text_image("flagged"))
-        assert len(slow.calls) == 2
