@@ -35,8 +35,8 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+#: Bytes of a request's body; the limit in botocore's model of InvokeModel.
 MAXIMUM_BODY = 25_000_000
-"""Bytes of a request's body; the limit in botocore's model of InvokeModel."""
 
 
 class InvokeModel:

@@ -76,8 +76,7 @@ class Model:
 
     def summary(self, region: str, day: date | None) -> dict[str, Any]:
         """Return the model in the shape of ``bedrock:GetFoundationModel``, as of a day."""
-        status = self.status if not (day and self.legacy) else "LEGACY" if day >= self.legacy else "ACTIVE"
-        lifecycle: dict[str, Any] = {"status": status}
+        lifecycle: dict[str, Any] = {"status": self._status_on(day)}
         if self.legacy:
             lifecycle["legacyTime"] = f"{self.legacy}T00:00:00Z"
         if self.end_of_life:
@@ -94,6 +93,11 @@ class Model:
             "inferenceTypesSupported": ["INFERENCE_PROFILE" if self.profile else "ON_DEMAND"],
             "modelLifecycle": lifecycle,
         }
+
+    def _status_on(self, day: date | None) -> str:
+        if day is None or self.legacy is None:
+            return self.status
+        return "LEGACY" if day >= self.legacy else "ACTIVE"
 
 
 @cache

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Literal, get_args
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    _Used = tuple[float, float]  # how much, and since when
+
 RateKind = Literal["bucket", "window"]
 
 _MINUTE = 60.0
@@ -59,21 +61,20 @@ class Throttle:
         with self._lock:
             self._rate = rate
             self._since = self._clock()
-            self._used: dict[tuple[str, ...], tuple[float, float]] = {}
+            self._used: dict[tuple[str, ...], _Used] = {}
 
     def admits(self, *name: str) -> bool:
         """Say whether one more call is admitted now, and count it if it is."""
         with self._lock:
             if self._rate is None:
                 return True
-            now = self._clock()
-            admitted, self._used[name] = (self._fixed_window if self._rate.kind == "window" else self._token_bucket)(
-                self._rate.per_minute, self._used.get(name, (0.0, self._since)), now
-            )
+            count_in = self._fixed_window if self._rate.kind == "window" else self._token_bucket
+            used = self._used.get(name, (0.0, self._since))
+            admitted, self._used[name] = count_in(self._rate.per_minute, used, self._clock())
             return admitted
 
     @staticmethod
-    def _token_bucket(per_minute: float, used: tuple[float, float], now: float) -> tuple[bool, tuple[float, float]]:
+    def _token_bucket(per_minute: float, used: _Used, now: float) -> tuple[bool, _Used]:
         """Count in how much is missing in a full bucket, and when that was."""
         missing, then = used
         missing = max(0.0, missing - (now - then) * per_minute / _MINUTE)
@@ -81,9 +82,7 @@ class Throttle:
         admitted = missing + 1 <= max(1.0, per_minute / _MINUTE) + 1e-6
         return admitted, (missing + admitted, now)
 
-    def _fixed_window(
-        self, per_minute: float, used: tuple[float, float], now: float
-    ) -> tuple[bool, tuple[float, float]]:
+    def _fixed_window(self, per_minute: float, used: _Used, now: float) -> tuple[bool, _Used]:
         """Count in calls, and when their minute began; the first one began when the rate was set."""
         count, began = used
         if now - began >= _MINUTE:

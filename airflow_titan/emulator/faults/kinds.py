@@ -64,6 +64,7 @@ _LEGACY = (
     "last 15 days. Please upgrade to an active model on Amazon Bedrock"
 )
 
+#: Faults of InvokeModel.
 BEDROCK: dict[str, FaultKind] = {
     # before the work: nothing is billed
     "throttle": FaultKind(
@@ -176,8 +177,8 @@ BEDROCK: dict[str, FaultKind] = {
         "a last image of half the width and height", work_done=True, change=change_last_file(halve_size)
     ),
 }
-"""Faults of InvokeModel."""
 
+#: Faults of S3. A lost reply is what makes a client send a write again, and meet its own first one.
 S3: dict[str, FaultKind] = {
     "refuse": FaultKind("403 AccessDenied", refusal=(403, "AccessDenied", "Access Denied")),
     "slow_down": FaultKind("503 SlowDown", refusal=(503, "SlowDown", "Please reduce your request rate.")),
@@ -218,4 +219,3 @@ S3: dict[str, FaultKind] = {
         headers=lambda headers, seconds: shift_dates(headers, -seconds, frozenset({"last-modified"})),
     ),
 }
-"""Faults of S3. A lost reply is what makes a client send a write again, and meet its own first one."""

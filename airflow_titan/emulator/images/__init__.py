@@ -5,7 +5,7 @@ Image files: what their own bytes say, read without decoding pixels, and picture
 """
 
 from . import jpeg, png, webp
-from .encode import encode, encode_png
+from .encode import encode_image, encode_png
 from .errors import InvalidImage
 
-__all__ = ["InvalidImage", "encode", "encode_png", "jpeg", "png", "webp"]
+__all__ = ["InvalidImage", "encode_image", "encode_png", "jpeg", "png", "webp"]

@@ -14,7 +14,7 @@ def encode_png(picture: Image.Image) -> bytes:
     return file.getvalue()
 
 
-def encode(picture: Image.Image, file_format: str) -> bytes:
+def encode_image(picture: Image.Image, file_format: str) -> bytes:
     """
     Return a picture as a file.
 

@@ -2,9 +2,9 @@
 The pictures: painted, not generated, and the same for the same request on every machine.
 
 ``scenes`` paints a picture for a text from ``subjects`` and strokes of ``brush`` in the colors of ``palette``;
-``guided`` follows given colors or a structure, ``edit`` and ``repaint`` change a picture, ``cutout`` frees its subject,
-``styles`` finishes it, and ``rng`` is the randomness of all. It may enter nothing else of the emulator: it knows texts,
-sizes and pixels, no bodies and no models.
+``guided`` follows given colors or a structure, ``edit`` and ``repaint`` change a picture with the help of ``holes``,
+``cutout`` frees its subject, ``styles`` finishes it, and ``rng`` is the randomness of all. It may enter nothing else of
+the emulator: it knows texts, sizes and pixels, no bodies and no models.
 """
 
 from .cutout import cut_out

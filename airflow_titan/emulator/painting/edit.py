@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from PIL import Image, ImageChops, ImageFilter
 
-from . import brush, scenes
+from . import brush, holes, scenes
 from .palette import choose_palette, mix
 from .rng import SeededRandom
 
@@ -21,8 +21,6 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from numpy.typing import NDArray
-
-    from .brush import Floats
 
     Mask = NDArray[np.bool_]
 
@@ -49,13 +47,19 @@ def select_region(prompt: str, size: tuple[int, int]) -> Mask:
 
 
 def inpaint(picture: Image.Image, inside: Mask, text: str, rng: SeededRandom) -> Image.Image:
-    """Return the picture with something else inside the mask: what the text says, or, without one, its surroundings."""
+    """
+    Return the picture with something else inside the mask.
+
+    :param inside: which pixels may change
+    :param text: what is painted there; without one the surroundings close in
+    """
     hole = Image.fromarray(inside)
-    background = _extended(picture, hole)
+    background = holes.fill_smoothly(picture, hole)
     if text.strip():
-        fill = _object(background, hole, text, rng)
+        fill = _paint_object(background, hole, text, rng)
     else:
-        fill = ImageChops.add(_across(picture, inside, background), _grain(picture.size, rng, 3), 1, -3)
+        continued = holes.continue_rows(picture, inside, background)
+        fill = ImageChops.add(continued, _draw_grain(picture.size, rng, 3), 1, -3)
     return Image.composite(fill, picture, hole)
 
 
@@ -63,17 +67,19 @@ def outpaint(picture: Image.Image, inside: Mask, text: str, rng: SeededRandom, *
     """
     Return the picture with a new scene outside the mask, which takes its colors from the inside near the border.
 
-    Pixels inside the mask stay as they are when `precise`; otherwise those near the border blend into the scene.
+    :param inside: which pixels are kept
+    :param text: what the scene shows
+    :param precise: whether all of them stay as they are; otherwise those near the border blend into the scene
     """
     kept = Image.fromarray(inside)
     scene = scenes.paint_scene(text, picture.size, rng)
-    extended = _extended(picture, ImageChops.invert(kept.convert("L")).convert("1"))
+    extended = holes.fill_smoothly(picture, ImageChops.invert(kept.convert("L")).convert("1"))
     # Near the border mostly the extension, further away mostly the scene.
-    near = _softened(kept, 0.07).point(lambda value: min(255, int(value * 1.7)))
+    near = _soften(kept, 0.07).point(lambda value: min(255, int(value * 1.7)))
     surroundings = Image.composite(extended, scene, near)
     weight = kept.convert("L")
     if not precise:
-        weight = ImageChops.darker(weight, _softened(kept, 0.012).point(lambda value: min(255, 75 + value)))
+        weight = ImageChops.darker(weight, _soften(kept, 0.012).point(lambda value: min(255, 75 + value)))
     return Image.composite(picture, surroundings, weight)
 
 
@@ -81,15 +87,15 @@ def vary(pictures: Sequence[Image.Image], text: str, similarity: float, rng: See
     """
     Return a picture on the straight way from the first input to one in the text's colors and light.
 
-    With several inputs, that one shows a part of each.
-
-    How far along is linear in `similarity` (0.2 to 1.0), so a lower one is always farther from the first input. At
-    1.0 a trace is left, so that several images of one request still differ.
+    :param pictures: the inputs; with several of them, the far end of the way shows a part of each
+    :param text: what decides the colors and the light
+    :param similarity: how far along, from 0.2 to 1.0, linear, so that a lower one is always farther from the first
+        input. At 1.0 a trace is left, so that several images of one request still differ
     """
     first = pictures[0]
     base = first
     for other in pictures[1:]:
-        base = Image.composite(other.resize(first.size, Image.Resampling.BICUBIC), base, _clouds(first.size, rng))
+        base = Image.composite(other.resize(first.size, Image.Resampling.BICUBIC), base, _draw_clouds(first.size, rng))
     palette = choose_palette(text or f"variation {rng.random()}", rng)
     lit = mix(palette.layer(0.2), palette.paint(), 0.4)
     stops = [palette.layer(1.0), palette.layer(0.65), lit, palette.sky[1], palette.light]
@@ -108,86 +114,19 @@ def vary(pictures: Sequence[Image.Image], text: str, similarity: float, rng: See
     return Image.blend(first, target, 0.04 + (1 - similarity) * 1.05)
 
 
-def _object(background: Image.Image, hole: Image.Image, text: str, rng: SeededRandom) -> Image.Image:
+def _paint_object(background: Image.Image, hole: Image.Image, text: str, rng: SeededRandom) -> Image.Image:
     box = hole.getbbox()
     if box is None:
         return background
     left, top, right, bottom = box
     scene = scenes.paint_scene(text, (right - left, bottom - top), rng)
     fill = background.copy()
-    edge = _softened(hole, 0.012).crop(box).point(lambda value: max(0, min(255, (value - 110) * 2)))
+    edge = _soften(hole, 0.012).crop(box).point(lambda value: max(0, min(255, (value - 110) * 2)))
     fill.paste(scene, (left, top), edge)
     return fill
 
 
-def _across(picture: Image.Image, inside: Mask, otherwise: Image.Image) -> Image.Image:
-    """
-    Return the picture with each row of its hole drawn from the row's pixels to the left and right of it.
-
-    Horizons and table edges run on that way. Where the hole reaches a border, the one side that there is counts;
-    a row without either is taken from `otherwise`.
-    """
-    used = np.flatnonzero(inside.any(axis=0))
-    rows = np.flatnonzero(inside.any(axis=1) & ~inside.all(axis=1))
-    if not len(rows):
-        return otherwise
-    edge = 6  # pixels to each side that the hole is drawn from
-    first, end = max(0, int(used[0]) - edge), min(picture.width, int(used[-1]) + edge + 1)
-    holes = inside[rows, first:end]
-    width = end - first
-    here = np.arange(width, dtype=np.int32)
-    left = np.maximum.accumulate(np.where(holes, np.int32(-1), here), axis=1)
-    right = np.minimum.accumulate(np.where(holes, np.int32(width), here)[:, ::-1], axis=1)[:, ::-1]
-    share = ((here - left) / np.maximum(right - left, 1)).astype(np.float32)
-    share[left < 0] = 1
-    share[right >= width] = 0
-    known = np.asarray(picture.filter(ImageFilter.BoxBlur(2)))[rows, first:end]
-    # Three pixels further out, where the blur has seen nothing of the hole.
-    row = np.arange(len(rows))[:, None]
-    before = known[row, np.maximum(left - 3, 0)].astype(np.float32)
-    after = known[row, np.minimum(right + 3, width - 1)]
-    result = np.array(otherwise)
-    result[rows, first:end] = before + (after - before) * share[:, :, None]
-    return Image.fromarray(result)
-
-
-def _extended(picture: Image.Image, hole: Image.Image) -> Image.Image:
-    """Return the picture with its hole filled from around, smoothly: known pixels averaged over ever larger squares."""
-    small = max(1, picture.width // _FINE), max(1, picture.height // _FINE)
-    known = picture.copy()
-    known.paste((0, 0, 0), (0, 0), hole)
-    weights = ImageChops.invert(hole.convert("L")).resize(small, Image.Resampling.BOX)
-    color = np.asarray(known.resize(small, Image.Resampling.BOX), np.float32)
-    weight = np.asarray(weights, np.float32)[:, :, None] / np.float32(255)
-    filled = _pyramid(color, weight)
-    return Image.fromarray(filled.clip(0, 255).astype(np.uint8)).resize(picture.size, Image.Resampling.BICUBIC)
-
-
-def _pyramid(color: Floats, weight: Floats) -> Floats:
-    """Return weighted colors with their gaps closed; `color` is already multiplied by its `weight` (0..1)."""
-    height, width = weight.shape[:2]
-    if max(height, width) > 1 and weight.min() < 1:
-        coarse = _pyramid(_halved(color), _halved(weight))
-        rows = np.minimum(np.arange(height) // 2, coarse.shape[0] - 1)
-        columns = np.minimum(np.arange(width) // 2, coarse.shape[1] - 1)
-        below = coarse[rows][:, columns]
-        # Smoothed, or the squares of each level would show.
-        smooth = np.pad(below, ((1, 1), (1, 1), (0, 0)), mode="edge")
-        below = (smooth[:-2, 1:-1] + smooth[2:, 1:-1] + smooth[1:-1, :-2] + smooth[1:-1, 2:]) / 4
-        result: Floats = color + below * (1 - weight)
-        return result
-    return (color / np.maximum(weight, 1e-6)).astype(np.float32)
-
-
-def _halved(values: Floats) -> Floats:
-    height, width, channels = values.shape
-    even = np.pad(values, ((0, height % 2), (0, width % 2), (0, 0)), mode="edge")
-    squares = even.reshape(even.shape[0] // 2, 2, even.shape[1] // 2, 2, channels)
-    halved: Floats = squares.mean(axis=(1, 3), dtype=np.float32)
-    return halved
-
-
-def _softened(mask: Image.Image, share: float) -> Image.Image:
+def _soften(mask: Image.Image, share: float) -> Image.Image:
     """Return a mask blurred by a share of the picture's shorter side."""
     small = max(1, mask.width // _FINE), max(1, mask.height // _FINE)
     radius = max(1.0, min(small) * share)
@@ -195,13 +134,13 @@ def _softened(mask: Image.Image, share: float) -> Image.Image:
     return blurred.resize(mask.size, Image.Resampling.BICUBIC)
 
 
-def _clouds(size: tuple[int, int], rng: SeededRandom) -> Image.Image:
+def _draw_clouds(size: tuple[int, int], rng: SeededRandom) -> Image.Image:
     """Return a soft mask of a few large spots, some of them black and some white."""
     cells = np.array([[rng.choice((0, 60, 195, 255)) for _ in range(5)] for _ in range(5)], np.uint8)
     return Image.fromarray(cells).resize(size, Image.Resampling.BICUBIC)
 
 
-def _grain(size: tuple[int, int], rng: SeededRandom, strength: int) -> Image.Image:
+def _draw_grain(size: tuple[int, int], rng: SeededRandom, strength: int) -> Image.Image:
     """Return a faint uneven light, `strength` in the mean and between 0 and twice that."""
     cells = np.array([[rng.randint(0, 2 * strength) for _ in range(24)] for _ in range(24)], np.uint8)
     return Image.fromarray(cells).resize(size, Image.Resampling.BICUBIC).convert("RGB")

@@ -26,10 +26,12 @@ def paint_in_colors(
     text: str, size: tuple[int, int], colors: Sequence[str], reference: Image.Image | None, rng: SeededRandom
 ) -> Image.Image:
     """
-    Return a scene painted in the given colors (``#RRGGBB``) and the steps between them.
+    Return a scene painted in some colors and the steps between them.
 
-    With a reference picture the scene is laid over it, so its forms show through. Each color gets about as much of
-    the picture as the others.
+    Each color gets about as much of the picture as the others.
+
+    :param colors: as ``#RRGGBB``
+    :param reference: a picture that the scene is laid over, so that its forms show through
     """
     scene = scenes.paint_scene(text, size, rng)
     if reference is not None:
@@ -43,16 +45,17 @@ def paint_in_colors(
     low = np.floor(tones)
     rest = tones - low
     eased = rest * rest * rest * (rest * (rest * 6 - 15) + 10)
-    return _graded(low + eased, stops)
+    return _map_to_gradient(low + eased, stops)
 
 
 def paint_by_structure(
     text: str, size: tuple[int, int], condition: Image.Image, control: tuple[str, float], rng: SeededRandom
 ) -> Image.Image:
     """
-    Return a scene that follows the condition picture: its lines (``CANNY_EDGE``) or its regions (``SEGMENTATION``).
+    Return a scene that follows another picture.
 
-    `control` is this mode and how much it counts, from 0 to 1.
+    :param condition: the picture that is followed
+    :param control: its lines (``CANNY_EDGE``) or its regions (``SEGMENTATION``), and how much they count, from 0 to 1
     """
     mode, strength = control
     scene = scenes.paint_scene(text, size, rng)
@@ -64,11 +67,11 @@ def paint_by_structure(
     if mode == "SEGMENTATION":
         smooth = np.asarray(gray.filter(ImageFilter.MedianFilter(5)), np.float32)
         steps = np.rint(smooth / np.float32(255) * (_REGIONS - 1)) / (_REGIONS - 1) * (len(stops) - 1)
-        followed = _graded(steps.astype(np.float32), stops)
+        followed = _map_to_gradient(steps.astype(np.float32), stops)
         followed = Image.blend(followed, scene, 0.15)
     else:
         tones = np.asarray(_gray(scene), np.float32) * 0.4 + np.asarray(gray, np.float32) * 0.6
-        followed = _graded((tones / 255 * (len(stops) - 1)).astype(np.float32), stops)
+        followed = _map_to_gradient((tones / 255 * (len(stops) - 1)).astype(np.float32), stops)
         followed.paste(mix(stops[0], _BLACK, 0.5), (0, 0), find_edges(shape))
     return Image.blend(scene, followed, strength)
 
@@ -83,7 +86,7 @@ def find_edges(picture: Image.Image) -> Image.Image:
     return Image.fromarray(cover.astype(np.uint8))
 
 
-def _graded(levels: Floats, stops: Sequence[Rgb]) -> Image.Image:
+def _map_to_gradient(levels: Floats, stops: Sequence[Rgb]) -> Image.Image:
     """Return the picture of an array of levels, each between two stops: 0 the first, 1 the second and so on."""
     index = np.rint(levels * (255 / (len(stops) - 1))).astype(np.uint8)
     places = np.linspace(0, len(stops) - 1, 256)

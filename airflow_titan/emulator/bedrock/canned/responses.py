@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from PIL import Image
 
-from airflow_titan.emulator.images import encode
+from airflow_titan.emulator.images import encode_image
 
 if TYPE_CHECKING:
     from airflow_titan.emulator.bedrock.models import Size
@@ -37,7 +37,7 @@ class ResponseCache:
         key = size, number, file_format
         with self._lock:  # who comes while it is painted waits, and doesn't paint it too
             if key not in self._pictures:
-                self._pictures[key] = encode(_noise(size, number), file_format)
+                self._pictures[key] = encode_image(_noise(size, number), file_format)
             return self._pictures[key]
 
     def body(self, text: str, images: list[bytes]) -> bytes:

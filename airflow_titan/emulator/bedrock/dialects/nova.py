@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 
 texts, generate = titan.texts, titan.generate
 
+#: The tasks whose size is asked for; that of the others is the input's.
 SIZED = {"TEXT_IMAGE", "COLOR_GUIDED_GENERATION", "IMAGE_VARIATION"}
-"""The tasks whose size is asked for; that of the others is the input's."""
 _RATIO = 4
 _PIXELS = 4_194_304
 

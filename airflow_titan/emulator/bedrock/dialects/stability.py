@@ -12,7 +12,7 @@ from PIL import Image
 from airflow_titan.emulator import painting
 from airflow_titan.emulator.bedrock import input_images, schema
 from airflow_titan.emulator.errors import Refused
-from airflow_titan.emulator.images import encode as encode_image
+from airflow_titan.emulator.images import encode_image
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from airflow_titan.emulator.bedrock.models import Model, Size
     from airflow_titan.emulator.painting import SeededRandom
 
+#: The object that holds each task's parameters.
 PARAMS = {
     "TEXT_IMAGE": "textToImageParams",
     "INPAINTING": "inPaintingParams",
@@ -30,9 +31,8 @@ PARAMS = {
     "COLOR_GUIDED_GENERATION": "colorGuidedGenerationParams",
     "BACKGROUND_REMOVAL": "backgroundRemovalParams",
 }
-"""The object that holds each task's parameters."""
+#: The tasks whose size is asked for; that of the others is the input's.
 SIZED = {"TEXT_IMAGE", "COLOR_GUIDED_GENERATION"}
-"""The tasks whose size is asked for; that of the others is the input's."""
 _ONE_IMAGE = ("image", "conditionImage", "referenceImage")
 
 
