@@ -1,7 +1,7 @@
 """
 A local Amazon Bedrock with its image models, and S3 beside it, on one port of this machine.
 
-Titan Image Generator, Nova Canvas and Stability AI's models; ``models.toml`` lists them.
+Titan Image Generator, Nova Canvas and Stability AI's models; ``bedrock/models.toml`` lists them.
 
 For developing and testing DAGs without an account, a bill or a network. It needs the ``emulator`` extra::
 
@@ -28,6 +28,10 @@ The rules it holds requests to are stated here a second time, from Amazon's docu
 package's own checks: were they one, a mistake in them could not be seen. The pictures are painted, not generated:
 equal requests give equal bytes, but for Stability's models, which draw a seed where none is sent. `content_filter`
 lists the words that trip the content filters.
+
+A request comes in through `http`, which hands it to one of the services, `bedrock` or `s3`, or to `control`, which has
+the routes of the emulator's own. The services stand on `faults`, `painting` and `images`; `emulator` puts all of it
+together.
 """
 
 from __future__ import annotations
@@ -54,7 +58,6 @@ if TYPE_CHECKING:
     from datetime import date
 
     from .bedrock import RateKind
-
 
 __all__ = ["Call", "Emulator", "Rate", "running", "serve"]
 

@@ -37,8 +37,8 @@ _OF_SUBJECT = {"cup": "table", "vase": "table", "bottle": "table", "house": "hil
 def paint_scene(text: str, size: tuple[int, int], rng: SeededRandom) -> Image.Image:
     """Return a picture of `size` pixels for a text, the same for the same text and `rng`."""
     subject = subjects.find_subject(text)
-    spoken = set(words(text))
-    kind = next((kind for kind, about in _KINDS.items() if spoken & about), None)
+    text_words = set(words(text))
+    kind = next((kind for kind, about in _KINDS.items() if text_words & about), None)
     if subject and (kind is None or _OF_SUBJECT[subject] == "table"):
         kind = _OF_SUBJECT[subject]
     if kind is None:
