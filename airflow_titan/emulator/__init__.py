@@ -1,6 +1,7 @@
-"""A local Amazon Bedrock with its image models, and S3 beside it, on one port of this machine.
+"""
+A local Amazon Bedrock with its image models, and S3 beside it, on one port of this machine.
 
-Titan Image Generator, Nova Canvas and Stability AI's models; ``models.toml`` lists them.
+Titan Image Generator, Nova Canvas and Stability AI's models; ``bedrock/models.toml`` lists them.
 
 For developing and testing DAGs without an account, a bill or a network. It needs the ``emulator`` extra::
 
@@ -15,7 +16,7 @@ In a test::
         ...
         assert emulator.calls[0].task_type == "TEXT_IMAGE"
 
-        emulator.inject("reset_after", times=2)  # trouble on request: `faults` has the options, `fault_kinds` the kinds
+        emulator.inject("reset_after", times=2)  # trouble on request: see `faults`
         ...
         assert emulator.billed == 2
 
@@ -25,8 +26,12 @@ is the rate at ``/_titan/rate``; ``GET /_titan/summary`` counts the calls.
 
 The rules it holds requests to are stated here a second time, from Amazon's documents, and share nothing with this
 package's own checks: were they one, a mistake in them could not be seen. The pictures are painted, not generated:
-equal requests give equal bytes, but for Stability's models, which draw a seed where none is sent. `filters` lists the
-words that trip the content filters.
+equal requests give equal bytes, but for Stability's models, which draw a seed where none is sent. `content_filter`
+lists the words that trip the content filters.
+
+A request comes in through `http`, which hands it to one of the services, `bedrock` or `s3`, or to `control`, which has
+the routes of the emulator's own. The services stand on `faults`, `painting` and `images`; `emulator` puts all of it
+together.
 """
 
 from __future__ import annotations
@@ -46,15 +51,13 @@ except ModuleNotFoundError as error:
         "pip install 'airflow-titan[emulator]'"
     ) from error
 
-from .calls import Call
-from .offer import Offer
-from .rate import Rate
+from .bedrock import Availability, Call, Rate
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from datetime import date
 
-    from .rate import Kind
+    from .bedrock import RateKind
 
 __all__ = ["Call", "Emulator", "Rate", "running", "serve"]
 
@@ -69,41 +72,37 @@ def running(
     as_of: date | None = None,
     aliases: Mapping[str, str] | None = None,
     per_minute: float | None = None,
-    rate_kind: Kind = "bucket",
+    rate_kind: RateKind = "bucket",
     canned: bool = False,
 ) -> Iterator[Emulator]:
-    """Run an emulator in the background of this process for the length of a ``with`` block.
+    """
+    Run an emulator in the background of this process for the length of a ``with`` block.
 
     It starts with no buckets and no calls. S3's state belongs to the process, so two emulators at the same time in
     one process share it, and the start of the second empties it.
 
-    Args:
-        host: The address to bind; a loopback address unless `allow_remote`.
-        port: The port to bind; 0, the default, lets the system choose a free one.
-        latency: Seconds that the model takes for each request that it accepts. Calls wait side by side.
-        allow_remote: Whether `host` may be an address that other machines can reach. No credentials are checked.
-        as_of: The day it is at Amazon: models answer, or have reached their end of life, as on this day. From the
-            day itself of its end of life on, a model is gone. Without a day every model answers.
-        aliases: What is behind ARNs that hide their model (of provisioned throughput, custom models, application
-            inference profiles): from an ARN to the id that the model is invoked by.
-
-        per_minute: How many calls of a model in a region are admitted in a minute; those above are refused with status
-            429. None admits all. `Emulator.limit` changes it.
-        rate_kind: ``bucket`` refills evenly, ``window`` is a number for each minute by itself.
-        canned: Whether pictures lie ready instead of being painted for each call: see `canned`.
-
-    Raises:
-        ValueError: `host` is not a loopback address, `latency` is negative, an alias stands for no model, or the rate
-            makes no sense.
-        OSError: the port is in use.
-
+    :param host: the address to bind; a loopback address unless `allow_remote`
+    :param port: the port to bind; 0, the default, lets the system choose a free one
+    :param latency: seconds that the model takes for each request that it accepts; calls wait side by side
+    :param allow_remote: whether `host` may be an address that other machines can reach; no credentials are checked
+    :param as_of: the day it is at Amazon: models answer, or have reached their end of life, as on this day. From the
+        day itself of its end of life on, a model is gone. Without a day every model answers
+    :param aliases: what is behind ARNs that hide their model (of provisioned throughput, custom models, application
+        inference profiles): from an ARN to the id that the model is invoked by
+    :param per_minute: how many calls of a model in a region are admitted in a minute; those above are refused with
+        status 429. None admits all. `Emulator.limit` changes it
+    :param rate_kind: ``bucket`` refills evenly, ``window`` is a number for each minute by itself
+    :param canned: whether pictures lie ready instead of being painted for each call: see `bedrock.canned`
+    :raises ValueError: if `host` is not a loopback address, `latency` is negative, an alias stands for no model, or the
+        rate makes no sense
+    :raises OSError: if the port is in use
     """
     emulator = Emulator(
         host,
         port,
         latency=latency,
         allow_remote=allow_remote,
-        offer=Offer(as_of, aliases or {}),
+        availability=Availability(as_of, aliases or {}),
         canned=canned,
         rate=None if per_minute is None else Rate(per_minute, rate_kind),
     )
@@ -115,7 +114,8 @@ def running(
 
 
 def serve(host: str, port: int, **options: Any) -> None:
-    """Run an emulator until SIGINT or SIGTERM. Prints its address on one line when it is ready.
+    """
+    Run an emulator until SIGINT or SIGTERM, and print its address on one line when it is ready.
 
     Must be called in the main thread, where Python delivers signals. The options and errors are those of `running`.
     """

@@ -6,18 +6,25 @@ from typing import Any
 
 
 class Refused(Exception):
-    """A request that the service answers with an error: `type` and `status` as AWS documents them for InvokeModel."""
+    """
+    A request that the service answers with an error.
 
-    body: Any = None
-    """What is answered in place of the message alone."""
+    :param message: in the service's words where they are known
+    :param type: its name as AWS documents it; None for an answer that is no error
+    :param status: of HTTP
+    :param body: what is answered in place of the message alone
+    """
 
-    def __init__(self, message: str, type: str | None = "ValidationException", status: int = 400) -> None:  # noqa: A002
+    def __init__(
+        self,
+        message: str,
+        type: str | None = "ValidationException",  # noqa: A002  (AWS's word)
+        status: int = 400,
+        body: Any = None,
+    ) -> None:
         super().__init__(message)
         self.message, self.type, self.status = message, type, status
-
-
-class Broken(Exception):
-    """A file that is not a whole, plain JPEG or PNG, or breaks a rule for images; the message says which."""
+        self.body = body or {"message": message}
 
 
 def malformed(details: str = "") -> Refused:

@@ -26,7 +26,7 @@ from pictures import mask, photo
 from PIL import Image
 
 from airflow_titan.aws import s3 as object_store
-from airflow_titan.emulator import fault_kinds
+from airflow_titan.emulator.faults import kinds
 from airflow_titan.errors import TitanError
 from airflow_titan.generation import claims
 from airflow_titan.operators import (
@@ -134,7 +134,7 @@ HARMLESS = ["latency"]
 def bedrock(name: str, kind: str, fate: Fate, **rest: Any) -> Cell:
     """Make a cell with one fault of InvokeModel."""
     times = None if name == "always" else 1
-    seconds = {"seconds": {"latency": 0.1}.get(kind, 30)} if fault_kinds.BEDROCK[kind].takes_seconds else {}
+    seconds = {"seconds": {"latency": 0.1}.get(kind, 30)} if kinds.BEDROCK[kind].takes_seconds else {}
     options = {"botocore_config": HASTY} if kind.startswith("stall") else {}
     return Cell(
         f"{kind} {name}", "", ((kind, {"times": times} | seconds),), fate, options | rest.pop("options", {}), **rest
@@ -143,7 +143,7 @@ def bedrock(name: str, kind: str, fate: Fate, **rest: Any) -> Cell:
 
 def works(kind: str) -> int:
     """Say whether the model works under a fault, and so is billed."""
-    return int(fault_kinds.BEDROCK[kind].works)
+    return int(kinds.BEDROCK[kind].work_done)
 
 
 def bedrock_cells() -> Iterator[Cell]:
@@ -455,7 +455,7 @@ def test_every_kind_has_its_cells() -> None:
     """A new kind of fault gets a fate."""
     injected = {kind for cell in CELLS for kind, _ in cell.faults}
     elsewhere = {"ignore_conditions", "aged"}
-    assert injected == {*fault_kinds.BEDROCK, *fault_kinds.S3} - elsewhere
+    assert injected == {*kinds.BEDROCK, *kinds.S3} - elsewhere
 
 
 @pytest.mark.parametrize("operator", OPERATORS)

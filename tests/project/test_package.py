@@ -41,7 +41,7 @@ def test_the_wheel_has_all_data(wheel: zipfile.ZipFile) -> None:
     assert {name for name in wheel.namelist() if ".dist-info/" not in name} == tree
     assert "airflow_titan/py.typed" in tree
     assert any(name.startswith("airflow_titan/models/data/") for name in tree)
-    assert any(re.match(r"airflow_titan/emulator/schemas/.*\.json", name) for name in tree)
+    assert any(re.match(r"airflow_titan/emulator/bedrock/schemas/.*\.json", name) for name in tree)
 
 
 def test_the_provider_is_found() -> None:

@@ -1,0 +1,87 @@
+"""The HTTP server: one port, a thread per connection."""
+
+from __future__ import annotations
+
+import ipaddress
+import socket
+import threading
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
+
+from werkzeug.serving import ThreadedWSGIServer
+
+from .handler import Handler
+
+if TYPE_CHECKING:
+    from wsgiref.types import WSGIApplication
+
+_BACKLOG = 512  # connections that may wait for a thread; a burst of 300 clients must not see a refusal
+
+
+class Server(ThreadedWSGIServer):
+    """
+    A bound, not yet serving HTTP server that knows its connections and closes them when it stops.
+
+    :param host: the address to bind
+    :param port: the port to bind; 0 lets the system choose a free one
+    :param app: answers every request
+    :raises OSError: if the port is in use
+    """
+
+    def __init__(self, host: str, port: int, app: WSGIApplication) -> None:
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        # Bound here, not by werkzeug, which answers a port in use with sys.exit.
+        with socket.create_server((host, port), family=family, backlog=_BACKLOG) as listener:
+            super().__init__(host, port, app, handler=Handler, fd=listener.fileno())
+        self._connections: set[socket.socket] = set()
+        self._connections_lock = threading.Lock()
+
+    @property
+    def url(self) -> str:
+        """Where clients reach it, e.g. ``http://127.0.0.1:8080``."""
+        host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(self.host, self.host)  # noqa: S104  (read, not bound)
+        return f"http://[{host}]:{self.port}" if ":" in host else f"http://{host}:{self.port}"
+
+    def start(self) -> None:
+        """Serve in a background thread until `stop`."""
+        self._thread = threading.Thread(target=self.serve_forever, args=(0.05,), name="titan-emulator", daemon=True)
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Stop accepting, cut the connections that clients keep open, free the port."""
+        self.shutdown()
+        self._thread.join()
+        self.server_close()
+        with self._connections_lock:
+            for connection in self._connections:
+                with suppress(OSError):
+                    connection.shutdown(socket.SHUT_RDWR)
+
+    def process_request(self, request: Any, client_address: Any) -> None:
+        """Record the connection, then hand it to its thread."""
+        with self._connections_lock:
+            self._connections.add(request)
+        super().process_request(request, client_address)
+
+    def shutdown_request(self, request: Any) -> None:
+        """Forget the connection when its thread is done with it."""
+        with self._connections_lock:
+            self._connections.discard(request)
+        super().shutdown_request(request)
+
+
+def require_loopback(host: str, *, allow_remote: bool) -> None:
+    """
+    Refuse an address that other machines can reach, because the emulator asks nobody for credentials.
+
+    :raises ValueError: if `host` is not a loopback address and `allow_remote` is false
+    """
+    if allow_remote or host == "localhost":
+        return
+    with suppress(ValueError):
+        if ipaddress.ip_address(host).is_loopback:
+            return
+    raise ValueError(
+        f"host: {host!r} is not a loopback address, and the emulator checks no credentials. "
+        f"Use 127.0.0.1, or pass allow_remote=True (--allow-remote) inside a container or a closed network."
+    )
