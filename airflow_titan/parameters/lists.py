@@ -98,6 +98,16 @@ def parts_of(value: Any) -> list[Any]:
     return [part for part in flatten(value) if not is_nothing(part)]
 
 
+def parse_uris(value: Any) -> list[Any]:
+    """
+    Return the URIs that lists hold, one or many. What is no text comes as it is: it is for the store to refuse.
+
+    :raises ValueError: if the lists go deeper than any can be meant to
+    """
+    # a key may end in spaces
+    return [part.strip("\t\r\n").lstrip() if isinstance(part, str) else part for part in parts_of(value)]
+
+
 def parse_mapping(value: Any) -> dict[str, Any]:
     """
     Parse an object of named values, or text of one.
