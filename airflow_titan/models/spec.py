@@ -42,17 +42,17 @@ class Limit(Fact):
     """
     One bound of one parameter; a limit holds at least one of these.
 
-    :param min_length: fewest characters of a text
-    :param max_length: most characters of a text, counted as Unicode code points
+    :param min_length: minimum of characters of a text
+    :param max_length: maximum of characters of a text, counted as Unicode code points
     :param minimum: smallest number
     :param maximum: largest number
     :param values: the words that a choice allows
-    :param min_items: fewest images of a list
-    :param max_items: most images of a list
+    :param min_items: minimum of images in a list
+    :param max_items: maximum of images in a list
     :param min_side: shortest side of an image in pixels
     :param max_side: longest side of an image in pixels
-    :param max_pixels: most pixels of an image
-    :param max_ratio: most that the longer side of an image may be of the shorter one
+    :param max_pixels: maximum of pixels of an image
+    :param max_ratio: maximum of the longer side, in parts of the shorter one
     :param max_bytes: largest image file in bytes
     :param pattern: regular expression that each of a list's texts must match as a whole
     :param told: what is allowed in words, where the bound itself says little to people
@@ -135,8 +135,8 @@ class Grid(StrictModel):
     """
     Sizes by rule: each side from ``min_side`` to ``max_side`` in steps of ``step`` pixels.
 
-    :param max_ratio: most that the longer side may be of the shorter one
-    :param max_pixels: most pixels in all
+    :param max_ratio: maximum of the longer side, in parts of the shorter one
+    :param max_pixels: maximum of pixels in all
     """
 
     min_side: int
@@ -270,8 +270,8 @@ class ModelSpec(StrictModel):
         :param count: how many images
         :return: ``None`` where no price is known
         """
-        usual = self.parameters["quality"].default if "quality" in self.parameters else "standard"
-        wanted = self.sizes.price_class(width, height), quality or usual
-        seen = [price for price in self.prices if (price.size, price.quality) == wanted]
+        default = self.parameters["quality"].default if "quality" in self.parameters else "standard"
+        wanted = self.sizes.price_class(width, height), quality or default
+        prices = [price for price in self.prices if (price.size, price.quality) == wanted]
         # rounded because prices are decimal fractions and floats are not
-        return round(max(seen, key=lambda price: price.seen).usd * count, 6) if seen else None
+        return round(max(prices, key=lambda price: price.seen).usd * count, 6) if prices else None

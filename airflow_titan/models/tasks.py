@@ -103,7 +103,7 @@ class Outpainting(_MaskedEdit):
 @dataclass(frozen=True, kw_only=True)
 class ImageVariation(Settings):
     """
-    New pictures that resemble the given ones.
+    New pictures that resemble others.
 
     :param images: the pictures to vary
     :param text: what to keep and what to change

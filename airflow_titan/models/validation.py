@@ -74,7 +74,7 @@ def validate(task: T, spec: ModelSpec, *, lenient: bool = False) -> ValidatedTas
 
 
 def _read_values(task: Task, spec: ModelSpec, findings: Findings, *, lenient: bool) -> dict[str, Any]:
-    """Read every value that is given; ``None`` stands for one that has a problem or is left out."""
+    """Read every value that says something; ``None`` stands for one that has a problem or is left out."""
     values: dict[str, Any] = {}
     for name in parameters(task):
         value = getattr(task, name)
@@ -108,7 +108,7 @@ def _describe(name: str, value: Any) -> str:
 
 
 def _check_presence(task: Task, rule: TaskRule, values: dict[str, Any], findings: Findings, *, lenient: bool) -> None:
-    """Check that what must be given was given, and of alternatives one."""
+    """Check that what is required is there, and of alternatives one."""
     for name in rule.required:
         if getattr(task, name) is None:
             remedy = "Give it; a template may have rendered to nothing."
@@ -169,16 +169,16 @@ def _check_mask_size(values: dict[str, Any], findings: Findings) -> None:
 
 def _check_request_size(values: dict[str, Any], spec: ModelSpec, findings: Findings) -> None:
     """Compare the whole request with what the service takes; base64 makes four bytes of three."""
-    images = {name: found for name, value in values.items() if (found := _images_in(value))}
+    inputs = {name: images for name, value in values.items() if (images := _images_in(value))}
     texts = [value for value in values.values() if isinstance(value, str)]
     total = (
-        sum(-(-image.weight // 3) * 4 for found in images.values() for image in found)
+        sum(-(-image.weight // 3) * 4 for images in inputs.values() for image in images)
         + sum(len(json.dumps(text)) for text in texts)
         + _ENVELOPE_BYTES
     )
     if total > spec.max_request_bytes:
         findings.add(
-            ", ".join(images) or "request",
+            ", ".join(inputs) or "request",
             f"a request of {total:,} bytes once the images are encoded",
             f"at most {spec.max_request_bytes:,} bytes",
             "Use fewer or smaller images.",

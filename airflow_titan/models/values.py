@@ -1,4 +1,4 @@
-"""The values of a task as they were rendered: which are given, which images they name, and what each is read from."""
+"""A task's rendered values: which say something, which images they name, and what each is read from."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _SURROGATE = re.compile("[\ud800-\udfff]")
 
 def without_nothing(task: T) -> T:
     """
-    Return a task whose parameters are ``None`` where nothing is given, whatever a template made of it.
+    Return a task whose parameters are ``None`` where the rendered values say nothing.
 
     Words for a model stay as they are.
     """

@@ -151,10 +151,10 @@ class ParameterReader:
             parts = [
                 part for text in parts_of(value) for part in (text.split(",") if isinstance(text, str) else [text])
             ]
-            found = {parse_word(part, words) for part in parts if not is_nothing(part)}
-            if not found:
+            chosen = {parse_word(part, words) for part in parts if not is_nothing(part)}
+            if not chosen:
                 raise ValueError("has none")
-            return tuple(word for word in words if word in found)
+            return tuple(word for word in words if word in chosen)
 
         remedy = f"Use these.{suggestion(value, words)}"
         return self._read(
@@ -270,11 +270,11 @@ class ParameterReader:
         from pydantic import TypeAdapter, ValidationError
 
         allowed = limit or "a dict, or JSON of one"
-        found = self.mapping(name, value, default=None, required=required, limit=allowed, remedy=remedy)
-        if found is None:
+        mapping = self.mapping(name, value, default=None, required=required, limit=allowed, remedy=remedy)
+        if mapping is None:
             return default
         try:
-            return TypeAdapter(shape).validate_python(found)
+            return TypeAdapter(shape).validate_python(mapping)
         except ValidationError as error:
             for flaw in error.errors(include_url=False, include_context=False)[:_NAMED]:
                 where = ".".join(map(str, flaw["loc"]))
