@@ -376,3 +376,13 @@ def test_a_parameter_that_the_model_lacks_is_a_problem() -> None:
     spec = V2.model_copy(update={"settings": ("seed",)})
     with pytest.raises(InvalidRequest, match="quality: got 'premium'; allowed is nothing"):
         validate(inpainting(quality="premium"), spec)
+
+
+def test_a_color_that_the_model_writes_otherwise_is_a_problem() -> None:
+    """What a color is read as still meets the model's own pattern."""
+    rule = V2.parameters["colors"]
+    limits = (rule.limits[-1].model_copy(update={"pattern": "#[0-9a-f]{6}", "told": "#rrggbb"}),)
+    spec = V2.model_copy(update={"parameters": V2.parameters | {"colors": rule.model_copy(update={"limits": limits})}})
+    assert validate(ColorGuided(text="a", colors=["#abcdef"]), spec).task.colors == ("#abcdef",)
+    with pytest.raises(InvalidRequest, match=r"colors: got .*; allowed is texts like #rrggbb"):
+        validate(ColorGuided(text="a", colors=["#ABCDEF"]), spec)
