@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 from functools import partial
-from itertools import repeat
 from typing import TYPE_CHECKING, Any
 
 from airflow_titan.errors import abbreviate
@@ -90,16 +89,15 @@ class TitanMaskOperator(TitanImageOperator):
         problems = reader.problems
         draw = self._choose_way(reader)
         uris = reader.uris("image", self.image, required=True)
-        is_scaled = not is_nothing(self.scale_to)
-        models = reader.uris("scale_to", self.scale_to, required=is_scaled)
-        if is_scaled and len(models) != len(uris):
+        models: list[Any] = [None] * len(uris)
+        if not is_nothing(self.scale_to):
+            models = reader.uris("scale_to", self.scale_to, required=True)
+        if len(models) != len(uris):
             value = f"{len(models)} images"
             problems.add("scale_to", value, f"as many as image has, {len(uris)}", "Give one for each.")
         valid = not problems
         files = []
-        for number, (uri, model_uri) in enumerate(
-            zip(uris, models if is_scaled else repeat(None), strict=False), start=1
-        ):
+        for number, (uri, model_uri) in enumerate(zip(uris, models, strict=False), start=1):
             data = read_image("image", uri, store, problems)
             model = None if model_uri is None else read_image("scale_to", model_uri, store, problems)
             if valid and draw and data is not None and (model_uri is None or model is not None):
