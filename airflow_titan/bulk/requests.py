@@ -16,7 +16,7 @@ import msgspec
 
 from airflow_titan.bulk.jsonl import HEAD, MOST, NO_JSON, download, encoded, fill, raw_lines, wrong
 from airflow_titan.errors import ConfigurationError, Problem, abbreviate
-from airflow_titan.generation.request import TERMS
+from airflow_titan.generation.request import OPTIONS
 from airflow_titan.models.tasks import TASKS, parameters
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ _LONGEST_ID, _DEEPEST = 1000, 20
 #: Characters of an id that a message repeats whole.
 _READABLE = 100
 #: What a line may have.
-_NAMES = {name: frozenset({*parameters(task), *TERMS, "id", "task"}) for name, task in TASKS.items()}
+_NAMES = {name: frozenset({*parameters(task), *OPTIONS, "id", "task"}) for name, task in TASKS.items()}
 _EVERY_NAME = frozenset(chain.from_iterable(_NAMES.values()))
 _IMAGES = frozenset(chain.from_iterable(task.image_parameters for task in TASKS.values()))
 #: The parameter that takes several pictures; all others take one.

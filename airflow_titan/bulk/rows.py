@@ -12,7 +12,7 @@ import msgspec
 from airflow_titan.aws.uri import split
 from airflow_titan.bulk.jsonl import NO_JSON, raw_lines
 from airflow_titan.errors import InvalidRequest, Problem, abbreviate
-from airflow_titan.models.tasks import flatten
+from airflow_titan.parameters import flatten
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

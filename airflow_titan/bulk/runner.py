@@ -35,7 +35,7 @@ from airflow_titan.errors import (
 )
 from airflow_titan.generation.generate import CallPolicy, generate
 from airflow_titan.generation.prepare import inspect, max_input_bytes
-from airflow_titan.generation.request import request
+from airflow_titan.generation.request import Request
 from airflow_titan.models.tasks import TASKS
 
 if TYPE_CHECKING:
@@ -49,7 +49,6 @@ if TYPE_CHECKING:
     from airflow_titan.bulk.requests import BulkRequest, BulkRequests
     from airflow_titan.bulk.results import Results
     from airflow_titan.generation.location import ResultLocation
-    from airflow_titan.generation.request import Request
     from airflow_titan.imaging.image import Image
     from airflow_titan.models.routing import ModelRouting
 
@@ -400,7 +399,8 @@ class Run:
         """Say what a line wants, from its own terms and those of the task."""
         task_class = TASKS[line.task]
         own = {name: value for name, value in line.fields.items() if name in task_class.__dataclass_fields__}
-        return request(task_class(**own), {**self._shared.terms, **line.fields}, self._shared.deployment)
+        options = {**self._shared.terms, **line.fields}
+        return Request.from_parameters(task_class(**own), options, self._shared.deployment)
 
     def _settle(self, line: BulkRequest, row: Row, error: Exception | None = None) -> None:
         """Keep a line's row, and see whether too many have failed."""
@@ -435,7 +435,7 @@ class Run:
             self.stop(told, may_pass=self._lasting <= self._most_failures)
 
     def _blocked_fails(self, line: BulkRequest) -> bool:
-        return {**self._shared.terms, **line.fields}.get("on_blocked") != "skip"
+        return self._request(line).on_blocked != "skip"
 
     def _warn(self, told: str) -> None:
         """Tell a warning once, whatever the number of requests that it is about."""

@@ -16,17 +16,18 @@ _STATES = {"ACTIVE": "active", "LEGACY": "legacy"}
 
 def differences(region: str | None) -> str:
     """
-    Ask Bedrock for each model, and say where it differs from the model data.
+    Ask Bedrock for each model, and return where it differs from the model data, a model a line.
 
     :param region: the region to ask; default: the AWS configuration's
+    :raises BotoCoreError: if there is no region, no connection or no credentials
     """
     import boto3
 
     client = boto3.client("bedrock", region_name=region)
     lines = [
-        f"{spec.id}: {told}"
+        f"{spec.id}: {difference}"
         for spec in models().values()
-        if (told := _difference(client, spec, client.meta.region_name))
+        if (difference := _difference(client, spec, client.meta.region_name))
     ]
     return "\n".join(lines) or f"Bedrock in {client.meta.region_name} says the same."
 

@@ -10,8 +10,9 @@ from airflow_titan.errors import InvalidRequest, Problem
 from airflow_titan.imaging.image import Image
 from airflow_titan.models.catalog import find, models
 from airflow_titan.models.families import FAMILIES, wire
-from airflow_titan.models.tasks import flatten, parameters, setting
+from airflow_titan.models.tasks import parameters, setting
 from airflow_titan.models.validation import validate
+from airflow_titan.models.values import image_uris
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -178,7 +179,7 @@ def _with_images(task: Task, spec: ModelSpec, get: Callable[[str, Any, int | Non
     """Put images in the place of their URIs, one or many, however deep the lists are."""
     found: dict[str, Any] = {}
     for name in task.image_parameters:
-        uris = list(flatten(getattr(task, name)))
+        uris = image_uris(task, name)
         if name not in spec.parameters:
             # the check will say that this model doesn't take it
             found[name] = tuple(Image(str(uri)) for uri in uris) or None
@@ -199,7 +200,7 @@ def max_input_bytes(request: Request) -> int:
     """
     spec = find(request.model_id, request.model_family)
     names = [name for name in request.task.image_parameters if name in spec.parameters]
-    each = [_most_bytes(spec.parameters[name], spec) for name in names for _ in flatten(getattr(request.task, name))]
+    each = [_most_bytes(spec.parameters[name], spec) for name in names for _ in image_uris(request.task, name)]
     return min(sum(each), _most_of_all(spec))
 
 

@@ -1,90 +1,26 @@
-"""
-Read what every request takes besides its task: the model, the limits, and what to do when something is missing.
-
-Values may come from templates, and so as text.
-"""
+"""What every request takes besides its task: the model, the limits, and what to do when something is missing."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
-if TYPE_CHECKING:
-    from airflow_titan.models.routing import ModelRouting
-    from airflow_titan.models.tasks import Task
-
-import re
-from typing import TYPE_CHECKING
-
-from airflow_titan.errors import ConfigurationError, abbreviate
+from airflow_titan.errors import Problems
+from airflow_titan.models.values import without_nothing
+from airflow_titan.parameters import ParameterReader
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from airflow_titan.models.routing import ModelRouting
     from airflow_titan.models.tasks import Task
 
+    OnBlocked = Literal["fail", "skip", "keep"]
+
 #: The parameters that are read here.
-TERMS = ("model_id", "model_family", "on_blocked", "max_paid_calls", "max_price_usd", "translate")
-_ON_BLOCKED = ("fail", "skip", "keep")
-_TRANSLATE = ("strict", "lenient")
-
-
-def request(task: Task, terms: Mapping[str, Any], deployment: ModelRouting) -> Request:
-    """
-    Say what is wanted of which model.
-
-    :param terms: values of ``TERMS``; what lacks or is ``None`` takes its default
-    :raises ConfigurationError: if a value is none that is allowed
-    """
-    chosen = deployment.choose(terms.get("model_id"), terms.get("model_family"))
-    limit = terms.get("max_price_usd")
-    return Request(
-        task=task,
-        model_id=chosen.model_id,
-        model_family=chosen.model_family,
-        asked_for=chosen.asked_for,
-        keep_partial=choice("on_blocked", _or(terms.get("on_blocked"), "fail"), _ON_BLOCKED) == "keep",
-        max_paid_calls=whole_number("max_paid_calls", _or(terms.get("max_paid_calls"), 2)),
-        max_price_usd=None if limit is None else amount("max_price_usd", limit),
-        lenient=choice("translate", _or(terms.get("translate"), "strict"), _TRANSLATE) == "lenient",
-    )
-
-
-def choice(name: str, given: object, allowed: tuple[str, ...]) -> str:
-    """Read one of several words."""
-    if str(given) not in allowed:
-        raise ConfigurationError(f"{name}: got {abbreviate(given)}; allowed is one of {', '.join(allowed)}. Use one.")
-    return str(given)
-
-
-def amount(name: str, given: object) -> float:
-    """Read an amount of money."""
-    try:
-        value = float(str(given))
-    except ValueError:
-        value = -1.0
-    if not 0 <= value < float("inf"):
-        raise ConfigurationError(f"{name}: got {abbreviate(given)}; allowed is an amount in US dollars. Give a number.")
-    return value
-
-
-def whole_number(name: str, given: object) -> int:
-    """Read a count."""
-    if isinstance(given, bool) or not re.fullmatch(r"\s*[1-9]\d{0,17}\s*", str(given)):
-        raise ConfigurationError(f"{name}: got {abbreviate(given)}; allowed is a whole number, 1 or more. Give one.")
-    return int(str(given))
-
-
-def truth(name: str, given: object) -> bool:
-    """Read a truth value."""
-    word = str(given).strip().lower()
-    if word not in {"true", "false"}:
-        raise ConfigurationError(f"{name}: got {abbreviate(given)}; allowed is True or False. Give one of the two.")
-    return word == "true"
-
-
-def _or(given: Any, default: Any) -> Any:
-    return default if given is None else given
+OPTIONS = ("model_id", "model_family", "on_blocked", "max_paid_calls", "max_price_usd", "translate")
+_ON_BLOCKED: tuple[OnBlocked, ...] = ("fail", "skip", "keep")
+_DEFAULT_MAX_PAID_CALLS = 2
 
 
 @dataclass(frozen=True)
@@ -96,7 +32,8 @@ class Request:
     :param model_id: model id or ARN
     :param model_family: the family or model behind an ARN that hides it
     :param asked_for: the model that the task named, where the deployment sends it to another
-    :param keep_partial: whether to keep what the content filter left of a result
+    :param on_blocked: what to do when the content filter stops something: ``fail``, ``skip`` the task, or ``keep``
+        what came back
     :param max_paid_calls: how many calls to the model may ever be paid for it; a second one is made only where the
         outcome of the first is unknown; where a family makes one call an image, for each of them
     :param max_price_usd: refuse what is estimated to cost more, in US dollars
@@ -107,7 +44,47 @@ class Request:
     model_id: str
     model_family: str | None = None
     asked_for: str | None = None
-    keep_partial: bool = False
-    max_paid_calls: int = 2
+    on_blocked: OnBlocked = "fail"
+    max_paid_calls: int = _DEFAULT_MAX_PAID_CALLS
     max_price_usd: float | None = None
     lenient: bool = False
+
+    @property
+    def keep_partial(self) -> bool:
+        """Whether to keep what the content filter left of a result."""
+        return self.on_blocked == "keep"
+
+    @classmethod
+    def from_parameters(cls, task: Task, options: Mapping[str, Any], routing: ModelRouting) -> Request:
+        """
+        Read a request from rendered parameters.
+
+        The task's own parameters are read where they meet the model, in :mod:`airflow_titan.models.validation`.
+
+        :param options: values of ``OPTIONS``; what lacks or says nothing takes its default, but for a limit of the
+            price: one that was given and is lost must not be paid for
+        :param routing: which model the request goes to
+        :raises ConfigurationError: with everything that is wrong with the options
+        """
+        problems = Problems()
+        reader = ParameterReader(problems)
+        route = routing.choose(
+            reader.text("model_id", options.get("model_id"), default=None),
+            reader.text("model_family", options.get("model_family"), default=None),
+        )
+        price = options.get("max_price_usd")
+        translate = reader.word("translate", options.get("translate"), ("strict", "lenient"), default="strict")
+        request = cls(
+            task=without_nothing(task),
+            model_id=route.model_id,
+            model_family=route.model_family,
+            asked_for=route.asked_for,
+            on_blocked=reader.word("on_blocked", options.get("on_blocked"), _ON_BLOCKED, default="fail"),
+            max_paid_calls=reader.whole_number(
+                "max_paid_calls", options.get("max_paid_calls"), default=_DEFAULT_MAX_PAID_CALLS, minimum=1
+            ),
+            max_price_usd=reader.amount("max_price_usd", price, default=None, required=price is not None),
+            lenient=translate == "lenient",
+        )
+        problems.raise_if_any()
+        return request

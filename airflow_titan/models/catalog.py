@@ -57,13 +57,13 @@ _File.model_rebuild()
 
 
 def models() -> Mapping[str, ModelSpec]:
-    """Give every known model by its exact id."""
+    """Return every known model by its exact id."""
     return _catalog()[0]
 
 
 def find(model_id: str, model_family: str | None = None) -> ModelSpec:
     """
-    Find what is known of the model that an id or ARN names.
+    Return what is known of the model that an id or ARN names.
 
     :param model_id: a Bedrock model id, or the ARN of a foundation model, a provisioned or custom model or a profile
     :param model_family: for ARNs that hide their model: a family's name, or the id of the model behind the ARN
@@ -91,20 +91,20 @@ def find(model_id: str, model_family: str | None = None) -> ModelSpec:
         )
     raise ConfigurationError(
         f"model_id: got {model_id!r}; known are {', '.join(known)}. Name one of these, or set model_family to one of "
-        f"{', '.join(families)} if the model speaks that dialect."
+        f"{', '.join(families)} if the model speaks that format."
     )
 
 
 def parse(text: str) -> tuple[str, str, dict[str, ModelSpec]]:
     """
-    Read one file of model data.
+    Parse one file of model data.
 
     :param text: TOML
     :return: the family's name, the id of the model that stands for it, and its models by id
     :raises ValueError: if a key is unknown or missing, or a fact names a source that isn't there
     """
     file = _File.model_validate(tomllib.loads(text))
-    found = {
+    specs = {
         model_id: ModelSpec(
             id=model_id,
             family=file.family,
@@ -123,7 +123,7 @@ def parse(text: str) -> tuple[str, str, dict[str, ModelSpec]]:
     }
     if missing := set(_sources(file.model_dump())) - set(file.sources):
         raise ValueError(f"{file.family}: facts name sources that the file doesn't list: {sorted(missing)}")
-    return file.family, file.family_model, found
+    return file.family, file.family_model, specs
 
 
 def _without(tasks: dict[str, TaskRule], lacks: tuple[str, ...]) -> dict[str, TaskRule]:
@@ -156,7 +156,7 @@ def _catalog() -> tuple[dict[str, ModelSpec], dict[str, str]]:
     families: dict[str, str] = {}
     for file in sorted(files("airflow_titan").joinpath("models", "data").iterdir(), key=lambda path: path.name):
         if file.name.endswith(".toml"):
-            family, stands_for, found = parse(file.read_text(encoding="utf-8"))
+            family, stands_for, specs = parse(file.read_text(encoding="utf-8"))
             families[family] = stands_for
-            known |= found
+            known |= specs
     return known, families

@@ -13,7 +13,7 @@ _HEADINGS = ("MODEL", "TASKS", "SIZES", "USD AN IMAGE", "REGIONS", "LIFECYCLE")
 
 
 def table() -> str:
-    """Write all models as a table, one a row."""
+    """Return all models as a table, one a row."""
     rows = [_HEADINGS, *(_row(spec) for spec in models().values())]
     widths = [max(len(row[column]) for row in rows) for column in range(len(_HEADINGS))]
     lines = ("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows)
@@ -42,6 +42,6 @@ def _sizes(spec: ModelSpec) -> str:
 
 
 def describe_lifecycle(life: Lifecycle) -> str:
-    """Say in words where a model stands in its life."""
+    """Return in words where a model stands in its life."""
     days = [f"legacy {life.legacy}" if life.legacy else "", f"ended {life.end_of_life}" if life.end_of_life else ""]
     return ", ".join([life.status, *filter(None, days), *filter(None, [life.note])])

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from airflow_titan.errors import ConfigurationError, abbreviate
+from airflow_titan.errors import Problems
+from airflow_titan.parameters import ParameterReader
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -29,28 +29,36 @@ class ModelRouting:
         """
         Read the settings.
 
-        :param reroute: a JSON object from model id to model id
+        :param model_id: ``[titan] model_id``
+        :param reroute: ``[titan] reroute``, a JSON object from model id to model id; empty is as good as unset
         :raises ConfigurationError: if it is something else
         """
-        try:
-            routes = json.loads(reroute) if reroute else {}
-        except ValueError:
-            routes = None
-        if not isinstance(routes, dict) or not all(isinstance(target, str) for target in routes.values()):
-            raise ConfigurationError(
-                f"[titan] reroute: got {abbreviate(reroute)}; allowed is a JSON object from model id to model id. "
-                'Write it as {"amazon.titan-image-generator-v2:0": "stability.sd3-5-large-v1:0"}.'
-            )
+        problems = Problems()
+        routes: dict[str, str] = ParameterReader(problems).options(
+            "[titan] reroute",
+            reroute,
+            dict[str, str],
+            default={},
+            required=bool(reroute),
+            limit="a JSON object from model id to model id",
+            remedy='Write it as {"amazon.titan-image-generator-v2:0": "stability.sd3-5-large-v1:0"}.',
+        )
+        problems.raise_if_any()
         return cls(model_id, routes)
 
     def choose(self, model_id: str | None, model_family: str | None) -> ModelRoute:
-        """Choose the model for a request, from what the user named, if anything."""
-        asked = str(model_id or self.model_id)
+        """
+        Return the model for a request.
+
+        :param model_id: the one that the user named, if any
+        :param model_family: what the user said of the model behind an ARN, if anything
+        """
+        asked = model_id or self.model_id
         chosen = self.routes.get(asked, asked)
         if chosen != asked:
             # the family was said of the model that the user named
             return ModelRoute(chosen, None, asked)
-        return ModelRoute(asked, str(model_family) if model_family else None, None)
+        return ModelRoute(asked, model_family or None, None)
 
 
 @dataclass(frozen=True)
@@ -58,6 +66,8 @@ class ModelRoute:
     """
     The model that a request goes to.
 
+    :param model_id: id or ARN
+    :param model_family: the family or model behind an ARN that hides it
     :param asked_for: the model that the user named, where the deployment sends it to another
     """
 

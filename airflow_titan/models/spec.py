@@ -42,17 +42,17 @@ class Limit(Fact):
     """
     One bound of one parameter; a limit holds at least one of these.
 
-    :param min_length: fewest characters of a text
-    :param max_length: most characters of a text, counted as Unicode code points
+    :param min_length: minimum of characters of a text
+    :param max_length: maximum of characters of a text, counted as Unicode code points
     :param minimum: smallest number
     :param maximum: largest number
     :param values: the words that a choice allows
-    :param min_items: fewest images of a list
-    :param max_items: most images of a list
+    :param min_items: minimum of images in a list
+    :param max_items: maximum of images in a list
     :param min_side: shortest side of an image in pixels
     :param max_side: longest side of an image in pixels
-    :param max_pixels: most pixels of an image
-    :param max_ratio: most that the longer side of an image may be of the shorter one
+    :param max_pixels: maximum of pixels of an image
+    :param max_ratio: maximum of the longer side, in parts of the shorter one
     :param max_bytes: largest image file in bytes
     :param pattern: regular expression that each of a list's texts must match as a whole
     :param told: what is allowed in words, where the bound itself says little to people
@@ -83,12 +83,17 @@ class Parameter(StrictModel):
     :param default: what the model takes when nothing is sent, for people to read; nothing here is sent in its place
     """
 
-    type: Literal["text", "texts", "boolean", "integer", "number", "choice", "image", "images", "mask"]
+    type: Literal["text", "colors", "boolean", "integer", "number", "choice", "image", "images", "mask"]
     limits: tuple[Limit, ...]
     default: int | float | str | None = None
 
+    @property
+    def words(self) -> tuple[str, ...]:
+        """The words that a choice allows."""
+        return tuple(word for limit in self.limits for word in limit.values or ())
+
     def largest(self, bound: str) -> int | None:
-        """Give the value of one bound that is sure, such as ``max_bytes``; ``None`` where there is none."""
+        """Return the value of one bound that is sure, such as ``max_bytes``; ``None`` where there is none."""
         for limit in self.limits:
             value: int | None = getattr(limit, bound)
             if value is not None and limit.mark != "U":
@@ -130,8 +135,8 @@ class Grid(StrictModel):
     """
     Sizes by rule: each side from ``min_side`` to ``max_side`` in steps of ``step`` pixels.
 
-    :param max_ratio: most that the longer side may be of the shorter one
-    :param max_pixels: most pixels in all
+    :param max_ratio: maximum of the longer side, in parts of the shorter one
+    :param max_pixels: maximum of pixels in all
     """
 
     min_side: int
@@ -141,7 +146,7 @@ class Grid(StrictModel):
     max_pixels: int
 
     def allows(self, width: int, height: int) -> bool:
-        """Tell whether a size obeys the rule."""
+        """Return whether a size obeys the rule."""
         sides = all(self.min_side <= side <= self.max_side and side % self.step == 0 for side in (width, height))
         ratio = max(width, height) <= self.max_ratio * min(width, height)
         return sides and ratio and width * height <= self.max_pixels
@@ -171,7 +176,7 @@ class Sizes(Fact):
     classes: tuple[SizeClass, ...]
 
     def allows(self, width: int, height: int) -> bool:
-        """Tell whether the model makes pictures of this size."""
+        """Return whether the model makes pictures of this size."""
         if self.grid:
             return self.grid.allows(width, height)
         return bool(self.ratios) or any((width, height) == row[:2] for row in self.table)
@@ -182,12 +187,12 @@ class Sizes(Fact):
         return f"one of {', '.join(self.ratios or [f'{row[0]}x{row[1]}' for row in self.table])}"
 
     def closest(self, width: int, height: int) -> tuple[int, int] | None:
-        """Give the size of the table that comes closest; ``None`` where there is no table."""
+        """Return the size of the table that comes closest; ``None`` where there is no table."""
         near = min(self.table, key=lambda row: abs(row[0] - width) + abs(row[1] - height), default=None)
         return near[:2] if near else None
 
     def ratio(self, width: int, height: int) -> str:
-        """Give the offered aspect ratio that comes closest to a size."""
+        """Return the offered aspect ratio that comes closest to a size."""
 
         def distance(ratio: str) -> float:
             across, down = ratio.split(":")
@@ -196,7 +201,7 @@ class Sizes(Fact):
         return min(self.ratios, key=distance)
 
     def price_class(self, width: int, height: int) -> str:
-        """Name the price class of a size; outside the table an estimate by the number of pixels."""
+        """Return the price class of a size; outside the table an estimate by the number of pixels."""
         for row in self.table:
             if (width, height) == row[:2]:
                 return row[3]
@@ -227,7 +232,7 @@ class ModelSpec(StrictModel):
     One model: what it takes, what it costs, where it runs.
 
     :param id: the exact Bedrock model id
-    :param family: the wire dialect that it speaks
+    :param family: the wire format that it speaks
     :param name: what people call it
     :param regions: where it is offered on demand
     :param max_request_bytes: largest body of a request
@@ -248,7 +253,7 @@ class ModelSpec(StrictModel):
     routes: dict[str, str] = {}
 
     def takes(self, task: str, parameter: str | None = None) -> bool:
-        """Tell whether the model does a task, and takes a parameter for it."""
+        """Return whether the model does a task, and takes a parameter for it."""
         rule = self.tasks.get(task)
         if rule is None or parameter is None:
             return rule is not None
@@ -265,8 +270,8 @@ class ModelSpec(StrictModel):
         :param count: how many images
         :return: ``None`` where no price is known
         """
-        usual = self.parameters["quality"].default if "quality" in self.parameters else "standard"
-        wanted = self.sizes.price_class(width, height), quality or usual
-        seen = [price for price in self.prices if (price.size, price.quality) == wanted]
+        default = self.parameters["quality"].default if "quality" in self.parameters else "standard"
+        wanted = self.sizes.price_class(width, height), quality or default
+        prices = [price for price in self.prices if (price.size, price.quality) == wanted]
         # rounded because prices are decimal fractions and floats are not
-        return round(max(seen, key=lambda price: price.seen).usd * count, 6) if seen else None
+        return round(max(prices, key=lambda price: price.seen).usd * count, 6) if prices else None

@@ -1,19 +1,15 @@
 """
 What a user can ask for: one frozen dataclass a task.
 
-A task holds values as the user gave them. Templates render numbers to text, so the fields say ``Any``; the check
-(:mod:`airflow_titan.models.validation`) compares them with a model and returns the same task with every value in its
-own type.
-There are no numbers here: bounds and defaults belong to the model data.
+A task holds values as the user gave them. Templates render numbers to text, so the fields say ``Any``;
+:mod:`airflow_titan.models.validation` compares them with a model and returns the same task with every value in its own
+type. There are no numbers here: bounds and defaults belong to the model data.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
-from typing import TYPE_CHECKING, Any, ClassVar
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
+from typing import Any, ClassVar
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -107,7 +103,7 @@ class Outpainting(_MaskedEdit):
 @dataclass(frozen=True, kw_only=True)
 class ImageVariation(Settings):
     """
-    New pictures that resemble the given ones.
+    New pictures that resemble others.
 
     :param images: the pictures to vary
     :param text: what to keep and what to change
@@ -127,10 +123,10 @@ class ImageVariation(Settings):
 @dataclass(frozen=True, kw_only=True)
 class ColorGuided(Settings):
     """
-    A picture from words in given colours.
+    A picture from words, in colors of the user's choice.
 
     :param text: what to show
-    :param colors: the colours, as ``#RRGGBB``
+    :param colors: the colors, as ``#RRGGBB``
     :param reference_image: a picture whose content and style the new one takes up
     :param negative_text: what not to show
     """
@@ -160,6 +156,8 @@ class BackgroundRemoval:
 
 Task = TextToImage | Inpainting | Outpainting | ImageVariation | ColorGuided | BackgroundRemoval
 
+#: Words for a model: no message repeats them, and blank ones are not taken for nothing.
+PROMPTS = frozenset({"text", "negative_text", "mask_prompt"})
 #: Every task by its name.
 TASKS: dict[str, type[Task]] = {
     task.name: task for task in (TextToImage, Inpainting, Outpainting, ImageVariation, ColorGuided, BackgroundRemoval)
@@ -167,21 +165,10 @@ TASKS: dict[str, type[Task]] = {
 
 
 def setting(task: Task, name: str) -> Any:
-    """Give one of the generation settings, ``None`` for tasks that have none."""
+    """Return one of the generation settings; ``None`` for tasks that have none."""
     return getattr(task, name, None)
 
 
 def parameters(task: type[Task | Settings] | Task) -> tuple[str, ...]:
-    """Name all parameters of a task, its generation settings included."""
+    """Return the names of all parameters of a task, its generation settings included."""
     return tuple(field.name for field in fields(task))
-
-
-def flatten(value: Any) -> Iterator[Any]:
-    """Give what lists, tuples and Airflow's lazy sequences hold, however deep; a text is no list, ``None`` nothing."""
-    if value is None:
-        return
-    if isinstance(value, str | bytes | dict) or not hasattr(value, "__iter__"):
-        yield value
-        return
-    for part in value:
-        yield from flatten(part)

@@ -3,19 +3,26 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, ClassVar
 
 from airflow.providers.common.compat.sdk import AirflowFailException
 
-from airflow_titan.errors import TerminalError
+from airflow_titan.errors import Problems, TerminalError, abbreviate
 from airflow_titan.operators.base import TitanBaseOperator
-from airflow_titan.operators.given import Given
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from airflow.providers.common.compat.sdk import Context
 
     from airflow_titan.aws.s3 import ObjectStore
     from airflow_titan.imaging.resize import File
+    from airflow_titan.parameters import ParameterReader
+
+#: The background where none is given.
+WHITE = (255, 255, 255)
+_FORMATS = "a whole JPEG, PNG, WebP, GIF, BMP or TIFF, small enough to be decoded"
 
 
 class TitanImageOperator(TitanBaseOperator):
@@ -37,12 +44,13 @@ class TitanImageOperator(TitanBaseOperator):
     subject: ClassVar[str]
 
     @abstractmethod
-    def make(self, given: Given, store: ObjectStore) -> list[tuple[str, File]]:
+    def process(self, reader: ParameterReader, store: ObjectStore) -> list[tuple[str, File]]:
         """
         Make the images from the rendered fields.
 
-        :param given: reads the fields, and takes note of what is wrong
-        :return: a name and a picture for each; of no use where a problem was noted
+        :param reader: reads the fields; its problems take note of what is wrong
+        :param store: holds the images that the fields name
+        :return: a name and a file for each; of no use where a problem was noted
         """
 
     def execute(self, context: Context) -> list[str]:
@@ -53,13 +61,14 @@ class TitanImageOperator(TitanBaseOperator):
         """
         # imported here because a DAG file that only names the operator must not pay for it
         from airflow_titan.generation.location import DIGITS
+        from airflow_titan.parameters import ParameterReader
 
         try:
             folder = self.location(context).folder(self.subject)
             store = self.store(self._s3())
-            given = Given(self.subject)
-            files = self.make(given, store)
-            given.settle()
+            problems = Problems(self.subject)
+            files = self.process(ParameterReader(problems), store)
+            problems.raise_if_any()
             uris = []
             for name, file in files:
                 uris.append(f"{folder}/{name}-{file.sha256[:DIGITS]}.{file.extension}")
@@ -68,3 +77,40 @@ class TitanImageOperator(TitanBaseOperator):
             raise AirflowFailException(f"{type(error).__name__}: {error}") from error
         self.log.info("Wrote %d image(s) to %s", len(uris), folder)
         return uris
+
+
+def read_image(name: str, uri: str, store: ObjectStore, problems: Problems) -> bytes | None:
+    """
+    Read an image.
+
+    :param name: the parameter that it came in
+    :return: its bytes; ``None`` where a problem was noted
+    """
+    from airflow_titan.imaging.decode import MOST_BYTES
+
+    image = store.read_image(name, uri, MOST_BYTES)
+    if image.problem:
+        problems.append(image.problem)
+    elif image.data is None:
+        value = f"{abbreviate(uri)} with {image.weight:,} bytes"
+        problems.add(name, value, f"at most {MOST_BYTES:,} bytes", "Make the file smaller.")
+    return image.data
+
+
+@contextmanager
+def noting_problems(name: str, uri: str, problems: Problems) -> Iterator[None]:
+    """
+    Note what is wrong with one image, and go on with the rest.
+
+    :param name: the parameter that it came in
+    """
+    from airflow_titan.imaging.decode import ImageOutOfBounds
+    from airflow_titan.imaging.header import InvalidImage
+
+    try:
+        yield
+    except ImageOutOfBounds as error:
+        problem = error.problem
+        problems.add(problem.parameter, f"{problem.value}, for {abbreviate(uri)}", problem.limit, problem.remedy)
+    except InvalidImage as error:
+        problems.add(name, f"{abbreviate(uri)}, which {error}", _FORMATS, "Replace it.")

@@ -94,10 +94,14 @@ class TitanModelOperator(TitanBaseOperator):
 
     def rerun_key(self, context: Context) -> str:
         """Tell which round of the task this is, where each is to make fresh pictures."""
-        from airflow_titan.generation.request import truth
+        from airflow_titan.errors import Problems
+        from airflow_titan.parameters import ParameterReader
 
+        problems = Problems()
+        reuse = ParameterReader(problems).truth("reuse", self.reuse, default=True)
+        problems.raise_if_any()
         # Airflow raises a task instance's max_tries with each clear, and leaves it alone on a retry
-        return "" if truth("reuse", self.reuse) else str(getattr(context["ti"], "max_tries", ""))
+        return "" if reuse else str(getattr(context["ti"], "max_tries", ""))
 
     def hook(self, botocore_config: Mapping[str, Any] | None = None) -> TitanBedrockHook:
         """

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
 
     from airflow_titan.aws.s3 import ObjectStore
-    from airflow_titan.generation.generate import Request
+    from airflow_titan.generation.request import Request
     from airflow_titan.models.tasks import Task
 
 
@@ -53,7 +53,7 @@ class TitanTaskOperator(TitanModelOperator):
                 request, client, store, location, policy=CallPolicy(rate_limiter=ExponentialBackoff(self.patience))
             )
         except ContentBlocked as error:
-            if self.on_blocked == "skip":
+            if request.on_blocked == "skip":
                 raise AirflowSkipException(f"ContentBlocked: {error}") from error
             raise AirflowFailException(f"ContentBlocked: {error}") from error
         except TerminalError as error:
@@ -64,12 +64,12 @@ class TitanTaskOperator(TitanModelOperator):
 
     def _request(self) -> Request:
         """Say what is wanted, from the rendered fields."""
-        from airflow_titan.generation.request import TERMS, request
+        from airflow_titan.generation.request import OPTIONS, Request
         from airflow_titan.models.tasks import parameters
 
         task = self.task_class(**{name: getattr(self, name) for name in parameters(self.task_class)})
-        terms = {name: getattr(self, name) for name in TERMS} | {"max_price_usd": self.price_limit}
-        return request(task, terms, self.deployment)
+        options = {name: getattr(self, name) for name in OPTIONS} | {"max_price_usd": self.price_limit}
+        return Request.from_parameters(task, options, self.deployment)
 
     def _client_and_store(self, request: Request) -> tuple[Any, ObjectStore]:
         """Make the Bedrock client and the store, from one session."""

@@ -149,15 +149,15 @@ class TitanBulkOperator(TitanModelOperator):
         from airflow_titan.bulk.rate_limiter import SharedRateLimiter
         from airflow_titan.bulk.results import Publisher
         from airflow_titan.bulk.runner import LANDING, Run, Shared
-        from airflow_titan.generation.request import TERMS, amount, choice, request, whole_number
+        from airflow_titan.generation.request import OPTIONS, Request
         from airflow_titan.models.tasks import TextToImage
 
         began = time.monotonic()
-        limit = None if self.price_limit is None else amount("max_price_usd", self.price_limit)
+        limit, max_in_flight_mb, whole = self._settings
         rate_limiter = SharedRateLimiter(per_minute=self._per_minute, patience=self.patience)
-        terms = {name: getattr(self, name) for name in TERMS} | {"max_price_usd": limit}
+        terms = {name: getattr(self, name) for name in OPTIONS} | {"max_price_usd": limit}
         # what is wrong with them is no line's fault
-        request(TextToImage(), terms, self.deployment)
+        Request.from_parameters(TextToImage(), terms, self.deployment)
         budget = Budget(limit)
         progress = Progress(lines.total, log=log, spent=lambda: budget.spent, refusals=lambda: rate_limiter.refusals)
 
@@ -177,14 +177,13 @@ class TitanBulkOperator(TitanModelOperator):
                 client=client,
                 rate_limiter=rate_limiter,
                 budget=budget,
-                memory=MemoryBudget(whole_number("max_in_flight_mb", self.max_in_flight_mb) << 20),
+                memory=MemoryBudget(max_in_flight_mb << 20),
                 progress=progress,
             ),
             max_failures=Allowed.of(self.max_failures).most(lines.total),
             concurrency=self._concurrency,
             landing=publisher.for_now,
         )
-        whole = choice("validate", self.validate, ("all", "each")) == "all"
         self._run = run
         if self._told_to_stop:
             # while the requests were being read
@@ -258,11 +257,27 @@ class TitanBulkOperator(TitanModelOperator):
         return rate / int(self.shards)
 
     @property
-    def _concurrency(self) -> int:
-        from airflow_titan.errors import ConfigurationError
-        from airflow_titan.generation.request import whole_number
+    def _settings(self) -> tuple[float | None, int, bool]:
+        from airflow_titan.errors import Problems
+        from airflow_titan.parameters import ParameterReader
 
-        found = whole_number("max_concurrency", self.max_concurrency)
+        problems = Problems()
+        reader = ParameterReader(problems)
+        price = self.price_limit
+        limit = reader.amount("max_price_usd", price, default=None, required=price is not None)
+        memory = reader.whole_number("max_in_flight_mb", self.max_in_flight_mb, default=128, minimum=1)
+        mode = reader.word("validate", self.validate, ("all", "each"), default="all")
+        problems.raise_if_any()
+        return limit, memory, mode == "all"
+
+    @property
+    def _concurrency(self) -> int:
+        from airflow_titan.errors import ConfigurationError, Problems
+        from airflow_titan.parameters import ParameterReader
+
+        problems = Problems()
+        found = ParameterReader(problems).whole_number("max_concurrency", self.max_concurrency, default=16, minimum=1)
+        problems.raise_if_any()
         if found > _MOST_AT_ONCE:
             raise ConfigurationError(
                 f"max_concurrency: got {found:,}; allowed is 1 to {_MOST_AT_ONCE:,}. Spread the requests over shards."

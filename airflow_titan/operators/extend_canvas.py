@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from airflow_titan.operators.base_image import TitanImageOperator
+from airflow_titan.operators.base_image import WHITE, TitanImageOperator, noting_problems, read_image
 from airflow_titan.operators.prepare_image import bounds_of
 
 if TYPE_CHECKING:
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
 
     from airflow_titan.aws.s3 import ObjectStore
     from airflow_titan.imaging.resize import File
-    from airflow_titan.operators.given import Given
+    from airflow_titan.parameters import ParameterReader
 
 
 class TitanExtendCanvasOperator(TitanImageOperator):
@@ -36,7 +37,7 @@ class TitanExtendCanvasOperator(TitanImageOperator):
     :param height: of the canvas in pixels, likewise. (templated)
     :param anchor: where the picture lies on a canvas of ``width`` and ``height``: ``center`` (default), ``left``,
         ``top``, ``top-left`` and so on. (templated)
-    :param background: colour of what is new, which a model may see at the seam; default ``white``. (templated)
+    :param background: color of what is new, which a model may see at the seam; default ``white``. (templated)
     :param overlap: pixels of the picture's rim that may be painted over to hide the seam; default 0. (templated)
     :param model_id: the model that the pair is for, whose bounds the canvas obeys; default: ``[titan] model_id``.
         (templated)
@@ -91,33 +92,38 @@ class TitanExtendCanvasOperator(TitanImageOperator):
             context["ti"].xcom_push(key=key, value=uri)
         return uris
 
-    def make(self, given: Given, store: ObjectStore) -> list[tuple[str, File]]:
+    def process(self, reader: ParameterReader, store: ObjectStore) -> list[tuple[str, File]]:
         """Make the pair."""
         from airflow_titan.imaging.canvas import ANCHORS, Margins, around, extended
         from airflow_titan.imaging.decode import flat, upright
         from airflow_titan.imaging.resize import MOST_SIDE, encode
 
-        bounds = bounds_of(self.model_id, self.model_family)
-        added = {name: given.whole(name, getattr(self, name), 0, MOST_SIDE) or 0 for name in Margins._fields}
-        width = given.whole("width", self.width, 1, MOST_SIDE)
-        height = given.whole("height", self.height, 1, MOST_SIDE)
-        anchor = given.choice("anchor", self.anchor, tuple(ANCHORS))
-        background = given.color("background", self.background)
-        overlap = given.whole("overlap", self.overlap, 0, MOST_SIDE) or 0
-        if not given.problems and any(added.values()) is bool(width or height):
-            told = "both" if width or height else "nothing"
+        problems = reader.problems
+        bounds = bounds_of(reader, self.model_id, self.model_family)
+        pixels = partial(reader.whole_number, maximum=MOST_SIDE)
+        margins = Margins(**{name: pixels(name, getattr(self, name), default=0, minimum=0) for name in Margins._fields})
+        width = pixels("width", self.width, default=None, minimum=1)
+        height = pixels("height", self.height, default=None, minimum=1)
+        anchor = reader.word("anchor", self.anchor, tuple(ANCHORS), default="center")
+        background = reader.color("background", self.background, default=WHITE)
+        overlap = pixels("overlap", self.overlap, default=0, minimum=0)
+        if not problems and any(margins) is bool(width or height):
+            value = "both" if width or height else "nothing"
             limit = "left, top, right and bottom, or else width and height"
-            given.add(", ".join([*added, "width", "height"]), told, limit, "Say in one way how much to add.")
-        uris = given.uris("image", self.image)
+            problems.add(
+                ", ".join([*Margins._fields, "width", "height"]), value, limit, "Say in one way how much to add."
+            )
+        uris = reader.uris("image", self.image, required=True)
         if len(uris) > 1:
-            given.add("image", f"{len(uris)} images", "one image", "Choose one, or map the task over them.")
-        sound = not given.problems
-        data = given.read("image", uris[0], store) if len(uris) == 1 else None
-        if not sound or data is None:
+            problems.add("image", f"{len(uris)} images", "one image", "Choose one, or map the task over them.")
+        valid = not problems
+        data = read_image("image", uris[0], store, problems) if len(uris) == 1 else None
+        if not valid or data is None:
             return []
-        with given.told_of("image", uris[0]):
+        with noting_problems("image", uris[0], problems):
             picture = flat(upright(data)[0], background)
-            margins = around(picture.size, width, height, anchor) if width or height else Margins(**added)
+            if width or height:
+                margins = around(picture.size, width, height, anchor)
             image, mask = extended(picture, margins, background, overlap, bounds)
             return [("image", encode(image, max_bytes=bounds.max_bytes)), ("mask", encode(mask))]
         return []

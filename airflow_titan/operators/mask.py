@@ -7,7 +7,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from airflow_titan.errors import abbreviate
-from airflow_titan.operators.base_image import TitanImageOperator
+from airflow_titan.operators.base_image import TitanImageOperator, noting_problems, read_image
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from airflow_titan.aws.s3 import ObjectStore
     from airflow_titan.imaging.resize import File
-    from airflow_titan.operators.given import Given
+    from airflow_titan.parameters import ParameterReader
 
     #: Makes a mask of some size from a picture.
     Draw = Callable[[PIL.Image.Image, tuple[int, int]], PIL.Image.Image]
@@ -81,51 +81,64 @@ class TitanMaskOperator(TitanImageOperator):
         self.invert = invert
         self.scale_to = scale_to
 
-    def make(self, given: Given, store: ObjectStore) -> list[tuple[str, File]]:
+    def process(self, reader: ParameterReader, store: ObjectStore) -> list[tuple[str, File]]:
         """Make a mask of each image."""
         from airflow_titan.imaging.resize import encode
+        from airflow_titan.parameters import is_nothing
 
-        draw = self._draw(given)
-        uris = given.uris("image", self.image)
-        others = [None] * len(uris) if self.scale_to is None else given.uris("scale_to", self.scale_to)
-        if len(others) != len(uris):
-            given.add("scale_to", f"{len(others)} images", f"as many as image has, {len(uris)}", "Give one for each.")
-        sound = not given.problems
+        problems = reader.problems
+        draw = self._choose_way(reader)
+        uris = reader.uris("image", self.image, required=True)
+        models: list[Any] = [None] * len(uris)
+        if not is_nothing(self.scale_to):
+            models = reader.uris("scale_to", self.scale_to, required=True)
+        if len(models) != len(uris):
+            value = f"{len(models)} images"
+            problems.add("scale_to", value, f"as many as image has, {len(uris)}", "Give one for each.")
+        valid = not problems
         files = []
-        for number, (uri, other) in enumerate(zip(uris, others, strict=False), start=1):
-            data = given.read("image", uri, store)
-            model = None if other is None else given.read("scale_to", other, store)
-            if sound and draw and data is not None and (other is None or model is not None):
-                with given.told_of("image", uri):
+        for number, (uri, model_uri) in enumerate(zip(uris, models, strict=False), start=1):
+            data = read_image("image", uri, store, problems)
+            model = None if model_uri is None else read_image("scale_to", model_uri, store, problems)
+            if valid and draw and data is not None and (model_uri is None or model is not None):
+                with noting_problems("image", uri, problems):
                     files.append((f"mask-{number}", encode(self._mask(draw, data, model))))
         return files
 
-    def _draw(self, given: Given) -> Draw | None:
-        """Find out which way was chosen."""
+    def _choose_way(self, reader: ParameterReader) -> Draw | None:
+        """Return what draws the mask; ``None`` where not exactly one way was chosen."""
         from airflow_titan.imaging import mask
+        from airflow_titan.parameters import is_nothing
 
-        boxes = [] if self.boxes is None else given.numbers("boxes", self.boxes, 2, _A_BOX)
-        if any(len(box) != 4 for box in boxes):  # noqa: PLR2004 - left, top, right, bottom
-            given.add("boxes", abbreviate(boxes), _A_BOX, "Give four numbers for each.")
-        polygons = [] if self.polygons is None else given.numbers("polygons", self.polygons, 3, _A_POLYGON)
-        if any(len(points) < 3 or any(len(point) != 2 for point in points) for points in polygons):  # noqa: PLR2004 - a triangle, x and y
-            given.add("polygons", abbreviate(polygons), _A_POLYGON, "Give two numbers for each point.")
-        below = given.whole("alpha_below", self.alpha_below, 1, 255) or _MIDDLE
-        least = given.whole("threshold", self.threshold, 0, 255) or 0
+        boxes = self._boxes(reader)
+        polygons = self._polygons(reader)
+        below = reader.whole_number("alpha_below", self.alpha_below, default=_MIDDLE, minimum=1, maximum=255)
+        threshold = reader.whole_number("threshold", self.threshold, default=0, minimum=0, maximum=255)
         ways: dict[str, tuple[bool, Draw]] = {
-            "boxes": (self.boxes is not None, partial(mask.boxed, boxes=boxes)),
-            "polygons": (self.polygons is not None, partial(mask.outlined, polygons=polygons)),
-            "alpha": (given.truth("alpha", self.alpha), partial(mask.transparent, below=below)),
-            "threshold": (self.threshold is not None, partial(mask.bright, least=least)),
-            "invert": (given.truth("invert", self.invert), partial(mask.bright, least=_MIDDLE)),
+            "boxes": (not is_nothing(self.boxes), partial(mask.boxed, boxes=boxes)),
+            "polygons": (not is_nothing(self.polygons), partial(mask.outlined, polygons=polygons)),
+            "alpha": (reader.truth("alpha", self.alpha, default=False), partial(mask.transparent, below=below)),
+            "threshold": (not is_nothing(self.threshold), partial(mask.bright, least=threshold)),
+            "invert": (reader.truth("invert", self.invert, default=False), partial(mask.bright, least=_MIDDLE)),
         }
         chosen = [name for name, (is_chosen, _) in ways.items() if is_chosen]
         if len(chosen) == 1:
             return ways[chosen[0]][1]
-        given.add(
-            " or ".join(ways), " and ".join(chosen) or "none of them", "exactly one", "Say in one way what is inside."
-        )
+        value = " and ".join(chosen) or "none of them"
+        reader.problems.add(" or ".join(ways), value, "exactly one", "Say in one way what is inside.")
         return None
+
+    def _boxes(self, reader: ParameterReader) -> list[Any]:
+        boxes = reader.number_lists("boxes", self.boxes, 2, limit=_A_BOX, default=[])
+        if any(len(box) != 4 for box in boxes):  # noqa: PLR2004 - left, top, right, bottom
+            reader.problems.add("boxes", abbreviate(boxes), _A_BOX, "Give four numbers for each.")
+        return boxes
+
+    def _polygons(self, reader: ParameterReader) -> list[Any]:
+        polygons = reader.number_lists("polygons", self.polygons, 3, limit=_A_POLYGON, default=[])
+        if any(len(points) < 3 or any(len(point) != 2 for point in points) for points in polygons):  # noqa: PLR2004 - a triangle, x and y
+            reader.problems.add("polygons", abbreviate(polygons), _A_POLYGON, "Give two numbers for each point.")
+        return polygons
 
     def _mask(self, draw: Draw, data: bytes, model: bytes | None) -> PIL.Image.Image:
         """Draw one mask."""

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from airflow_titan.operators.base_image import TitanImageOperator
+from airflow_titan.operators.base_image import WHITE, TitanImageOperator, noting_problems, read_image
 from airflow_titan.operators.base_model import deployment
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from airflow_titan.aws.s3 import ObjectStore
-    from airflow_titan.imaging.resize import Bounds, File, Kind
-    from airflow_titan.operators.given import Given
+    from airflow_titan.imaging.resize import Bounds, File, Kind, Shape
+    from airflow_titan.parameters import ParameterReader
 
 
 class TitanPrepareImageOperator(TitanImageOperator):
@@ -20,7 +20,7 @@ class TitanPrepareImageOperator(TitanImageOperator):
     Make any common image acceptable to a model: upright, opaque, 8-bit RGB, of a size and weight that it takes.
 
     Takes JPEG, PNG, WebP, GIF, BMP and TIFF (the first frame) in any mode, up to 64 MiB and 64 Mi pixels; decoding the
-    largest takes up to a gigabyte of memory. What comes out has sRGB colours and no metadata: no EXIF, no position, and
+    largest takes up to a gigabyte of memory. What comes out has sRGB colors and no metadata: no EXIF, no position, and
     no Content Credentials. Takes the parameters of :class:`~airflow_titan.operators.base_image.TitanImageOperator` too.
 
     :param image: ``s3://bucket/key``, or a list of them; the URIs that are returned have the same order. (templated)
@@ -30,7 +30,7 @@ class TitanPrepareImageOperator(TitanImageOperator):
         given, and never enlarges it without. (templated)
     :param height: in pixels, likewise. (templated)
     :param max_side: longest side in pixels for ``scale``; default, and the most: what the model takes. (templated)
-    :param background: a colour, as web pages write it: for transparent pixels, and for ``pad``; default ``white``.
+    :param background: a color, as web pages write it: for transparent pixels, and for ``pad``; default ``white``.
         (templated)
     :param format: ``png`` (default), with a JPEG in its place where a PNG would weigh more than the model takes; or
         ``jpeg``. (templated)
@@ -70,44 +70,62 @@ class TitanPrepareImageOperator(TitanImageOperator):
         self.model_id = model_id
         self.model_family = model_family
 
-    def make(self, given: Given, store: ObjectStore) -> list[tuple[str, File]]:
+    def process(self, reader: ParameterReader, store: ObjectStore) -> list[tuple[str, File]]:
         """Prepare each image."""
-        from airflow_titan.imaging.resize import MOST_SIDE, Shape, encode, resize_to_fit
+        from airflow_titan.imaging.resize import encode, resize_to_fit
 
-        bounds = bounds_of(self.model_id, self.model_family)
-        shape = Shape(
-            fit=given.choice("fit", self.fit, ("scale", "pad", "crop")),
-            width=given.whole("width", self.width, 1, bounds.max_side or MOST_SIDE),
-            height=given.whole("height", self.height, 1, bounds.max_side or MOST_SIDE),
-            max_side=given.whole("max_side", self.max_side, 1, MOST_SIDE),
-        )
-        if shape.fit != "scale":
-            if self.width is None or self.height is None:
-                missing = "width" if self.width is None else "height"
-                given.add(missing, "nothing", f"a number, with fit={shape.fit!r}", "Give both width and height.")
-            if shape.max_side is not None:
-                given.add("max_side", str(shape.max_side), f"nothing, with fit={shape.fit!r}", "Leave it out.")
-        background = given.color("background", self.background)
-        kind: Kind = given.choice("format", self.format, ("png", "jpeg"))
-        sound = not given.problems
+        problems = reader.problems
+        bounds = bounds_of(reader, self.model_id, self.model_family)
+        shape = self._shape(reader, bounds)
+        background = reader.color("background", self.background, default=WHITE)
+        kind: Kind = reader.word("format", self.format, ("png", "jpeg"), default="png")
+        uris = reader.uris("image", self.image, required=True)
+        valid = not problems
         files = []
-        for number, uri in enumerate(given.uris("image", self.image), start=1):
-            data = given.read("image", uri, store)
-            if sound and data is not None:
-                with given.told_of("image", uri):
+        for number, uri in enumerate(uris, start=1):
+            data = read_image("image", uri, store, problems)
+            if valid and data is not None:
+                with noting_problems("image", uri, problems):
                     file = encode(resize_to_fit(data, shape, bounds, background), kind, bounds.max_bytes)
                     files.append((f"image-{number}", file))
         return files
 
+    def _shape(self, reader: ParameterReader, bounds: Bounds) -> Shape:
+        """Read what the picture is to become."""
+        from airflow_titan.imaging.resize import MOST_SIDE, Shape
+        from airflow_titan.parameters import is_nothing
 
-def bounds_of(model_id: str | None, model_family: str | None) -> Bounds:
+        maximum = bounds.max_side or MOST_SIDE
+        shape = Shape(
+            fit=reader.word("fit", self.fit, ("scale", "pad", "crop"), default="scale"),
+            width=reader.whole_number("width", self.width, default=None, minimum=1, maximum=maximum),
+            height=reader.whole_number("height", self.height, default=None, minimum=1, maximum=maximum),
+            max_side=reader.whole_number("max_side", self.max_side, default=None, minimum=1, maximum=MOST_SIDE),
+        )
+        if shape.fit == "scale":
+            return shape
+        missing = [name for name in ("width", "height") if is_nothing(getattr(self, name))]
+        if missing:
+            reader.problems.add(
+                missing[0], "nothing", f"a number, with fit={shape.fit!r}", "Give both width and height."
+            )
+        if shape.max_side is not None:
+            value, limit = str(shape.max_side), f"nothing, with fit={shape.fit!r}"
+            reader.problems.add("max_side", value, limit, "Leave it out.")
+        return shape
+
+
+def bounds_of(reader: ParameterReader, model_id: Any, model_family: Any) -> Bounds:
     """
-    Find what a model, or else the deployment's, takes as an image.
+    Return what a model, or else the deployment's, takes as an image.
 
+    :param reader: reads the model's id and family
     :raises ConfigurationError: if nothing is known of it
     """
     from airflow_titan.imaging.resize import Bounds
     from airflow_titan.models.catalog import find
 
-    chosen = deployment().choose(model_id, model_family)
-    return Bounds.of(find(chosen.model_id, chosen.model_family))
+    route = deployment().choose(
+        reader.text("model_id", model_id, default=None), reader.text("model_family", model_family, default=None)
+    )
+    return Bounds.of(find(route.model_id, route.model_family))

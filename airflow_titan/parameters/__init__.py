@@ -12,7 +12,7 @@ May enter :mod:`airflow_titan.errors` alone; knows neither Airflow nor AWS nor w
 heavy before a value needs it.
 """
 
-from airflow_titan.parameters.lists import decode, flatten, is_list, json_value, parts_of
+from airflow_titan.parameters.lists import decode, flatten, is_list, json_value, parse_uris, parts_of
 from airflow_titan.parameters.reader import ParameterReader
 from airflow_titan.parameters.scalars import (
     is_blank,
@@ -34,6 +34,7 @@ __all__ = [
     "json_value",
     "parse_number",
     "parse_truth",
+    "parse_uris",
     "parse_whole_number",
     "parse_word",
     "parts_of",

@@ -24,7 +24,7 @@ _OPENED = re.compile(r"\s*[\[(]")
 
 def is_list(value: Any) -> bool:
     """
-    Tell whether a value holds others: lists, tuples, arrays, and the lazy sequences that Airflow's XCom gives.
+    Return whether a value holds others: lists, tuples, arrays, and the lazy sequences that Airflow's XCom gives.
 
     Neither text nor bytes nor an object do. Reading what is lazy may fetch it, and fail as fetching does.
     """
@@ -60,10 +60,10 @@ def decode_list(value: Any) -> Any:
     if not isinstance(value, str) or not _OPENED.match(value):
         return value
     try:
-        found = decode(value)
+        decoded = decode(value)
     except ValueError:
         return value
-    return found if is_list(found) else value
+    return decoded if is_list(decoded) else value
 
 
 def flatten(value: Any) -> Iterator[Any]:
@@ -77,14 +77,14 @@ def flatten(value: Any) -> Iterator[Any]:
     levels = [iter((value,))]
     while levels:
         for part in levels[-1]:
-            found = decode_list(part)
-            if is_list(found):
+            decoded = decode_list(part)
+            if is_list(decoded):
                 if len(levels) > _DEEPEST:
                     raise ValueError("has lists too deep in each other")
-                levels.append(iter(found))
+                levels.append(iter(decoded))
                 break
-            if found is not None:
-                yield found
+            if decoded is not None:
+                yield decoded
         else:
             levels.pop()
 
@@ -98,18 +98,28 @@ def parts_of(value: Any) -> list[Any]:
     return [part for part in flatten(value) if not is_nothing(part)]
 
 
+def parse_uris(value: Any) -> list[Any]:
+    """
+    Return the URIs that lists hold, one or many. What is no text comes as it is: it is for the store to refuse.
+
+    :raises ValueError: if the lists go deeper than any can be meant to
+    """
+    # a key may end in spaces
+    return [part.strip("\t\r\n").lstrip() if isinstance(part, str) else part for part in parts_of(value)]
+
+
 def parse_mapping(value: Any) -> dict[str, Any]:
     """
     Parse an object of named values, or text of one.
 
     :raises ValueError: if it is none; the message shows none of the values, as some may be words for a model
     """
-    found = decode(value) if isinstance(value, str) else value
-    if not isinstance(found, Mapping):
-        raise ValueError(f"it is of type {type(found).__name__}")  # noqa: TRY004 - one kind of failure for all
-    if not all(isinstance(name, str) for name in found):
+    mapping = decode(value) if isinstance(value, str) else value
+    if not isinstance(mapping, Mapping):
+        raise ValueError(f"it is of type {type(mapping).__name__}")  # noqa: TRY004 - one kind of failure for all
+    if not all(isinstance(name, str) for name in mapping):
         raise ValueError("it has names that are no text")
-    return dict(found)
+    return dict(mapping)
 
 
 def parse_number_lists(value: Any, depth: int) -> list[Any]:
@@ -121,11 +131,11 @@ def parse_number_lists(value: Any, depth: int) -> list[Any]:
     value = decode_list(value)
     for levels in (depth, depth - 1):
         try:
-            found = _numbers(value, levels)
+            numbers = _numbers(value, levels)
         except ValueError:
             continue
-        if found:
-            return found if levels == depth else [found]
+        if numbers:
+            return numbers if levels == depth else [numbers]
     raise ValueError("has other values than numbers, or other levels")
 
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from airflow_titan.errors import abbreviate
 from airflow_titan.parameters.colors import parse_color, parse_hexadecimal
-from airflow_titan.parameters.lists import parse_mapping, parse_number_lists, parts_of
+from airflow_titan.parameters.lists import parse_mapping, parse_number_lists, parse_uris, parts_of
 from airflow_titan.parameters.scalars import (
     is_nothing,
     parse_number,
@@ -151,10 +151,10 @@ class ParameterReader:
             parts = [
                 part for text in parts_of(value) for part in (text.split(",") if isinstance(text, str) else [text])
             ]
-            found = {parse_word(part, words) for part in parts if not is_nothing(part)}
-            if not found:
+            chosen = {parse_word(part, words) for part in parts if not is_nothing(part)}
+            if not chosen:
                 raise ValueError("has none")
-            return tuple(word for word in words if word in found)
+            return tuple(word for word in words if word in chosen)
 
         remedy = f"Use these.{suggestion(value, words)}"
         return self._read(
@@ -183,17 +183,16 @@ class ParameterReader:
     def uris(self, name: str, value: Any, *, required: bool = False) -> list[str]:
         """Read the URIs of objects, one or many. Which an URI names, and whether it names any, the store will say."""
         try:
-            parts = parts_of(value)
+            uris = parse_uris(value)
         except ValueError as error:
             self.problems.add(name, f"a value that {error}", f"{_URI}, or a list of them", _CHECK)
             return []
-        if required and not parts:
+        if required and not uris:
             self.problems.add(name, "nothing", _URI, _GIVE)
-        for part in parts:
-            if not isinstance(part, str):
-                self.problems.add(name, _abbreviate(part), _URI, _AS_JSON)
-        # a key may end in spaces
-        return [part.strip("\t\r\n").lstrip() for part in parts if isinstance(part, str)]
+        for uri in uris:
+            if not isinstance(uri, str):
+                self.problems.add(name, _abbreviate(uri), _URI, _AS_JSON)
+        return [uri for uri in uris if isinstance(uri, str)]
 
     def uri(self, name: str, value: Any, *, required: bool = False) -> str | None:
         """Read the URI of one object, alone or in a list of one, as tasks return it."""
@@ -238,15 +237,17 @@ class ParameterReader:
         default: D,
         required: bool = False,
         limit: str = "a dict, or JSON of one",
-        remedy: str = _CHECK,
+        remedy: str | None = None,
     ) -> dict[str, Any] | D:
         """Read an object of named values, or text of one. No message shows them: some may be words for a model."""
         if is_nothing(value):
-            return self._read(name, value, parse_mapping, limit, remedy, default=default, required=required)
+            if required:
+                self._note_missing(name, value, limit, remedy or _GIVE)
+            return default
         try:
             return parse_mapping(value)
         except ValueError as error:
-            self.problems.add(name, f"something else: {error}", limit, remedy)
+            self.problems.add(name, f"something else: {error}", limit, remedy or _CHECK)
             return default
 
     def options(
@@ -258,7 +259,7 @@ class ParameterReader:
         default: D,
         required: bool = False,
         limit: str | None = None,
-        remedy: str = _CHECK,
+        remedy: str | None = None,
     ) -> T | D:
         """
         Read an object whose values have types.
@@ -269,16 +270,16 @@ class ParameterReader:
         from pydantic import TypeAdapter, ValidationError
 
         allowed = limit or "a dict, or JSON of one"
-        found = self.mapping(name, value, default=None, required=required, limit=allowed, remedy=remedy)
-        if found is None:
+        mapping = self.mapping(name, value, default=None, required=required, limit=allowed, remedy=remedy)
+        if mapping is None:
             return default
         try:
-            return TypeAdapter(shape).validate_python(found)
+            return TypeAdapter(shape).validate_python(mapping)
         except ValidationError as error:
             for flaw in error.errors(include_url=False, include_context=False)[:_NAMED]:
                 where = ".".join(map(str, flaw["loc"]))
                 message = flaw["msg"].removeprefix("Value error, ").removeprefix("Input should be ")
-                self.problems.add(name, f"{_abbreviate(flaw['input'])} for {where}", limit or message, remedy)
+                self.problems.add(name, f"{_abbreviate(flaw['input'])} for {where}", limit or message, remedy or _CHECK)
             return default
 
     def _read(
@@ -295,9 +296,7 @@ class ParameterReader:
         """Parse a value, unless it is nothing, and note what is wrong with it."""
         if is_nothing(value):
             if required:
-                # a word that a template made of nothing is worth seeing
-                found = _abbreviate(value) if isinstance(value, str) and value.strip() else "nothing"
-                self.problems.add(name, found, limit, _GIVE)
+                self._note_missing(name, value, limit, _GIVE)
             return default
         try:
             return parse(value)
@@ -305,6 +304,11 @@ class ParameterReader:
             message = str(error) if isinstance(error, _OutOfBounds) else remedy
             self.problems.add(name, _abbreviate(value), limit, message)
             return default
+
+    def _note_missing(self, name: str, value: Any, limit: str, remedy: str) -> None:
+        # a word that a template made of nothing is worth seeing
+        message = _abbreviate(value) if isinstance(value, str) and value.strip() else "nothing"
+        self.problems.add(name, message, limit, remedy)
 
 
 def _limit(kind: str, minimum: float | None, maximum: float | None) -> str:

@@ -31,13 +31,13 @@ _NUMERIC = tuple("biuf")
 
 
 def is_blank(text: str) -> bool:
-    """Tell whether nothing of a text can be seen: empty, white space, or characters without width."""
+    """Return whether nothing of a text can be seen: empty, white space, or characters without width."""
     return _BLANK.fullmatch(text) is not None
 
 
 def is_nothing(value: Any) -> bool:
     """
-    Tell whether a value says that nothing is given.
+    Return whether a value says that nothing is given.
 
     That is ``None``, a blank text, and the texts ``None`` and ``null``. An empty list is one with nothing in it.
     """
@@ -83,8 +83,8 @@ def parse_number(value: Any) -> int | float:
     # the bound comes first: what lies beyond it may have more digits than fit into memory
     if abs(number) > _LARGEST:
         return number
-    whole: Any = math.trunc(value)
-    return whole if whole == value else number
+    truncated: Any = math.trunc(value)
+    return truncated if truncated == value else number
 
 
 def parse_whole_number(value: Any) -> int:
@@ -108,10 +108,10 @@ def parse_truth(value: Any) -> bool:
     value = unwrap(value)
     if isinstance(value, bool):
         return value
-    found = _TRUTHS.get(value.strip().lower()) if _is_short(value) else None
-    if found is None:
+    truth = _TRUTHS.get(value.strip().lower()) if _is_short(value) else None
+    if truth is None:
         raise ValueError("is no truth value")
-    return found
+    return truth
 
 
 def parse_word(value: Any, words: Iterable[W]) -> W:

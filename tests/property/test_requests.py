@@ -18,7 +18,7 @@ from airflow_titan.errors import BadAnswer, ConfigurationError, InvalidRequest
 from airflow_titan.generation.location import ResultLocation
 from airflow_titan.generation.manifest import TaskInstance
 from airflow_titan.generation.prepare import inspect
-from airflow_titan.generation.request import TERMS, request
+from airflow_titan.generation.request import OPTIONS, Request
 from airflow_titan.imaging.image import Image
 from airflow_titan.models.catalog import find
 from airflow_titan.models.families import titan, wire
@@ -56,13 +56,15 @@ def test_a_check_passes_or_says_what_is_wrong(values: dict[str, Any]) -> None:
     assert found != ()
 
 
-@given(st.fixed_dictionaries({}, optional=dict.fromkeys(TERMS, anything | st.just("9" * 5000))))
+@given(st.fixed_dictionaries({}, optional=dict.fromkeys(OPTIONS, anything | st.just("9" * 5000))))
 @bounded
-def test_terms_are_taken_or_refused(terms: dict[str, Any]) -> None:
+def test_options_are_taken_or_refused(options: dict[str, Any]) -> None:
     """Whatever the model and the limits are said to be, it never crashes."""
     place = ResultLocation("s3://b", TaskInstance(dag_id="d", run_id="r", task_id="t"))
     try:
-        asked = request(TextToImage(text="a jar"), terms, ModelRouting("amazon.titan-image-generator-v2:0", {}))
+        asked = Request.from_parameters(
+            TextToImage(text="a jar"), options, ModelRouting("amazon.titan-image-generator-v2:0", {})
+        )
         prepared = inspect(asked, lambda *_: pytest.fail("there is no image"), place)
     except (ConfigurationError, InvalidRequest):
         return

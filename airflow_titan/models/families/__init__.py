@@ -1,8 +1,12 @@
 """
-Wire dialects, one module each.
+Wire formats of models, one module each.
 
-A family turns a checked task into calls of a model, and the body of an answer into images. To add one, write a module
-with the two functions of :class:`Family` and name it in :data:`FAMILIES`.
+A family turns a validated task into calls of a model, and the body of a response into images. To add one, write a
+module with the two functions of :class:`Family` and name it in :data:`FAMILIES`.
+
+- :mod:`titan` is that of Amazon Titan Image Generator, and of Nova Canvas;
+- :mod:`stability` is that of Stability AI;
+- :mod:`wire` is what they share: calls, JSON with images in base64, the fingerprint of a request.
 """
 
 from __future__ import annotations
@@ -12,24 +16,32 @@ from typing import TYPE_CHECKING, Protocol
 from airflow_titan.models.families import stability, titan
 
 if TYPE_CHECKING:
-    from airflow_titan.models.families.wire import DecodedResponse, Encoded
+    from airflow_titan.models.families.wire import DecodedResponse, EncodedTask
     from airflow_titan.models.spec import ModelSpec
     from airflow_titan.models.tasks import Task
+
+__all__ = ["FAMILIES", "Family"]
 
 
 class Family(Protocol):
     """What a module here has to bring."""
 
-    def encode(self, task: Task, spec: ModelSpec) -> Encoded:
-        """Say a checked task in the model's words, with images as values where they go."""
+    def encode(self, task: Task, spec: ModelSpec) -> EncodedTask:
+        """
+        Return a validated task in the model's words, with images as values where they go.
+
+        :param task: as :func:`airflow_titan.models.validation.validate` returns it
+        :param spec: the model that takes it
+        """
 
     def decode(self, body: bytes) -> DecodedResponse:
         """
-        Read an answer.
+        Return what a response says.
 
-        :raises BadAnswer: if it is not in this dialect, or an image's base64 is broken
+        :param body: of the response, whole
+        :raises BadAnswer: if it is not in this format, or an image's base64 is broken
         """
 
 
-#: Every family by the name that the model data gives it. Nova Canvas speaks Titan's dialect.
+#: Every family by the name that the model data gives it. Nova Canvas speaks Titan's format.
 FAMILIES: dict[str, Family] = {"titan": titan, "nova": titan, "stability": stability}

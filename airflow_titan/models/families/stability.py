@@ -1,5 +1,5 @@
 """
-The dialect of Stability AI on Bedrock: one image a call, and a service for each kind of edit.
+The wire format of Stability AI on Bedrock: one image a call, and a service for each kind of edit.
 
 A task in Titan's terms is translated; what comes out only nearly as meant is said. Masks are turned over: to Titan
 black is what changes, to Stability white is. Sources: the manual's pages of Stable Diffusion 3.5 Large and of the
@@ -14,7 +14,7 @@ import msgspec
 
 from airflow_titan.errors import BadAnswer
 from airflow_titan.imaging.image import Inverted
-from airflow_titan.models.families.wire import Call, DecodedResponse, Encoded, read_base64, read_json
+from airflow_titan.models.families.wire import Call, DecodedResponse, EncodedTask, read_base64, read_json
 from airflow_titan.models.tasks import setting
 
 if TYPE_CHECKING:
@@ -35,17 +35,17 @@ _FILTERED = "Filter reason"
 _Job = tuple[str, dict[str, Any], tuple[str, ...]]
 
 
-def encode(task: Task, spec: ModelSpec) -> Encoded:
-    """Translate a task: the job, the model that does it, and one call for each image."""
+def encode(task: Task, spec: ModelSpec) -> EncodedTask:
+    """Return a task as the job that it is, for the model that does it, in one call for each image."""
     job, message, approximations = _TRANSLATIONS[task.name](task, spec)
     route = spec.routes.get(job)
     seeds = _seeds(setting(task, "seed"), setting(task, "number_of_images") or 1, spec)
     calls = (message | ({} if seed is None else {"seed": seed}) for seed in seeds)
-    return Encoded(tuple(Call(call, None if route == spec.id else route) for call in calls), approximations)
+    return EncodedTask(tuple(Call(call, None if route == spec.id else route) for call in calls), approximations)
 
 
 class _Response(msgspec.Struct):
-    """What an answer says: of each image, whether it was finished, and why not."""
+    """What a response says: of each image, whether it was finished, and why not."""
 
     images: list[msgspec.Raw] | None = None
     finish_reasons: list[Any] | None = None
@@ -53,16 +53,17 @@ class _Response(msgspec.Struct):
 
 def decode(body: bytes) -> DecodedResponse:
     """
-    Read an answer: ``images`` and, of each, ``finish_reasons``.
+    Return what a response says: ``images`` and, of each, ``finish_reasons``.
 
+    :param body: of the response, whole
     :raises BadAnswer: if it is not JSON of this form, or the model failed, or an image is not valid base64
     """
-    answer = read_json(body, _Response)
-    told = [str(reason) for reason in answer.finish_reasons or () if reason]
-    blocked = next((reason for reason in told if reason.startswith(_FILTERED)), None)
-    if told and blocked is None:
-        raise BadAnswer(f"the model failed: {told[0]}")
-    images = () if blocked else answer.images or ()
+    response = read_json(body, _Response)
+    reasons = [str(reason) for reason in response.finish_reasons or () if reason]
+    blocked = next((reason for reason in reasons if reason.startswith(_FILTERED)), None)
+    if reasons and blocked is None:
+        raise BadAnswer(f"the model failed: {reasons[0]}")
+    images = () if blocked else response.images or ()
     return DecodedResponse(
         images=tuple(read_base64(image, index) for index, image in enumerate(images, start=1)), blocked=blocked
     )
@@ -100,12 +101,12 @@ def _image_variation(task: ImageVariation, _: ModelSpec) -> _Job:
         "strength": round(1 - similarity, 4),
         "output_format": "png",
     }
-    said = [
+    approximations = [
         f"similarity_strength {similarity:g} becomes strength {1 - similarity:g}, which is near it but not the same."
     ]
     if not task.text:
-        said.append(f"text is missing, which the model wants; it is asked for {_THE_SAME!r}.")
-    return "vary", _with_negative(message, task.negative_text), tuple(said)
+        approximations.append(f"text is missing, which the model wants; it is asked for {_THE_SAME!r}.")
+    return "vary", _with_negative(message, task.negative_text), tuple(approximations)
 
 
 def _background_removal(task: BackgroundRemoval, _: ModelSpec) -> _Job:
@@ -126,6 +127,6 @@ def _with_negative(message: dict[str, Any], negative_text: str | None) -> dict[s
 
 
 def _seeds(first: int | None, count: int, spec: ModelSpec) -> list[int | None]:
-    """Derive one seed an image, no two alike. Zero means a random one to these models, so it is never sent."""
+    """Return one seed an image, no two alike. Zero means a random one to these models, so it is never sent."""
     largest = spec.parameters["seed"].largest("maximum") or 1
     return [None if first is None else ((first or 1) - 1 + index) % largest + 1 for index in range(count)]

@@ -1,5 +1,5 @@
 """
-The dialect of Amazon Titan Image Generator G1, version 1 and 2, and of Nova Canvas.
+The wire format of Amazon Titan Image Generator G1, version 1 and 2, and of Nova Canvas.
 
 Source: the manual's page "Amazon Titan Image Generator G1 models" (model-parameters-titan-image).
 """
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from airflow_titan.models.families.wire import NULL, Call, DecodedResponse, Encoded, read_base64, read_json
+from airflow_titan.models.families.wire import NULL, Call, DecodedResponse, EncodedTask, read_base64, read_json
 from airflow_titan.models.tasks import Settings, parameters
 
 if TYPE_CHECKING:
@@ -30,24 +30,24 @@ _TASKS = {
 _NAMES = {"outpainting_mode": "outPaintingMode"}
 
 
-def encode(task: Task, _: ModelSpec) -> Encoded:
-    """Say a task in Titan's words, in one call; what the user left out is left out."""
+def encode(task: Task, _: ModelSpec) -> EncodedTask:
+    """Return a task in Titan's words, as one call; what the user left out is left out."""
     task_type, own_object = _TASKS[task.name]
-    given = {name: value for name in parameters(task) if (value := getattr(task, name)) is not None}
+    values = {name: value for name in parameters(task) if (value := getattr(task, name)) is not None}
     settings = parameters(Settings)
     message: dict[str, Any] = {
         "taskType": task_type,
-        own_object: {_wire_name(name): value for name, value in given.items() if name not in settings},
+        own_object: {_wire_name(name): value for name, value in values.items() if name not in settings},
     }
-    config = {_wire_name(name): given[name] for name in settings if name in given}
+    config = {_wire_name(name): values[name] for name in settings if name in values}
     if config:
         message["imageGenerationConfig"] = config
-    count = given.get("number_of_images", 1)
-    return Encoded((Call(message, count=count, with_mask=given.get("return_mask", False)),))
+    count = values.get("number_of_images", 1)
+    return EncodedTask((Call(message, count=count, with_mask=values.get("return_mask", False)),))
 
 
 class _Response(msgspec.Struct, rename="camel"):
-    """What an answer says. Absent, null and the empty text all say that nothing was blocked."""
+    """What a response says. Absent, null and the empty text all say that nothing was blocked."""
 
     images: list[msgspec.Raw] | None = None
     error: Any = None
@@ -56,17 +56,18 @@ class _Response(msgspec.Struct, rename="camel"):
 
 def decode(body: bytes) -> DecodedResponse:
     """
-    Read an answer: ``images``, ``error`` where the content filter stopped some of them, ``maskImage`` if wanted.
+    Return what a response says: ``images``, ``error`` where the content filter stopped some, ``maskImage`` if wanted.
 
     Nova's manual names the key of the mask; Titan's doesn't, and is taken to use the same.
 
+    :param body: of the response, whole
     :raises BadAnswer: if it is not JSON, has no list of images and no error, or an image is not valid base64
     """
-    answer = read_json(body, _Response)
+    response = read_json(body, _Response)
     return DecodedResponse(
-        mask=None if answer.mask_image == NULL else read_base64(answer.mask_image, 0),
-        images=tuple(read_base64(image, index) for index, image in enumerate(answer.images or (), start=1)),
-        blocked=str(answer.error) if answer.error else None,
+        mask=None if response.mask_image == NULL else read_base64(response.mask_image, 0),
+        images=tuple(read_base64(image, index) for index, image in enumerate(response.images or (), start=1)),
+        blocked=str(response.error) if response.error else None,
     )
 
 

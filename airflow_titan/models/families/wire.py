@@ -1,4 +1,4 @@
-"""What all dialects share: JSON with images in base64, written without copying them about and read strictly."""
+"""What all wire formats share: JSON with images in base64, written without copying them about and read strictly."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ from airflow_titan.errors import BadAnswer
 
 S = TypeVar("S", bound=msgspec.Struct)
 
-#: Bytes that are encoded at once: a multiple of three, so that the pieces add up to the whole.
+#: Bytes that are encoded at once: a multiple of three, so that the pieces add up.
 _PIECE = 3 << 16
-#: JSON's null, for an image that an answer lacks.
+#: JSON's null, for an image that a response lacks.
 NULL = msgspec.Raw(b"null")
 #: Marks the place of an image. NUL can't be in a text that passed the check, so nothing else looks like this.
 _PLACE = re.compile(r"\\u0000(\d+)\\u0000")
 
 
-class Picture(Protocol):
+class EncodableImage(Protocol):
     """Anything that stands for an image in a message: an input, or what was made of one."""
 
     @property
@@ -53,9 +53,9 @@ class Call:
 
 
 @dataclass(frozen=True)
-class Encoded:
+class EncodedTask:
     """
-    A task in a dialect.
+    A task in a model's wire format.
 
     :param calls: the calls that make it up, in the order of their images
     :param approximations: what of the task comes out only nearly as meant
@@ -68,7 +68,7 @@ class Encoded:
 @dataclass(frozen=True)
 class DecodedResponse:
     """
-    What the model said, read from its dialect.
+    What the model said, read from its wire format.
 
     :param images: the bytes of each image, in the model's order
     :param blocked: what the content filter said, ``None`` where it let everything pass
@@ -85,15 +85,18 @@ def write(message: dict[str, Any], file: BinaryIO) -> None:
     Write a message as JSON, each image in it as base64.
 
     The images are written in between the pieces of JSON, which spares ``json`` from copying and escaping megabytes.
-    """
-    images: list[Picture] = []
 
-    def place(image: Picture) -> str:
+    :param message: the body of a call, images as values
+    :param file: where to
+    """
+    images: list[EncodableImage] = []
+
+    def place(image: EncodableImage) -> str:
         images.append(image)
         return f"\0{len(images) - 1}\0"
 
-    for odd, piece in enumerate(_PLACE.split(json.dumps(message, default=place))):
-        if not odd % 2:
+    for index, piece in enumerate(_PLACE.split(json.dumps(message, default=place))):
+        if not index % 2:
             file.write(piece.encode("ascii"))
             continue
         data = memoryview(images[int(piece)].data or b"")
@@ -102,22 +105,25 @@ def write(message: dict[str, Any], file: BinaryIO) -> None:
 
 def fingerprint(model_id: str, calls: tuple[Call, ...]) -> str:
     """
-    Name everything that changes the picture: the model, each parameter, the seed, the bytes of the inputs.
+    Return what names everything that changes the picture: the model, each parameter, the seed, the inputs' bytes.
 
+    :param model_id: the model that was asked
+    :param calls: as its family encodes them
     :return: SHA-256 in hexadecimal; equal requests have equal fingerprints, whatever their inputs are called
     :raises LookupError: if the content of an image is unknown
     """
-    asked = [[call.model_id or model_id, call.message] for call in calls]
+    messages = [[call.model_id or model_id, call.message] for call in calls]
     # a single call is told as such, which keeps the results of earlier versions
-    whole: Any = asked if len(asked) > 1 else asked[0]
-    canonical = json.dumps(whole, sort_keys=True, default=lambda image: {"image": image.identity})
+    content: Any = messages if len(messages) > 1 else messages[0]
+    canonical = json.dumps(content, sort_keys=True, default=lambda image: {"image": image.identity})
     return hashlib.sha256(canonical.encode("ascii")).hexdigest()
 
 
 def read_json(data: bytes, shape: type[S]) -> S:
     """
-    Read an answer's JSON object. Its images are left where they are: a copy of megabytes as text would serve nobody.
+    Return a response's JSON object. Its images are left where they are: a copy of megabytes as text would serve nobody.
 
+    :param data: the body of the response
     :param shape: the keys that matter, each image as :class:`msgspec.Raw`
     :raises BadAnswer: if it is cut off, or something else
     """
@@ -131,9 +137,10 @@ def read_json(data: bytes, shape: type[S]) -> S:
 
 def read_base64(value: msgspec.Raw, index: int) -> bytes:
     """
-    Decode one image of an answer, strictly: the usual decoder drops what it can't read.
+    Decode one image of a response, strictly: the usual decoder drops what it can't read.
 
     :param value: the JSON of the image
+    :param index: which image it is, as messages name it
     :raises BadAnswer: if it is no text, or not base64 to the last character
     """
     written = memoryview(value)

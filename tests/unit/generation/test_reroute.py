@@ -151,7 +151,7 @@ def test_what_a_dag_asks_for_is_still_checked(emulator: Emulator, bucket: str, r
     assert [call.model_id for call in emulator.calls] == [CORE]
 
 
-@pytest.mark.parametrize("word", ["", "Lenient", "maybe", True])
+@pytest.mark.parametrize("word", ["strictly", "Lenient.", "maybe", True])
 def test_translate_is_one_of_two_words(word: Any, emulator: Emulator, bucket: str) -> None:
     """Anything else is said before anything is sent."""
     del bucket

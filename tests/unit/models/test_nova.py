@@ -113,7 +113,7 @@ def test_each_task_in_its_words(task: Task, body: dict[str, Any]) -> None:
         (lambda value: TextToImage(text=value), ["a", "a" * 1024, "🎨" * 1024], ["", "a" * 1025]),
         (lambda value: TextToImage(text="a", negative_text=value), ["a" * 1024], ["", "a" * 1025]),
         (lambda value: Outpainting(image=image(), mask_prompt="cup", text=value), ["a" * 1024], ["a" * 1025]),
-        (lambda value: TextToImage(text="a", style=value), STYLES, ["photorealism", "ANIME", ""]),
+        (lambda value: TextToImage(text="a", style=value), [*STYLES, "photorealism", ""], ["PHOTO", "ANIME", 1]),
         (lambda value: TextToImage(text="a", cfg_scale=value), [1.1, 10], [1.0, 10.1]),
         (lambda value: TextToImage(text="a", seed=value), [0, 2_147_483_646], [-1, 2_147_483_647]),
         (lambda value: TextToImage(text="a", number_of_images=value), [1, 5], [0, 6]),

@@ -49,7 +49,7 @@ def image(data: bytes, uri: str = "s3://b/k") -> tuple[Image]:
     return (Image(uri, data, weight=len(data)),)
 
 
-def encoded(task: Task, spec: ModelSpec, *, lenient: bool = False) -> wire.Encoded:
+def encoded(task: Task, spec: ModelSpec, *, lenient: bool = False) -> wire.EncodedTask:
     """Check and translate."""
     return stability.encode(validate(task, spec, lenient=lenient).task, spec)
 

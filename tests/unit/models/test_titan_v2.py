@@ -126,16 +126,16 @@ def test_control_needs_a_condition_image(setting: dict[str, Any]) -> None:
     ("make", "good", "bad"),
     [
         (lambda value: TextToImage(text="a", condition_image=image(), control_mode=value),
-         ["CANNY_EDGE", "SEGMENTATION"], ["canny_edge", "DEPTH", ""]),
+         ["CANNY_EDGE", "SEGMENTATION", "canny_edge", ""], ["CANNY", "DEPTH", 1]),
         (lambda value: TextToImage(text="a", condition_image=image(), control_strength=value),
          [0, 1, "0.5", 1.0], [-0.1, 1.1, "x", True]),
         (lambda value: ColorGuided(text="a", colors=value),
-         [["#000000"], ["#ABCDEF", "#abcdef"], ("#012345",), ["#000000"] * 10],
-         [["#000000"] * 11, [], ["000000"], ["#00000"], ["#0000000"], ["#00000G"], ["red"], "#000000", [1], [None],
-          ["#000000\n"]]),
+         [["#000000"], ["#ABCDEF", "#abcdef"], ("#012345",), ["#000000"] * 10, ["red"], "#000000", ["#000000\n"]],
+         [["#000000"] * 11, [], ["000000"], ["#00000"], ["#0000000"], ["#00000G"], ["reddish"], "#00000G", [1], [None],
+          ["#00000080"]]),
         (lambda value: ColorGuided(text=value, colors=["#000000"]), ["a" * 512], ["a" * 513, 7]),
         (lambda value: Inpainting(image=image(), mask_prompt="cup", return_mask=value),
-         [True, False, "True", " false "], ["yes", 1, ""]),
+         [True, False, "True", " false ", ""], ["yes", 1, 0.0]),
     ],
 )  # fmt: skip
 def test_each_bound_is_the_manuals(make: Any, good: list[Any], bad: list[Any]) -> None:
@@ -148,8 +148,8 @@ def test_each_bound_is_the_manuals(make: Any, good: list[Any], bad: list[Any]) -
 
 def test_a_colour_is_told_in_words() -> None:
     """Nobody has to read a regular expression to learn how a colour is written."""
-    (problem,) = problems(ColorGuided(text="a", colors=["#000000", "red"]))
-    assert problem.limit == "texts like #RRGGBB in hexadecimal digits"
+    (problem,) = problems(ColorGuided(text="a", colors=["#000000", "reddish"]))
+    assert problem.limit == "a list of opaque colors such as ['#336699', 'white']"
 
 
 @pytest.mark.parametrize("value", [True, "True", False, "false"])

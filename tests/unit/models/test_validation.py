@@ -75,7 +75,7 @@ def test_the_least_request_passes(make: Any) -> None:
         ("number_of_images", [1, 5, "1", " 5 ", "2.0", 3.0, np.int64(4)], [0, 6, -1, "0", "6", 1.5, "1.5"]),
         ("cfg_scale", [1.1, 10.0, 10, "1.1", " 8.0 ", "10", "1e1", np.float64(2)], [1.09, 10.01, 0, -8, "11", 11]),
         ("seed", [0, 2_147_483_646, "0", "2147483646", "1e3"], [-1, 2_147_483_647, "-1", 10**30, 10**6000]),
-        ("quality", ["standard", "premium", " premium "], ["Standard", "best", "", 1, True]),
+        ("quality", ["standard", "premium", " premium ", "Standard", ""], ["best", "stand", 1, True]),
     ],
 )
 def test_a_setting_at_and_beyond_its_bounds(make: Any, name: str, good: list[Any], bad: list[Any]) -> None:
@@ -90,7 +90,7 @@ def test_a_setting_at_and_beyond_its_bounds(make: Any, name: str, good: list[Any
     ("make", "name", "good", "bad"),
     [
         (variation, "similarity_strength", [0.2, 1.0, "0.2", "1", 1, "0.70"], [0.19, 1.01, 0, "0.1", 2]),
-        (outpainting, "outpainting_mode", ["DEFAULT", "PRECISE", "PRECISE "], ["precise", "Default", "", "FAST", 1]),
+        (outpainting, "outpainting_mode", ["DEFAULT", "PRECISE", "PRECISE ", "precise", "Default", ""], ["FAST", 1]),
         (inpainting, "mask_prompt", ["a" * 513, "🎨"], [1, ["cup"]]),
     ],
 )
@@ -105,8 +105,8 @@ def test_a_tasks_own_parameter_at_and_beyond_its_bounds(make: Any, name: str, go
 @pytest.mark.parametrize("name", ["number_of_images", "cfg_scale", "seed"])
 @pytest.mark.parametrize(
     "value",
-    [True, False, float("nan"), float("inf"), "nan", "-inf", "", " ", "None", "two", "0x1", "1,5", [1], {}, b"1",
-     Decimal("NaN"), "9" * 5000, "1e999"],
+    [True, False, float("nan"), float("inf"), "nan", "-inf", "()", "1_0", "None of them", "two", "0x1", "1,5",
+     [1], {}, b"1", Decimal("NaN"), "9" * 5000, "1e999"],
 )  # fmt: skip
 def test_what_is_no_number_is_said_to_be_none(name: str, value: object) -> None:
     """Truth values, NaN and words are not quietly taken for numbers."""
@@ -376,3 +376,13 @@ def test_a_parameter_that_the_model_lacks_is_a_problem() -> None:
     spec = V2.model_copy(update={"settings": ("seed",)})
     with pytest.raises(InvalidRequest, match="quality: got 'premium'; allowed is nothing"):
         validate(inpainting(quality="premium"), spec)
+
+
+def test_a_color_that_the_model_writes_otherwise_is_a_problem() -> None:
+    """What a color is read as still meets the model's own pattern."""
+    rule = V2.parameters["colors"]
+    limits = (rule.limits[-1].model_copy(update={"pattern": "#[0-9a-f]{6}", "told": "#rrggbb"}),)
+    spec = V2.model_copy(update={"parameters": V2.parameters | {"colors": rule.model_copy(update={"limits": limits})}})
+    assert validate(ColorGuided(text="a", colors=["#abcdef"]), spec).task.colors == ("#abcdef",)
+    with pytest.raises(InvalidRequest, match=r"colors: got .*; allowed is texts like #rrggbb"):
+        validate(ColorGuided(text="a", colors=["#ABCDEF"]), spec)

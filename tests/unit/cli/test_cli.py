@@ -6,11 +6,15 @@ import json
 import socket
 import subprocess
 import sys
+from typing import TYPE_CHECKING
 from urllib.request import urlopen
 
 import pytest
 
-from airflow_titan.cli import main
+from airflow_titan.cli import main, parser
+
+if TYPE_CHECKING:
+    from argparse import Namespace
 
 
 @pytest.mark.parametrize("arguments", [[], ["emulate"], ["emulator", "--port", "many"]])
@@ -79,3 +83,29 @@ def test_the_emulators_options_arrive() -> None:
             assert json.loads(answer.read())[0]["body_sha256"] == ""  # as of answers that lie ready
         process.terminate()
         assert process.wait(10) == 0
+
+
+@pytest.mark.parametrize(
+    ("option", "message"),
+    [
+        ("--port=4566.5", "got '4566.5'; allowed is a whole number"),
+        ("--port=4,566", "got '4,566'; allowed is a whole number"),
+        ("--latency=nan", "got 'nan'; allowed is a number"),
+        ("--rate-kind=lake", "got 'lake'; allowed is one of bucket, window"),
+    ],
+)
+def test_a_value_that_cant_be_read_is_told_with_what_is_allowed(
+    option: str, message: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Options are read as parameters are."""
+    with pytest.raises(SystemExit, match="2"):
+        main(["emulator", option])
+    assert message in capsys.readouterr().err
+
+
+def test_values_are_read_as_those_of_parameters_are(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Words in any case, and numbers as they come."""
+    seen: list[Namespace] = []
+    monkeypatch.setattr(parser, "serve_emulator", lambda options: seen.append(options) or 0)
+    assert main(["emulator", "--port", "1e3", "--latency", "+0.5", "--rate-kind", "WINDOW"]) == 0
+    assert (seen[0].port, seen[0].latency, seen[0].rate_kind) == (1000, 0.5, "window")
