@@ -1,9 +1,8 @@
 """
-The only code that talks to Bedrock: one call, paid once, and every way in which it ends.
+The only code that talks to Bedrock: one request, sent once, and every way in which it ends.
 
 The client must not retry by itself (:mod:`airflow_titan.hooks.bedrock` sees to that): the service knows no
-idempotency token, so whatever the SDK sends again is paid again. Only failures that come before the model's work are
-tried again here, within a bounded time.
+idempotency token, so whatever the SDK sends again is paid again. Nothing is sent again here either.
 """
 
 from __future__ import annotations
@@ -31,12 +30,9 @@ from urllib3.exceptions import HTTPError
 
 from airflow_titan import errors
 from airflow_titan.aws.body import RequestBody
-from airflow_titan.generation.policy import ExponentialBackoff
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
-
-    from tenacity import Retrying
+    from collections.abc import Mapping
 
 
 @dataclass(frozen=True)
@@ -54,6 +50,38 @@ class RawResponse:
     request_id: str
     model_latency_ms: int | None
     elapsed_ms: int
+
+
+@dataclass(frozen=True)
+class StreamedResponse:
+    """
+    An answer whose headers are there, and whose body is still on its way: the model has done its work.
+
+    :param request_id: AWS's name for the request
+    :param model_latency_ms: how long the model worked, as the service measured it
+    :param content_length: bytes of the body; 0 where the service doesn't tell
+    :param body: what the body is read from
+    :param started: when the request was sent, by this process's monotonic clock
+    """
+
+    request_id: str
+    model_latency_ms: int | None
+    content_length: int
+    body: Any
+    started: float
+
+    def read(self) -> RawResponse:
+        """
+        Return the whole answer.
+
+        :raises AnswerLost: if it is lost on the way
+        """
+        try:
+            data = self.body.read()
+        except (BotoCoreError, HTTPClientError, HTTPError, OSError) as error:
+            message = f"{_lost(error, self.started)} AWS request id {self.request_id}."
+            raise errors.AnswerLost(message) from error
+        return RawResponse(data, self.request_id, self.model_latency_ms, _milliseconds_since(self.started))
 
 
 class _Refusal(NamedTuple):
@@ -103,27 +131,17 @@ _REFUSALS = (
 
 
 def invoke(
-    client: Any,
-    model_id: str,
-    body: BinaryIO,
-    *,
-    metadata: Mapping[str, str] | None = None,
-    retrying: Retrying | None = None,
-    arrived: Callable[[int], None] = lambda _: None,
-) -> RawResponse:
+    client: Any, model_id: str, body: BinaryIO, *, metadata: Mapping[str, str] | None = None
+) -> StreamedResponse:
     """
-    Invoke a model, once.
-
-    HTTP 429 and 503 and failed connections are tried again, because the model did no work; everything else is raised
-    as it comes.
+    Invoke a model, once; return as soon as the answer's headers are there.
 
     :param client: a boto3 ``bedrock-runtime`` client that doesn't retry
     :param model_id: model id or ARN
     :param body: the request in the model's dialect; it is closed when the service has accepted it
     :param metadata: tags for AWS's invocation log; left out where the installed botocore doesn't know them
-    :param retrying: runs the attempts; default: the first at once, and after a refusal with exponential back-off
-    :param arrived: is told the answer's length in bytes before it is read
-    :raises TitanError: one of :mod:`airflow_titan.errors`
+    :raises TitanError: one of :mod:`airflow_titan.errors`; :class:`~airflow_titan.errors.BackOff` where the model did
+        no work, and the same request may be sent again
     """
     arguments: dict[str, Any] = {
         "modelId": model_id, "contentType": "application/json", "accept": "application/json"
@@ -131,12 +149,36 @@ def invoke(
     operation = client.meta.service_model.operation_model("InvokeModel")
     if metadata and "requestMetadata" in operation.input_shape.members:
         arguments["requestMetadata"] = request_metadata(metadata)
-    return (retrying or ExponentialBackoff().retrying())(_invoke_once, client, arguments, body, arrived)
+    started = time.monotonic()
+    body.seek(0)
+    try:
+        response = client.invoke_model(body=RequestBody(body), **arguments)
+    except ClientError as error:
+        raise _refused(error, model_id) from error
+    except (EndpointConnectionError, ConnectTimeoutError, ProxyConnectionError) as error:
+        raise errors.ConnectFailed(f"no connection to Bedrock: {error}") from error
+    except (NoCredentialsError, PartialCredentialsError, CredentialRetrievalError, TokenRetrievalError) as error:
+        raise errors.AccessDenied(f"no AWS credentials: {error}. Check the connection aws_conn_id.") from error
+    except ParamValidationError as error:
+        raise errors.ConfigurationError(f"model_id: {model_id!r} is no model id or ARN: {error}") from error
+    except (BotoCoreError, HTTPClientError, HTTPError) as error:
+        raise errors.AnswerLost(_lost(error, started)) from error
+    # nobody needs the request any more, and both together are a lot to keep in memory
+    body.close()
+    facts = response["ResponseMetadata"]
+    headers = facts.get("HTTPHeaders", {})
+    return StreamedResponse(
+        request_id=str(facts.get("RequestId", "")),
+        model_latency_ms=_number(headers, "x-amzn-bedrock-invocation-latency"),
+        content_length=_number(headers, "content-length") or 0,
+        body=response["body"],
+        started=started,
+    )
 
 
 def request_metadata(tags: Mapping[str, str]) -> str:
     """
-    Write tags for ``requestMetadata``: a JSON object of short plain texts.
+    Return tags as ``requestMetadata`` takes them: a JSON object of short plain texts.
 
     The service takes at most 16 tags of 256 letters, digits, spaces and some signs; everything else becomes ``_``.
     """
@@ -144,44 +186,11 @@ def request_metadata(tags: Mapping[str, str]) -> str:
     return json.dumps(plain, separators=(",", ":"))
 
 
-def _invoke_once(client: Any, arguments: dict[str, Any], body: BinaryIO, arrived: Callable[[int], None]) -> RawResponse:
-    started = time.monotonic()
-    body.seek(0)
-    try:
-        answer = client.invoke_model(body=RequestBody(body), **arguments)
-    except ClientError as error:
-        raise _refused(error, arguments["modelId"]) from error
-    except (EndpointConnectionError, ConnectTimeoutError, ProxyConnectionError) as error:
-        raise errors.ConnectFailed(f"no connection to Bedrock: {error}") from error
-    except (NoCredentialsError, PartialCredentialsError, CredentialRetrievalError, TokenRetrievalError) as error:
-        raise errors.AccessDenied(f"no AWS credentials: {error}. Check the connection aws_conn_id.") from error
-    except ParamValidationError as error:
-        raise errors.ConfigurationError(f"model_id: {arguments['modelId']!r} is no model id or ARN: {error}") from error
-    except (BotoCoreError, HTTPClientError, HTTPError) as error:
-        raise errors.AnswerLost(_lost(error, started)) from error
-    metadata = answer["ResponseMetadata"]
-    # nobody needs the request any more, and both together are a lot to keep in memory
-    body.close()
-    length = metadata.get("HTTPHeaders", {}).get("content-length", "")
-    arrived(int(length) if length.isdigit() else 0)
-    try:
-        data = answer["body"].read()
-    except (BotoCoreError, HTTPClientError, HTTPError, OSError) as error:
-        raise errors.AnswerLost(f"{_lost(error, started)} AWS request id {metadata.get('RequestId')}.") from error
-    latency = metadata.get("HTTPHeaders", {}).get("x-amzn-bedrock-invocation-latency", "")
-    return RawResponse(
-        body=data,
-        request_id=str(metadata.get("RequestId", "")),
-        model_latency_ms=int(latency) if latency.isdigit() else None,
-        elapsed_ms=_milliseconds_since(started),
-    )
-
-
 def _refused(error: ClientError, model_id: str) -> errors.TitanError:
-    """Turn what the service said into the error that says what to do."""
-    told = error.response.get("Error", {})
+    """Return the error for what the service said; it says what to do."""
+    reason = error.response.get("Error", {})
     metadata = error.response.get("ResponseMetadata", {})
-    code, message, status = str(told.get("Code", "")), str(told.get("Message", "")), metadata.get("HTTPStatusCode")
+    code, message, status = str(reason.get("Code", "")), str(reason.get("Message", "")), metadata.get("HTTPStatusCode")
     match = next(
         row
         for row in _REFUSALS
@@ -191,6 +200,12 @@ def _refused(error: ClientError, model_id: str) -> errors.TitanError:
         f"{model_id}: {message.rstrip('.')} ({code}, HTTP {status}, "
         f"AWS request id {metadata.get('RequestId')}). {match.advice}"
     )
+
+
+def _number(headers: Mapping[str, str], name: str) -> int | None:
+    """Return a header's number; ``None`` where there is none."""
+    value = headers.get(name, "")
+    return int(value) if value.isdigit() else None
 
 
 def _lost(error: Exception, started: float) -> str:

@@ -1,4 +1,9 @@
-"""The rate that the service lets in, learnt from its refusals: additive increase, multiplicative decrease."""
+"""
+The rate that the service lets in, learnt from its refusals: additive increase, multiplicative decrease (AIMD).
+
+As a sender finds out what a network carries: a little faster with each call that is let in, slower by a factor when one
+is refused. The rate is kept as its inverse, the spacing of calls; a step says by which share of it they move closer.
+"""
 
 from __future__ import annotations
 
@@ -15,13 +20,13 @@ if TYPE_CHECKING:
 #: Calls that are spaced more closely than this, in seconds, are not slowed down at all.
 _CLOSEST = 0.01
 
-#: How much closer the calls move with each one that is let in, or in each second if they come more rarely: by a little
-#: where the limit is known, by more where it is not yet, or where so many were let in one after the other that it has
-#: gone.
-_CREEP, _STRIDE, _GROWTH, _MANY = 0.0015, 0.05, 1.2, 16
+#: The increase: how much closer the calls move with each one that is let in, or in each second if they come more
+#: rarely: by a little where the limit is known, by more where it is not yet, or where so many were let in one after the
+#: other that it has gone.
+_SMALL_STEP, _LARGE_STEP, _STEP_GROWTH, _MANY = 0.0015, 0.05, 1.2, 16
 
-#: How much further apart they move after a refusal, at least.
-_BACK = 0.02
+#: The decrease: by which share they move further apart after a refusal, at least.
+_DECREASE = 0.02
 
 #: Seconds of waiting after a refusal: at least; at most; and as a share of the spacing.
 _BRIEF, _LONG, _SHARE = 0.02, 2.0, 0.02
@@ -39,7 +44,7 @@ _WINDOW, _MEMORY = 60, 180
 
 class AdaptiveRate:
     """
-    The spacing of calls, learnt from those that the service refused: pure arithmetic on times that it is told.
+    The spacing of calls by additive increase and multiplicative decrease: pure arithmetic on times that it is told.
 
     :param jitter: gives factors around 1 for long pauses, so that several machines don't ask in step
     """
@@ -48,7 +53,7 @@ class AdaptiveRate:
         #: Seconds from one call to the next; ``None`` while the service sets no limit.
         self.spacing: float | None = None
         self._jitter = jitter
-        self._step = _STRIDE
+        self._step = _LARGE_STEP
         self._not_before = -math.inf
         self._sent: deque[float] = deque(maxlen=512)  # of calls that were not refused, as far as is known
         self._tally: deque[list[int]] = deque()  # the same, as pairs of a second and a count
@@ -59,24 +64,24 @@ class AdaptiveRate:
         self._echo = 0.0  # seconds that a refusal took to come back
 
     def due(self) -> float:
-        """Tell when the next call may go."""
+        """Return when the next call may go."""
         if self.spacing is None or not self._sent:
             return self._not_before
         return max(self._not_before, self._sent[-1] + self.spacing)
 
     def sent(self, now: float) -> None:
-        """Note that a call goes out; it counts as let in until its refusal comes."""
+        """Take note that a call goes out; it counts as let in until its refusal comes."""
         if self.spacing is not None:
             self._since += 1
             if self._since == 1:
-                self._try_again(now)
+                self._probe(now)
             else:
-                self._speed_up(now)
+                self._increase(now)
         self._sent.append(now)
         self._count(now, 1)
 
     def refused(self, now: float, sent: float) -> None:
-        """Note that the call of time ``sent`` was refused; of several that were under way together, one counts."""
+        """Take note that the call of time ``sent`` was refused; of several under way together, one counts."""
         if sent in self._sent:
             self._sent.remove(sent)
             self._count(sent, -1)
@@ -87,38 +92,38 @@ class AdaptiveRate:
         self._since = 0
         if self._misses == 1 or self.spacing is None:
             before = self.spacing or 2 * _CLOSEST
-            self.spacing = max(before * (1 + max(_BACK, 2 * self._step)), self._usual_gap(sent))
-            self._step = max(_CREEP, self._step / 2)
+            self.spacing = max(before * (1 + max(_DECREASE, 2 * self._step)), self._usual_gap(sent))
+            self._step = max(_SMALL_STEP, self._step / 2)
         pause = max(_BRIEF, _SHARE * self.spacing)
         if self._misses > _FEW:
             alone = now - self._sent[-1] if self._sent else 0.0
             pause = min(_LONG, max(pause, _SLACKENING * alone)) * self._jitter()
         self._not_before = now + pause
 
-    def _try_again(self, now: float) -> None:
+    def _probe(self, now: float) -> None:
         self._resumed = now
         if self._misses:
             # nobody follows until the refusal of this one would be back
             self._not_before = now + 1.5 * min(self._echo, _LONG)
             self.spacing = max(self.spacing or 0.0, self._long_run(now))
 
-    def _speed_up(self, now: float) -> None:
+    def _increase(self, now: float) -> None:
         self._misses = 0
         if self._since > _MANY:
-            self._step = min(_STRIDE, self._step * _GROWTH)
+            self._step = min(_LARGE_STEP, self._step * _STEP_GROWTH)
         spacing = self.spacing or 0.0
-        self.spacing = max(_CLOSEST, spacing * (1 - min(_STRIDE, self._step * max(1.0, spacing))))
+        self.spacing = max(_CLOSEST, spacing * (1 - min(_LARGE_STEP, self._step * max(1.0, spacing))))
         # there is no limit any more, if those that are under way have had the time to be refused
         if self.spacing == _CLOSEST and now - self._resumed > max(1.0, 2 * self._echo):
-            self.spacing, self._step = None, _STRIDE
+            self.spacing, self._step = None, _LARGE_STEP
 
     def _usual_gap(self, before: float) -> float:
-        """Give the median of the last gaps between calls that were let in."""
+        """Return the median of the last gaps between calls that were let in."""
         times = [time for time in self._sent if time < before][-_GAPS - 1 :]
         return statistics.median(b - a for a, b in itertools.pairwise(times)) if len(times) > 1 else 0.0
 
     def _long_run(self, now: float) -> float:
-        """Give the spacing of the best rate over a quota's whole window or more; 0 if there was none yet."""
+        """Return the spacing of the best rate over a quota's whole window or more; 0 if there was none yet."""
         best, count = 0.0, 0
         for second, calls in reversed(self._tally):
             count += calls

@@ -3,8 +3,14 @@
 from __future__ import annotations
 
 import threading
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Self
 
-from airflow_titan.errors import BudgetSpent
+from airflow_titan.errors import BudgetSpent, NotExecuted, TerminalError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from types import TracebackType
 
 #: Money is counted in whole billionths of a dollar, so that no sum of many prices drifts.
 _UNITS = 10**9
@@ -32,10 +38,11 @@ class Budget:
         """What is held back for calls under way."""
         return self._held / _UNITS
 
-    def hold(self, price: float | None) -> None:
+    def reserve(self, price: float | None) -> Reservation:
         """
         Hold money back for a call that is about to be made.
 
+        :return: is to be entered: its block makes the call
         :raises BudgetSpent: if there isn't enough left, or if nobody knows the price while there is a limit
         """
         units = _units(price)
@@ -43,7 +50,7 @@ class Budget:
             left = None if self._limit is None else self._limit - self._spent - self._held
             if left is None or (price is not None and units <= left + 1):
                 self._held += units
-                return
+                return Reservation(self, units)
             spent, held, limit = self._spent, self._held, self._limit
         cost = "an unknown price" if price is None else f"about {_dollars(units)}"
         raise BudgetSpent(
@@ -52,51 +59,83 @@ class Budget:
             + ("Choose a model whose price is known, or set no limit." if price is None else "Raise max_price_usd.")
         )
 
-    def give_back(self, price: float | None) -> None:
-        """Free what was held for a call that surely was not paid."""
-        with self._lock:
-            self._held -= _units(price)
-
-    def pay(self, price: float | None) -> None:
-        """Spend what was held for a call that was paid, or may have been."""
-        with self._lock:
-            self._held -= _units(price)
-            self._spent += _units(price)
-
-    def note(self, price: float | None) -> None:
+    def record(self, price: float | None) -> None:
         """Count a call that an earlier try had paid."""
         with self._lock:
             self._spent += _units(price)
 
+    def _settle(self, units: int, *, spent: bool) -> None:
+        with self._lock:
+            self._held -= units
+            self._spent += units if spent else 0
+
+
+class Reservation:
+    """
+    Money that is held back for one call.
+
+    At the end of a ``with`` it is committed; it is released if that ends in an error which says that surely nothing
+    was paid.
+    """
+
+    def __init__(self, budget: Budget, units: int) -> None:
+        self._budget = budget
+        self._units = units
+        self._settled = False
+        #: Whether the money was spent, or may have been.
+        self.committed = False
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if isinstance(error, NotExecuted | TerminalError):
+            self.release()
+        else:
+            self.commit()
+
+    def commit(self) -> None:
+        """Spend it: the call was paid, or may have been."""
+        self._settle(spent=True)
+
+    def release(self) -> None:
+        """Free it: the call surely was not paid."""
+        self._settle(spent=False)
+
+    def _settle(self, *, spent: bool) -> None:
+        if not self._settled:
+            self._settled, self.committed = True, spent
+            self._budget._settle(self._units, spent=spent)  # noqa: SLF001 - two halves of one thing
+
 
 class RequestBudget:
     """
-    One request's part in a purse, for which it calls.
+    One request's part in a budget, from which it calls.
 
-    :param used: whether anything was paid for the request, in this try or an earlier one, or may have been
+    :param budget: what all requests spend
     """
 
     def __init__(self, budget: Budget) -> None:
         self._budget = budget
+        #: Whether anything was paid for the request, in this try or an earlier one, or may have been.
         self.used = False
 
-    def hold(self, price: float | None) -> None:
-        """Do as :meth:`Budget.hold`."""
-        self._budget.hold(price)
+    @contextmanager
+    def reserve(self, price: float | None) -> Iterator[None]:
+        """Hold money back as :meth:`Budget.reserve` does, for as long as the block lasts."""
+        reservation = self._budget.reserve(price)
+        try:
+            with reservation:
+                yield
+        finally:
+            self.used = self.used or reservation.committed
 
-    def give_back(self, price: float | None) -> None:
-        """Do as :meth:`Budget.give_back`."""
-        self._budget.give_back(price)
-
-    def pay(self, price: float | None) -> None:
-        """Do as :meth:`Budget.pay`."""
+    def record(self, price: float | None) -> None:
+        """Count a call that an earlier try had paid."""
         self.used = True
-        self._budget.pay(price)
-
-    def note(self, price: float | None) -> None:
-        """Do as :meth:`Budget.note`."""
-        self.used = True
-        self._budget.note(price)
+        self._budget.record(price)
 
 
 def _units(price: float | None) -> int:

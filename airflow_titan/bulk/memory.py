@@ -28,21 +28,21 @@ class MemoryBudget:
     work than a machine has use for stand in each other's way: they take the interpreter from each other. How many that
     are depends on how long S3 lets them wait, so it is found by looking at the processor.
 
-    :param most: how many bytes may be held at once; a single request that needs more is let in when it is alone
+    :param maximum: how many bytes may be held at once; a single request that needs more is let in when it is alone
     :param clock: gives the time in seconds
     :param worked: gives the seconds for which this process has used the processor
     """
 
     def __init__(
         self,
-        most: int,
+        maximum: int,
         *,
         clock: Callable[[], float] = time.monotonic,
         worked: Callable[[], float] = time.process_time,
     ) -> None:
         #: How many requests may be at work at once.
         self.places = _FEWEST
-        self._most = most
+        self._maximum = maximum
         self._holders = 0
         self._clock, self._worked = clock, worked
         self._seen = clock(), worked()
@@ -52,7 +52,7 @@ class MemoryBudget:
 
     @property
     def held(self) -> int:
-        """How many bytes are held now."""
+        """Return how many bytes are held now."""
         return self._held
 
     def adapt(self) -> None:
@@ -67,27 +67,31 @@ class MemoryBudget:
             elif share > _BUSY:
                 self.places = max(_FEWEST, self.places - 1)
 
-    def hold(self) -> MemoryReservation:
-        """Make the account of one request; it holds nothing yet."""
-        return MemoryReservation(self)
+    def reserve(self, size: int | None = None) -> MemoryReservation:
+        """
+        Make the reservation of one request.
+
+        :param size: how many bytes the ``with`` begins with; ``None`` for none, and no place either
+        """
+        return MemoryReservation(self, size)
 
     def _take(self, size: int) -> None:
         with self._lock:
             # who waits doesn't let those behind it pass, or a large request would wait for ever
-            turn = threading.Condition(self._lock)
-            self._queue.append(turn)
+            place = threading.Condition(self._lock)
+            self._queue.append(place)
             try:
-                turn.wait_for(lambda: self._queue[0] is turn and self._has_room(size))
+                place.wait_for(lambda: self._queue[0] is place and self._has_room(size))
                 self._held += size
                 self._holders += 1
             finally:
-                self._queue.remove(turn)
+                self._queue.remove(place)
                 self._wake_first()
 
     def _has_room(self, size: int) -> bool:
-        return not self._holders or (self._holders < self.places and self._held + size <= self._most)
+        return not self._holders or (self._holders < self.places and self._held + size <= self._maximum)
 
-    def _give_back(self, size: int) -> None:
+    def _release(self, size: int) -> None:
         with self._lock:
             self._held -= size
             self._holders -= 1
@@ -100,16 +104,19 @@ class MemoryBudget:
 
 class MemoryReservation:
     """
-    What one request holds, of one thread; all of it is given back when the ``with`` ends.
+    What one request holds, of one thread; all of it is released when the ``with`` ends.
 
     A request never waits while it holds something, so that no two requests wait for each other.
     """
 
-    def __init__(self, memory: MemoryBudget) -> None:
+    def __init__(self, memory: MemoryBudget, size: int | None = None) -> None:
         self._memory = memory
+        self._first = size
         self._size: int | None = None
 
     def __enter__(self) -> Self:
+        if self._first is not None:
+            self.take(self._first)
         return self
 
     def __exit__(
@@ -127,4 +134,4 @@ class MemoryReservation:
         """Hold nothing from now on."""
         if self._size is not None:
             size, self._size = self._size, None
-            self._memory._give_back(size)  # noqa: SLF001
+            self._memory._release(size)  # noqa: SLF001

@@ -1,9 +1,10 @@
 """
-When a call may be made: one pace for all threads, set by the user and learnt from the service.
+When a call may be made: one rate for all threads, the lower one of the user's limit and of what the service lets in.
 
-The service says no by refusing, and never says how often it would say yes. So the pace is found by trying: a little
-faster with each call, until one is refused; then a little slower. A refused call costs nothing and is made again, by
-the thread that has waited longest, while all others wait behind it.
+The user's limit is a token bucket (:class:`TokenBucket`). The service says no by refusing, and never says how often it
+would say yes; so its rate is learnt, by additive increase and multiplicative decrease
+(:class:`~airflow_titan.bulk.adaptive_rate.AdaptiveRate`). A refused call costs nothing and is made again, by the thread
+that has waited longest, while all others wait behind it.
 """
 
 from __future__ import annotations
@@ -15,8 +16,6 @@ import math
 import threading
 import time
 from typing import TYPE_CHECKING
-
-import tenacity
 
 from airflow_titan import errors
 from airflow_titan.bulk.adaptive_rate import AdaptiveRate
@@ -39,47 +38,73 @@ class TokenBucket:
     """
     The user's own limit: calls evenly spaced, and after a lull as many at once as are allowed in a second.
 
+    A token bucket that holds the tokens of one second, at least one; kept as one time, that of the next call were all
+    evenly spaced (the generic cell rate algorithm), so that nothing has to fill it.
+
     :param per_minute: calls a minute
     """
 
     def __init__(self, per_minute: float) -> None:
         self._gap = 60 / per_minute
-        self._ahead = max(0.0, 1 - self._gap)
+        self._burst = max(0.0, 1 - self._gap)  # seconds by which calls may be ahead of even spacing
         self._even = -math.inf  # when the next call would go, were all evenly spaced
 
     def due(self) -> float:
-        """Tell when the next call may go."""
-        return self._even - self._ahead
+        """Return when the next call may go."""
+        return self._even - self._burst
 
     def sent(self, now: float) -> None:
-        """Note that a call goes out."""
+        """Take a token for a call that goes out."""
         self._even = max(self._even, now) + self._gap
 
     def refused(self) -> None:
-        """Note that a call was refused, and so doesn't count."""
+        """Put the token of a refused call back: it doesn't count."""
         self._even -= self._gap
 
 
 class _Turn:
     """One call on its way: in line, then at the gate, and sent as often as it takes."""
 
-    def __init__(self, number: int, changed: threading.Condition) -> None:
+    def __init__(self, limiter: SharedRateLimiter, number: int, changed: threading.Condition) -> None:
         self.number = number
         self.changed = changed
         self.since = 0.0
         self.latest = math.inf
         self.sent = 0.0
+        self._limiter = limiter
+
+    def wait(self) -> None:
+        """
+        Return at the moment at which an attempt goes out.
+
+        :raises Stopped: if the task is ending
+        :raises Throttled: if the moment doesn't come in time
+        """
+        self._limiter._send(self)  # noqa: SLF001 - two halves of one thing
+
+    def succeeded(self) -> None:
+        """Take note that the attempt was let in."""
+        self._limiter._ended(self, None)  # noqa: SLF001
+
+    def failed(self, error: BaseException) -> bool:
+        """
+        Take note of how the attempt failed.
+
+        :return: whether to make another one: after a refusal, while the service lets anybody in
+        """
+        self._limiter._ended(self, error)  # noqa: SLF001
+        return isinstance(error, errors.BackOff) and not self._limiter._is_hopeless()  # noqa: SLF001
 
 
 class SharedRateLimiter:
     """
-    One pace for all threads that share a quota of the service: first come, first served.
+    One rate for all threads that share a quota of the service: first come, first served.
 
     :param per_minute: the most calls a minute that the user wants; ``None`` leaves it to the service
     :param patience: seconds after which a refusal is final, if nobody's call was let in meanwhile
     """
 
-    #: Seconds that one call may wait in all, from when :meth:`retrying` returns.
+    #: Seconds that one call may wait in all, from when :meth:`admit` returns.
     longest = LONGEST
 
     def __init__(
@@ -101,7 +126,7 @@ class SharedRateLimiter:
         self._stopped = False
         self._barren: float | None = None  # since when all were refused
         self._slowest_refusal = 0.5
-        self._told: tuple[float, float | None] = -math.inf, None
+        self._last_news: tuple[float, float | None] = -math.inf, None
 
     @property
     def rate(self) -> float | None:
@@ -110,23 +135,17 @@ class SharedRateLimiter:
         limits = [limit for limit in (self._per_minute, 60 / spacing if spacing else None) if limit]
         return min(limits, default=None)
 
-    def retrying(self) -> tenacity.Retrying:
+    def admit(self) -> _Turn:
         """
-        Wait until a call may soon be made, and give what makes it: at the right moment, and again if it is refused.
+        Wait until a call is about to be let out, and return its turn.
 
         :raises Stopped: if the task is ending
         """
         with self._lock:
-            turn = _Turn(next(self._numbers), threading.Condition(self._lock))
+            turn = _Turn(self, next(self._numbers), threading.Condition(self._lock))
             turn.since = self._called[turn] = self._stand(turn, self._line, self._call_after)
             turn.latest = turn.since + self.longest
-        return tenacity.Retrying(
-            before=lambda _: self._wait(turn),
-            retry=lambda state: self._refused(turn, state),
-            wait=tenacity.wait_none(),
-            stop=lambda _: self._is_hopeless(),
-            reraise=True,
-        )
+        return turn
 
     def stop(self) -> None:
         """Let nobody call any more: who waits, and who would, raises :class:`~airflow_titan.errors.Stopped`."""
@@ -135,8 +154,8 @@ class SharedRateLimiter:
             for turn in (*self._line, *self._gate):
                 turn.changed.notify()
 
-    def _wait(self, turn: _Turn) -> None:
-        """Return at the moment at which a call goes out, and note that it does."""
+    def _send(self, turn: _Turn) -> None:
+        """Return at the moment at which a call goes out, and take note that it does."""
         with self._lock:
             self._called.pop(turn, None)
             turn.sent = now = self._stand(turn, self._gate, lambda _: self._due())
@@ -145,11 +164,11 @@ class SharedRateLimiter:
                 self._token_bucket.sent(now)
             self._under_way.add(turn)
             self._wake_first()
-            line = self._news()
-        _tell(line)
+            news = self._news()
+        _tell(news)
 
     def _stand(self, turn: _Turn, queue: list[_Turn], due: Callable[[float], float]) -> float:
-        """Stand in a queue, by age, until one is its first and the time is due; give the time."""
+        """Stand in a queue, by age, until one is its first and the time is due; return the time."""
         bisect.insort(queue, turn, key=lambda other: other.number)
         try:
             while True:
@@ -184,9 +203,8 @@ class SharedRateLimiter:
             return self._due() - _AHEAD
         return max(self._due(), min(before)) + len(before) * 60 / rate - _AHEAD
 
-    def _refused(self, turn: _Turn, state: tenacity.RetryCallState) -> bool:
-        """Reckon with how an attempt ended, and tell whether the service refused it."""
-        error = state.outcome.exception() if state.outcome else None
+    def _ended(self, turn: _Turn, error: BaseException | None) -> None:
+        """Take note of how an attempt ended."""
         refused = isinstance(error, errors.BackOff)
         with self._lock:
             now = self._clock()
@@ -201,9 +219,8 @@ class SharedRateLimiter:
             else:
                 self._barren = None
             self._wake_first()
-            line = self._news(error if refused else None)
-        _tell(line)
-        return refused
+            news = self._news(error if refused else None)
+        _tell(news)
 
     def _is_hopeless(self) -> bool:
         """Tell whether nobody was let in for so long that one more try is no use."""
@@ -222,7 +239,7 @@ class SharedRateLimiter:
 
     def _news(self, error: BaseException | None = None) -> str | None:
         """Say what has changed since the last line, if it is worth one and some seconds have passed."""
-        when, before = self._told
+        when, before = self._last_news
         spacing, now = self._adaptive_rate.spacing, self._clock()
         if now - when < _QUIET or spacing == before:
             return None
@@ -230,7 +247,7 @@ class SharedRateLimiter:
             return None
         if before is None and error is None:
             return None
-        self._told = now, spacing
+        self._last_news = now, spacing
         if spacing is None:
             return "The service lets all calls in again; none has to wait for it any more."
         if before is None:
@@ -238,6 +255,6 @@ class SharedRateLimiter:
         return f"Calls are made at about {60 / spacing:.0f} a minute now, as the service lets them in."
 
 
-def _tell(line: str | None) -> None:
-    if line:
-        log.info(line)
+def _tell(news: str | None) -> None:
+    if news:
+        log.info(news)

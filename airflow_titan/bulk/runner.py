@@ -19,6 +19,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any, BinaryIO, cast
 
 from airflow_titan.bulk.budget import RequestBudget
+from airflow_titan.bulk.log import RequestLog
 from airflow_titan.bulk.rows import Row
 from airflow_titan.errors import (
     BackOff,
@@ -34,7 +35,7 @@ from airflow_titan.errors import (
     abbreviate,
 )
 from airflow_titan.generation.generate import CallPolicy, generate
-from airflow_titan.generation.prepare import inspect, max_input_bytes
+from airflow_titan.generation.prepare import inspect
 from airflow_titan.generation.request import Request
 from airflow_titan.models.tasks import TASKS
 
@@ -58,8 +59,6 @@ log = logging.getLogger(__name__)
 _LONGEST_MESSAGE, _NAMED = 2000, 100
 #: Glances at input images that are remembered, each of up to 128 KiB.
 _REMEMBERED = 64
-#: Warnings that are told; each is told once, and a file may hold any number.
-_MOST_WARNINGS = 50
 #: Seconds between two looks at what the threads do; and that answers get to land when the task must end.
 _LOOK, LANDING = 0.5, 25.0
 #: Seconds of them after which what is known by then is written down: Airflow 3 kills a task that was marked failed 5 s
@@ -161,7 +160,7 @@ class Run:
         self._closed = self._rest_told = False
         self._running = 0
         self._told_to_stop = False
-        self._told: set[str] = set()
+        self._request_log = RequestLog(log)
         self._first_failure = ""
         self._named = 0
         self._estimate: float | None = 0.0
@@ -359,20 +358,14 @@ class Run:
             asked = self._request(line)
             model_id = asked.model_id
             location = shared.location.for_request(line.id)
-            with shared.memory.hold() as hold:
-                hold.take(max_input_bytes(asked))
-                policy = CallPolicy(
-                    rate_limiter=shared.rate_limiter,
-                    budget=share,
-                    hold=hold,
-                    turn=self._turn,
-                    file=on_disk,
-                    level=logging.DEBUG,
-                    # finding out what can stand in for a model takes a while, and is the same each time
-                    warn_of_age=self._is_new(f"{asked.model_id} {line.task}"),
-                    warn=self._warn,
-                )
-                result = generate(asked, shared.client(asked), shared.store, location, policy=policy)
+            policy = CallPolicy(
+                rate_limiter=shared.rate_limiter,
+                budget=share,
+                memory=shared.memory,
+                concurrency=self._turn,
+                new_file=on_disk,
+            )
+            result = generate(asked, shared.client(asked), shared.store, location, policy=policy, log=self._request_log)
         except TitanError as error:
             if isinstance(error, BudgetSpent):
                 self.stop(str(error))
@@ -436,18 +429,6 @@ class Run:
 
     def _blocked_fails(self, line: BulkRequest) -> bool:
         return self._request(line).on_blocked != "skip"
-
-    def _warn(self, told: str) -> None:
-        """Tell a warning once, whatever the number of requests that it is about."""
-        if self._is_new(told):
-            log.warning(told)
-
-    def _is_new(self, told: str) -> bool:
-        with self._wake:
-            new = told not in self._told and len(self._told) < _MOST_WARNINGS
-            if new:
-                self._told.add(told)
-        return new
 
 
 def _row(line: BulkRequest, status: str, price_usd: float | None, error: Exception) -> Row:

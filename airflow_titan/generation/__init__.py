@@ -1,1 +1,17 @@
-"""One request from its inputs to a published result: at most so many paid calls, resumable on any retry."""
+"""
+One request from its inputs to a published result: at most so many paid calls, resumable on any retry.
+
+May enter ``models``, ``imaging``, ``aws`` and ``errors``. Its face is ``generate``, which names the rest; nothing is
+imported here, so that naming one module doesn't bring boto3 along.
+
+- ``generate``: the straight line of one request, from top to bottom
+- ``request``, ``location``: what is wanted of which model, and where the result goes
+- ``prepare``, ``inputs``: read the inputs, check, encode
+- ``call``: one call: when slot, concurrency, money and memory are held and let go
+- ``policy``: what a call is made by: rate limiter, budget, memory, concurrency
+- ``claims``, ``process``: the numbered slots that bound what is paid, and who claims them
+- ``journal``: the raw answer of each paid call, kept until the manifest stands
+- ``response``: decode an answer and verify its images
+- ``publish``, ``manifest``: write the images and the record of the result; find it again
+- ``alternatives``: which models can stand in for one that has ended
+"""

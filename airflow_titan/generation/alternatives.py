@@ -21,14 +21,20 @@ if TYPE_CHECKING:
 
 def lifecycle_warning(prepared: Prepared, region: str, today: date) -> str | None:
     """Warn of a model past its end of life, naming the day and what can stand in for it."""
-    life = prepared.spec.lifecycle
-    if life.status != "retired" and not (life.end_of_life and life.end_of_life <= today):
+    if not is_past_end_of_life(prepared, today):
         return None
+    life = prepared.spec.lifecycle
     when = f"on {life.end_of_life}" if life.end_of_life else f"({life.note})"
     return (
         f"{prepared.spec.id} reached its end of life {when}; it is tried all the same, because private arrangements "
         f"exist. {alternatives(prepared, region)}"
     )
+
+
+def is_past_end_of_life(prepared: Prepared, today: date) -> bool:
+    """Tell whether the model's life has ended, as far as is known."""
+    life = prepared.spec.lifecycle
+    return life.status == "retired" or bool(life.end_of_life and life.end_of_life <= today)
 
 
 def alternatives(prepared: Prepared, region: str) -> str:

@@ -1,32 +1,38 @@
-"""One call of a request, from a free slot to an accepted answer."""
+"""
+One call of a request, from a free slot to a validated answer: here the money is spent.
+
+A claimed slot allows one call. Until its answer's headers are there, a call holds a part of the concurrency and of the
+budget; from then on, what its answer takes in memory. :meth:`PaidCall._pay` shows when each is held and let go.
+"""
 
 from __future__ import annotations
 
 import logging
 import random
 import time
-from contextlib import ExitStack
-from functools import partial
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from airflow_titan.aws import bedrock
 from airflow_titan.errors import BadAnswer, ModelRetired, ModelUnavailable, NotExecuted, OutcomeUnknown, TerminalError
 from airflow_titan.generation.alternatives import alternatives
-from airflow_titan.generation.claims import Claim, Ledger
-from airflow_titan.generation.response import ValidatedResponse, accept
+from airflow_titan.generation.claims import Claim, Claims
+from airflow_titan.generation.journal import Journal
+from airflow_titan.generation.policy import make_attempts
+from airflow_titan.generation.publish import Result, find_result
+from airflow_titan.generation.response import ValidatedResponse, validate
 from airflow_titan.models.families import wire
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
-
-    from tenacity import Retrying
+    from collections.abc import Iterator, Mapping
 
     from airflow_titan.aws.s3 import ObjectStore
+    from airflow_titan.generation.claims import ClaimRecord
     from airflow_titan.generation.location import ResultLocation
-    from airflow_titan.generation.policy import CallPolicy
+    from airflow_titan.generation.policy import CallPolicy, Log, MemoryReservation
     from airflow_titan.generation.prepare import Prepared
-    from airflow_titan.generation.publish import Result
 
+#: What is told each time, whoever makes the call and however many are made.
 log = logging.getLogger(__name__)
 
 #: Seconds that a claim is given beyond the time that its call may take: for reading the answer, and for keeping it in
@@ -42,7 +48,7 @@ class PaidCall:
 
     :param number: which of the request's calls, from 1
     :param policy: how the call is made
-    :param standing: looks for the whole request's result, which another worker may have published
+    :param request_log: takes what is said of it when all goes well
     """
 
     def __init__(
@@ -54,42 +60,46 @@ class PaidCall:
         location: ResultLocation,
         *,
         policy: CallPolicy,
-        standing: Callable[[], Result | None],
+        request_log: Log,
     ) -> None:
         config = client.meta.config
         lease = float(config.read_timeout + config.connect_timeout) + policy.rate_limiter.longest + _GRACE
+        folder = location.folder(prepared.fingerprint)
         self._prepared = prepared
         self._number = number
         self._call = prepared.calls[number - 1]
+        self._price = prepared.price_of(self._call)
         self._client = client
-        self._owner = location.owner
-        self._line = location.line
+        self._store = store
+        self._location = location
         self._policy = policy
-        self._standing = standing
-        self._ledger = Ledger(
-            store, location.folder(prepared.fingerprint), prepared.fingerprint, location.owner, lease=lease, call=number
-        )
+        self._request_log = request_log
+        self._claims = Claims(store, folder, prepared.fingerprint, location.owner, lease=lease, call=number)
+        self._journal = Journal(store, folder, call=number)
         self._claim: Claim | None = None
         self._body: BinaryIO
 
     def write_body(self, file: BinaryIO) -> None:
-        """Write the call down, before it is run: from then on the inputs' bytes aren't needed for it."""
+        """Write the request's body, before it is sent: from then on the inputs' bytes aren't needed for it."""
         wire.write(self._call.message, file)
         self._body = file
 
-    def run(self) -> ValidatedResponse | Result:
+    def run(self, memory: MemoryReservation) -> ValidatedResponse | Result:
         """
         Go through the slots: pay for the first that is free, wait for or take over those that are not.
 
+        :param memory: holds nothing yet; what the answer takes is taken from it
         :return: this call's answer; or the whole request's result, if another worker has published it
         :raises OutcomeUnknown: if all slots are used up, and none brought a usable answer
         """
         spent: list[str] = []
         allowed = self._prepared.request.max_paid_calls
-        for number in range(1, allowed + 1):
-            found = self._pay(partial(self._ledger.claim, number)) or self._wait(number, spent)
-            if found:
+        for slot in range(1, allowed + 1):
+            found = self._pay(slot, memory) or self._wait(slot, memory)
+            if not isinstance(found, str):
+                self._body.close()
                 return found
+            spent.append(f"call {slot}: {found}")
         raise OutcomeUnknown(
             f"max_paid_calls: {len(spent)} of {allowed} allowed calls were made, and none brought a usable answer "
             f"({'; '.join(spent)}). They may have been paid: look for fingerprint {self._prepared.fingerprint} in "
@@ -97,143 +107,141 @@ class PaidCall:
         )
 
     def give_up(self, error: BaseException) -> None:
-        """Note that this worker ends without a result, so that the next one needn't wait for it."""
+        """Write down that this worker ends without a result, so that the next one needn't wait for it."""
         if self._claim:
-            self._ledger.settle(self._claim, "over", f"{type(error).__name__}: {error}")
+            self._claims.release(self._claim, "over", f"{type(error).__name__}: {error}")
             self._claim = None
 
-    def close(self) -> None:
-        """Note that the whole request's result stands."""
+    def complete(self) -> None:
+        """Take note that the whole request's result stands."""
         if self._claim:
-            self._ledger.let_go(self._claim)
+            self._claims.complete(self._claim)
             self._claim = None
 
-    def _pay(self, claim: Callable[[], Claim | None]) -> ValidatedResponse | None:
+    def _pay(self, slot: int, memory: MemoryReservation, unused: ClaimRecord | None = None) -> ValidatedResponse | None:
         """
         Make the one call that a slot allows, and keep its answer.
 
-        :param claim: claims the slot
-        :return: ``None`` if somebody else has it
+        :param unused: the slot's record, where its owner gave it back
+        :return: ``None`` if somebody else has the slot
         """
-        # the turn comes before the claim: what is claimed is about to be paid, and a killed worker leaves no other
-        with ExitStack() as turn:
-            turn.enter_context(self._policy.turn)
-            retrying = self._policy.rate_limiter.retrying()
-            claimed = claim()
-            if claimed is None:
+        policy = self._policy
+        # the concurrency comes before the claim: what is claimed is about to be paid; a killed worker leaves no other
+        with policy.concurrency:
+            turn = policy.rate_limiter.admit()
+            claim = self._claims.reclaim(slot, unused) if unused else self._claims.claim(slot)
+            if claim is None:
                 return None
-            reply = self._call_once(claimed, retrying, turn.close)
-        self._ledger.journal(claimed, reply)
-        return accept(self._prepared, self._call, reply, claimed.number)
+            with self._settling(claim), policy.budget.reserve(self._price):
+                self._announce(slot)
+                response = make_attempts(turn, lambda: self._send(slot))
+        # the model is free for another call, and the money is spent, whatever becomes of the answer
+        with self._telling_unknown(slot):
+            memory.take(2 * response.content_length)  # its text, and what is decoded from it
+            raw = response.read()
+        self._request_log.info("Answered in %.1f s, AWS request id %s.", raw.elapsed_ms / 1000, raw.request_id)
+        self._journal.write(slot, raw)
+        return validate(self._prepared, self._call, raw, slot)
 
-    def _call_once(self, claim: Claim, retrying: Retrying, end_turn: Callable[[], None]) -> bedrock.RawResponse:
-        """Make the call, and say so before and after."""
-        prepared, level = self._prepared, self._policy.level
-        price = prepared.price_of(self._call)
-        log.log(
-            level,
-            "Asking %s for %d image(s) of %s, %s (call %d of %d; slot %d of %d).",
-            self._call.model_id or prepared.request.model_id, self._call.count, prepared.task.name,
-            "price unknown" if price is None else f"about {price:g} USD",
-            self._number, len(prepared.calls), claim.number, prepared.request.max_paid_calls,
-        )  # fmt: skip
+    @contextmanager
+    def _settling(self, claim: Claim) -> Iterator[None]:
+        """Give a slot back if surely nothing was paid; it stays claimed wherever that is open."""
         self._claim = claim
         try:
-            reply = self._paid_for(price, claim, retrying, end_turn)
+            with self._telling_unknown(claim.number):
+                yield
         except (NotExecuted, TerminalError) as error:
             self._claim = None
-            self._ledger.settle(claim, "unused", f"{type(error).__name__}: {error}")
-            ended = prepared.spec.lifecycle.status == "retired"
+            self._claims.release(claim, "unused", f"{type(error).__name__}: {error}")
+            ended = self._prepared.spec.lifecycle.status == "retired"
             if isinstance(error, ModelRetired) or (ended and isinstance(error, ModelUnavailable)):
-                raise type(error)(f"{error} {alternatives(prepared, self._client.meta.region_name)}") from error
+                region = self._client.meta.region_name
+                raise type(error)(f"{error} {alternatives(self._prepared, region)}") from error
             raise
-        # anything else, a SIGTERM among it, leaves open whether the model did its work
-        except BaseException as error:
-            log.warning("Call %d: its outcome is unknown, it may have been paid: %s", claim.number, error)
-            raise
-        log.log(level, "Answered in %.1f s, AWS request id %s.", reply.elapsed_ms / 1000, reply.request_id)
-        return reply
 
-    def _paid_for(
-        self, price: float | None, claim: Claim, retrying: Retrying, end_turn: Callable[[], None]
-    ) -> bedrock.RawResponse:
-        """Set the money aside, make the call, and settle the account."""
-        budget = self._policy.budget
-
-        def arrived(length: int) -> None:
-            # the model is free for another call while this answer is read
-            end_turn()
-            # its text, and what is decoded from it
-            self._policy.hold.take(2 * length)
-
-        budget.hold(price)
+    @contextmanager
+    def _telling_unknown(self, slot: int) -> Iterator[None]:
+        """Say so where it is open whether the model did its work; a SIGTERM leaves it open, too."""
         try:
-            reply = bedrock.invoke(
-                self._client,
-                self._call.model_id or self._prepared.request.model_id,
-                self._body,
-                metadata=self._tags(claim.number),
-                retrying=retrying,
-                arrived=arrived,
-            )
+            yield
         except (NotExecuted, TerminalError):
-            budget.give_back(price)
             raise
-        except BaseException:
-            budget.pay(price)
+        except BaseException as error:
+            log.warning("Call %d: its outcome is unknown, it may have been paid: %s", slot, error)
             raise
-        budget.pay(price)
-        return reply
 
-    def _wait(self, number: int, spent: list[str]) -> ValidatedResponse | Result | None:
+    def _announce(self, slot: int) -> None:
+        prepared = self._prepared
+        self._request_log.info(
+            "Asking %s for %d image(s) of %s, %s (call %d of %d; slot %d of %d).",
+            self._call.model_id or prepared.request.model_id, self._call.count, prepared.task.name,
+            "price unknown" if self._price is None else f"about {self._price:g} USD",
+            self._number, len(prepared.calls), slot, prepared.request.max_paid_calls,
+        )  # fmt: skip
+
+    def _send(self, slot: int) -> bedrock.StreamedResponse:
+        return bedrock.invoke(
+            self._client,
+            self._call.model_id or self._prepared.request.model_id,
+            self._body,
+            metadata=self._tags(slot),
+        )
+
+    def _wait(self, slot: int, memory: MemoryReservation) -> ValidatedResponse | Result | str:
         """
         Wait for the worker that has a slot, within its lease; take its answer over if it is gone and left one.
 
-        :return: ``None`` if the slot's call brought nothing, which is then noted in ``spent``
+        :return: why the slot's call brought nothing, if it did
         """
         pause = _FIRST_PAUSE
-        why = None
-        while not why:
-            if done := self._standing():
-                return done
-            seen = self._ledger.look(number)
-            if seen is None or seen.slot.state == "unused":
+        while True:
+            if result := self._find_result():
+                return result
+            record = self._claims.read(slot)
+            if record is None or record.slot.state == "unused":
                 # its owner gave it back, having paid nothing
-                again = partial(self._ledger.reclaim, number, seen) if seen else partial(self._ledger.claim, number)
-                if found := self._pay(again):
-                    return found
-            else:
-                why = self._ledger.left_behind(seen)
-            if not why:
-                log.info("Another worker has call %d; waiting for its result.", number)
-                time.sleep(pause * random.uniform(0.5, 1))
-                pause = min(2 * pause, _LONGEST_PAUSE)
-        reply = self._ledger.answer(number)
-        if reply is not None:
-            log.log(self._policy.level, "Call %d was answered and paid before; going on from its journal.", number)
-            self._policy.budget.note(self._prepared.price_of(self._call))
-            try:
-                return accept(self._prepared, self._call, reply, number)
-            except BadAnswer as error:
-                why = str(error)
+                if response := self._pay(slot, memory, record):
+                    return response
+            elif (reason := self._claims.abandoned_reason(record)) is not None:
+                return self._take_over(slot, reason)
+            log.info("Another worker has call %d; waiting for its result.", slot)
+            time.sleep(pause * random.uniform(0.5, 1))
+            pause = min(2 * pause, _LONGEST_PAUSE)
+
+    def _take_over(self, slot: int, reason: str) -> ValidatedResponse | Result | str:
+        """
+        Go on from what the abandoned call of a slot left.
+
+        :param reason: why it counts as abandoned
+        :return: why it brought nothing, if it did
+        """
+        raw = self._journal.read(slot)
         # where there is no journal, it may have gone because the manifest has come since we looked
-        elif done := self._standing():
-            return done
-        else:
-            # nobody knows whether it was paid; a budget counts it
-            self._policy.budget.note(self._prepared.price_of(self._call))
-        spent.append(f"call {number}: {why}")
-        return None
+        if raw is None and (result := self._find_result()):
+            return result
+        # where there is none all the same, nobody knows whether the call was paid; a budget counts it
+        self._policy.budget.record(self._price)
+        if raw is None:
+            return reason
+        self._request_log.info("Call %d was answered and paid before; going on from its journal.", slot)
+        try:
+            return validate(self._prepared, self._call, raw, slot)
+        except BadAnswer as error:
+            return str(error)
+
+    def _find_result(self) -> Result | None:
+        return find_result(self._store, self._location, self._prepared.fingerprint, self._policy.budget)
 
     def _tags(self, slot: int) -> Mapping[str, str]:
         """Name the task instance, the request and the call for AWS's invocation log."""
+        owner = self._location.owner
         return {
-            "dag_id": self._owner.dag_id,
-            "run_id": self._owner.run_id,
-            "task_id": self._owner.task_id,
-            "map_index": str(self._owner.map_index),
-            "try_number": str(self._owner.try_number),
-            "line": self._line,
+            "dag_id": owner.dag_id,
+            "run_id": owner.run_id,
+            "task_id": owner.task_id,
+            "map_index": str(owner.map_index),
+            "try_number": str(owner.try_number),
+            "line": self._location.line,
             "fingerprint": self._prepared.fingerprint,
             "slot": str(slot),
         }

@@ -1,18 +1,18 @@
 """
-How calls are made, beyond what each of them asks for: at whose pace, from which purse, with how much in memory.
+How calls are made, beyond what each of them asks for: at which rate, from which budget, with how much in memory.
 
-The defaults suit a task that makes one request. A task that makes thousands shares one pace and one purse among them.
+The defaults suit a task that makes one request. A task that makes thousands shares one rate and one budget among them.
 """
 
 from __future__ import annotations
 
 import logging
+import random
+import time
 from contextlib import nullcontext
 from dataclasses import dataclass
 from io import BytesIO
-from typing import TYPE_CHECKING, Any, BinaryIO, Protocol
-
-import tenacity
+from typing import TYPE_CHECKING, Any, BinaryIO, Protocol, TypeVar
 
 from airflow_titan.errors import BackOff
 
@@ -22,9 +22,36 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+T = TypeVar("T")
+#: What a request is told of in.
+Log = logging.Logger | logging.LoggerAdapter[Any]
+
 #: Seconds that one invocation may spend on waiting for a throttled or unavailable service.
 PATIENCE = 120.0
-_LONGEST_PAUSE = 20.0
+#: Seconds of the first pause, and of the longest, at most.
+_FIRST_PAUSE, _LONGEST_PAUSE = 1.0, 20.0
+
+
+class Turn(Protocol):
+    """One call's turn at a rate limiter, for as many attempts as it takes."""
+
+    def wait(self) -> None:
+        """
+        Return at the moment at which the next attempt may be made.
+
+        :raises Stopped: if the task is ending
+        :raises Throttled: if the moment doesn't come
+        """
+
+    def succeeded(self) -> None:
+        """Take note that the attempt was let in."""
+
+    def failed(self, error: BaseException) -> bool:
+        """
+        Take note of how the attempt failed.
+
+        :return: whether to make another one: never but after a :class:`~airflow_titan.errors.BackOff`
+        """
 
 
 class RateLimiter(Protocol):
@@ -34,87 +61,125 @@ class RateLimiter(Protocol):
     def longest(self) -> float:
         """Seconds that one call may wait in all; what is claimed for it is claimed for so much longer."""
 
-    def retrying(self) -> tenacity.Retrying:
+    def admit(self) -> Turn:
         """
-        Wait until the first attempt of an invocation may be made, and give what runs it.
-
-        It asks again where the error is a :class:`~airflow_titan.errors.BackOff`, when and as often as it sees fit.
+        Wait until a call is about to be let out, and return its turn.
 
         :raises Stopped: if the task is ending
         """
 
 
-class Budget(Protocol):
-    """What calls are paid from; a price is in US dollars, or ``None`` where none is known."""
+def make_attempts(turn: Turn, attempt: Callable[[], T]) -> T:
+    """
+    Make a call: at the right moment, and again while the model does no work for it.
 
-    def hold(self, price: float | None) -> None:
-        """
-        Set money aside before a call.
-
-        :raises BudgetSpent: if there is not enough left
-        """
-
-    def give_back(self, price: float | None) -> None:
-        """Take back what was set aside for a call that surely wasn't paid."""
-
-    def pay(self, price: float | None) -> None:
-        """Spend what was set aside, also where the outcome of the call is unknown."""
-
-    def note(self, price: float | None) -> None:
-        """Count what an earlier try has spent, or may have."""
-
-
-class MemoryReservation(Protocol):
-    """What one request keeps in memory."""
-
-    def take(self, size: int) -> None:
-        """Keep so many bytes from now on; waits until there is room for them."""
-
-    def release(self) -> None:
-        """Keep nothing from now on."""
+    :param turn: tells the moments, and how often
+    :param attempt: makes the call once
+    :return: what the attempt returned that was let in
+    """
+    while True:
+        turn.wait()
+        try:
+            response = attempt()
+        except BaseException as error:
+            if not turn.failed(error):
+                raise
+        else:
+            turn.succeeded()
+            return response
 
 
 @dataclass(frozen=True)
 class ExponentialBackoff:
     """
-    The pace of a call that nobody else is known to make: exponential back-off with jitter, within a bounded time.
+    The rate of a call that nobody else is known to make: exponential back-off with jitter, within a bounded time.
 
     :param longest: seconds of waiting in all
     """
 
     longest: float = PATIENCE
 
-    def retrying(self) -> tenacity.Retrying:
-        """Give what runs one invocation."""
-        return tenacity.Retrying(
-            retry=tenacity.retry_if_exception_type(BackOff),
-            wait=tenacity.wait_random_exponential(multiplier=1, max=_LONGEST_PAUSE),
-            stop=tenacity.stop_before_delay(self.longest),
-            before_sleep=_say_that_we_wait,
-            reraise=True,
-        )
+    def admit(self) -> Turn:
+        """Return a turn that begins at once."""
+        return _BackoffTurn(self.longest)
+
+
+class _BackoffTurn:
+    """One call's attempts, with longer and longer pauses between them."""
+
+    def __init__(self, longest: float) -> None:
+        self._longest = longest
+        self._began: float | None = None
+        self._attempts = 0
+        self._pause = 0.0
+
+    def wait(self) -> None:
+        if self._began is None:
+            self._began = time.monotonic()
+        else:
+            time.sleep(self._pause)
+        self._attempts += 1
+
+    def succeeded(self) -> None:
+        pass
+
+    def failed(self, error: BaseException) -> bool:
+        if not isinstance(error, BackOff):
+            return False
+        self._pause = random.uniform(0, min(_FIRST_PAUSE * 2 ** (self._attempts - 1), _LONGEST_PAUSE))
+        if time.monotonic() - (self._began or 0.0) + self._pause >= self._longest:
+            return False
+        log.info("Try %d found %s; waiting %.1f s.", self._attempts, type(error).__name__, self._pause)
+        return True
+
+
+class Budget(Protocol):
+    """What calls are paid from; a price is in US dollars, or ``None`` where none is known."""
+
+    def reserve(self, price: float | None) -> AbstractContextManager[object]:
+        """
+        Set money aside for a call: it is spent when the block ends, also where the outcome of the call is unknown.
+
+        It is there again if the block ends in :class:`~airflow_titan.errors.NotExecuted` or
+        :class:`~airflow_titan.errors.TerminalError`: then the call surely wasn't paid.
+
+        :raises BudgetSpent: if there is not enough left
+        """
+
+    def record(self, price: float | None) -> None:
+        """Count what an earlier try has spent, or may have."""
+
+
+class MemoryReservation(Protocol):
+    """What one request keeps in memory while a block lasts; it may be learnt within the block how much that is."""
+
+    def take(self, size: int) -> None:
+        """Keep so many bytes from now on, instead of those before; waits until there is room for them."""
+
+
+class MemoryBudget(Protocol):
+    """What requests keep in memory together."""
+
+    def reserve(self, size: int | None = None) -> AbstractContextManager[MemoryReservation]:
+        """
+        Keep so many bytes for as long as the block lasts; waits until there is room for them.
+
+        :param size: ``None`` if it is still to be learnt; until then nothing is kept
+        """
 
 
 class Unlimited:
-    """A purse that nobody looks into, and memory likewise."""
+    """A budget, or memory, that nobody counts."""
 
-    def hold(self, price: float | None) -> None:
-        """Let it be spent."""
+    def reserve(self, _: float | None = None) -> AbstractContextManager[Unlimited]:
+        """Let it be spent, or kept."""
+        return nullcontext(self)
 
-    def give_back(self, price: float | None) -> None:
-        """Do nothing."""
-
-    def pay(self, price: float | None) -> None:
-        """Do nothing."""
-
-    def note(self, price: float | None) -> None:
+    def record(self, price: float | None) -> None:
         """Do nothing."""
 
     def take(self, size: int) -> None:
         """Let it be kept."""
-
-    def release(self) -> None:
-        """Do nothing."""
 
 
 _UNLIMITED = Unlimited()
@@ -127,25 +192,13 @@ class CallPolicy:
 
     :param rate_limiter: when they may be made
     :param budget: what they are paid from
-    :param hold: what they keep in memory
-    :param turn: is entered for each call, and left when its answer comes: how a task bounds its calls under way
-    :param file: makes the file that a request's body waits in: in memory (default), or on disk
-    :param level: how loudly to say what happens when all goes well
-    :param warn_of_age: whether to warn of a model past its end of life, and name those that can stand in for it
-    :param warn: tells what is allowed and probably not meant; default: the log
+    :param memory: what bounds what is kept in memory for them
+    :param concurrency: is held by each call until its answer comes: how a task bounds its calls under way
+    :param new_file: makes the file that a body waits in: in memory (default), or on disk
     """
 
     rate_limiter: RateLimiter = ExponentialBackoff()
     budget: Budget = _UNLIMITED
-    hold: MemoryReservation = _UNLIMITED
-    turn: AbstractContextManager[Any] = nullcontext()  # noqa: RUF009 - can be entered by many
-    file: Callable[[], BinaryIO] = BytesIO
-    level: int = logging.INFO
-    warn_of_age: bool = True
-    warn: Callable[[str], None] | None = None
-
-
-def _say_that_we_wait(state: tenacity.RetryCallState) -> None:
-    pause = state.next_action.sleep if state.next_action else 0
-    error = state.outcome.exception() if state.outcome else None
-    log.info("Try %d found %s; waiting %.1f s.", state.attempt_number, type(error).__name__, pause)
+    memory: MemoryBudget = _UNLIMITED
+    concurrency: AbstractContextManager[Any] = nullcontext()  # noqa: RUF009 - can be entered by many
+    new_file: Callable[[], BinaryIO] = BytesIO

@@ -1,4 +1,4 @@
-"""From the model's answer to a published result: decode, prove, write the images, write the manifest last."""
+"""A published result: write the images, and the manifest last; find it again, and clear up after it."""
 
 from __future__ import annotations
 
@@ -10,16 +10,12 @@ from typing import TYPE_CHECKING, Any
 from pydantic import ValidationError
 
 from airflow_titan import __version__
-from airflow_titan.errors import (
-    AccessDenied,
-    ConfigurationError,
-    StoreFailed,
-    StoreRefused,
-)
+from airflow_titan.errors import AccessDenied, ConfigurationError, StoreFailed, StoreRefused
+from airflow_titan.generation.journal import Journal
 from airflow_titan.generation.location import DIGITS
 from airflow_titan.generation.manifest import Blocked, Input, Manifest, Model, Output, Paid
 from airflow_titan.generation.prepare import inputs
-from airflow_titan.generation.response import ValidatedResponse, _blocked
+from airflow_titan.generation.response import content_blocked
 from airflow_titan.imaging.image import Image
 from airflow_titan.models.tasks import setting
 
@@ -29,8 +25,9 @@ if TYPE_CHECKING:
     from airflow_titan.aws.s3 import ObjectStore
     from airflow_titan.generation.location import ResultLocation
     from airflow_titan.generation.manifest import TaskInstance
+    from airflow_titan.generation.policy import Budget
     from airflow_titan.generation.prepare import Prepared
-    from airflow_titan.imaging.header import Header
+    from airflow_titan.generation.response import ParkedImage, ResponseImage, ValidatedResponse
     from airflow_titan.models.tasks import Task
 
 _MANIFEST = "manifest.json"
@@ -44,31 +41,57 @@ class Result:
     manifest_uri: str
 
 
+def find_result(store: ObjectStore, location: ResultLocation, fingerprint: str, budget: Budget) -> Result | None:
+    """
+    Find a published result, and clear up after a worker that died before it could.
+
+    :param budget: what its calls are counted in
+    :return: ``None`` if there is none
+    """
+    folder = location.folder(fingerprint)
+    manifest = read_manifest(store, folder)
+    if manifest is None:
+        return None
+    delete_journals(store, folder, manifest)
+    for paid in manifest.calls:
+        # the slots before the one that brought the answer may have been paid too
+        budget.record(None if paid.price_usd is None else paid.price_usd * paid.slot)
+    return Result(manifest, f"{folder}/{_MANIFEST}")
+
+
+def delete_journals(store: ObjectStore, folder: str, manifest: Manifest) -> None:
+    """Delete the journals that a manifest makes needless."""
+    for call, paid in enumerate(manifest.calls, start=1):
+        Journal(store, folder, call=call).delete(paid.slot)
+
+
 def publish(
     prepared: Prepared,
-    answers: Sequence[ValidatedResponse],
+    responses: Sequence[ValidatedResponse],
     *,
     region: str,
     store: ObjectStore,
     location: ResultLocation,
-) -> Manifest:
+) -> Result:
     """
     Write a result: the images byte for byte, then the manifest, if no other worker has written one.
 
-    :return: the manifest that stands, which is the other worker's if that was faster
+    :param responses: the answer of each call
+    :param region: where the model was asked
+    :return: the result that stands, which is the other worker's if that was faster
     :raises ContentBlocked: if the content filter left nothing
     :raises StoreFailed: if S3 fails or refuses; the answers are kept, and another try goes on from there
     """
     folder = location.folder(prepared.fingerprint)
-    images = [image for answer in answers for image in answer.images]
-    blocked = [answer.blocked for answer in answers if answer.blocked]
+    images = [image for response in responses for image in response.images]
+    blocked = [response.blocked for response in responses if response.blocked]
     if not images:
-        raise _blocked(prepared, blocked[0].message, kept=0, asked=prepared.count)
-    outputs = [_output(f"{folder}/image-{index}", *image) for index, image in enumerate(images, start=1)]
-    masks = [(_output(f"{folder}/mask", *answer.mask), answer.mask) for answer in answers if answer.mask]
+        raise content_blocked(prepared, blocked[0].message, kept=0, requested=prepared.count)
+    outputs = [_output(f"{folder}/image-{index}", image) for index, image in enumerate(images, start=1)]
+    masks = [(_output(f"{folder}/mask", response.mask), response.mask) for response in responses if response.mask]
     manifest = _manifest(
         prepared,
-        answers,
+        responses,
         outputs=outputs,
         mask=masks[0][0] if masks else None,
         blocked=blocked,
@@ -76,23 +99,47 @@ def publish(
         owner=location.owner,
     )
     try:
-        written = [*zip(outputs, images, strict=True), *masks]
-        for output, (data, _) in written:
-            store.write(output.uri, data, output.content_type)
-        if store.create(f"{folder}/{_MANIFEST}", manifest.to_json()) is not None:
-            return manifest
-        standing = published(store, folder)
+        for output, image in [*zip(outputs, images, strict=True), *masks]:
+            store.write(output.uri, image.data, output.content_type)
+        if store.create(f"{folder}/{_MANIFEST}", manifest.to_json()) is None:
+            manifest = _standing(store, folder)
     except (StoreRefused, AccessDenied) as error:
         # the money is spent by now: what S3 refuses today may be allowed when somebody has put it right
         raise StoreFailed(f"{error} The answer is kept, so that another try costs nothing.") from error
-    if standing is None:
+    delete_journals(store, folder, manifest)
+    return Result(manifest, f"{folder}/{_MANIFEST}")
+
+
+def read_manifest(store: ObjectStore, folder: str) -> Manifest | None:
+    """
+    Read the manifest of a result.
+
+    :return: ``None`` if there is none
+    :raises ConfigurationError: if it is not of a version that this package knows
+    """
+    uri = f"{folder}/{_MANIFEST}"
+    entry = store.read(uri)
+    if entry is None:
+        return None
+    try:
+        return Manifest.model_validate_json(entry.data)
+    except ValidationError as error:
+        raise ConfigurationError(
+            f"{uri} is no manifest that airflow-titan {__version__} can read. Install the version that wrote it, or "
+            "delete it to pay for the picture anew."
+        ) from error
+
+
+def _standing(store: ObjectStore, folder: str) -> Manifest:
+    manifest = read_manifest(store, folder)
+    if manifest is None:
         raise StoreFailed(f"the manifest in {folder} was there, and is gone again")
-    return standing
+    return manifest
 
 
 def _manifest(
     prepared: Prepared,
-    answers: Sequence[ValidatedResponse],
+    responses: Sequence[ValidatedResponse],
     *,
     outputs: Sequence[Output],
     mask: Output | None,
@@ -100,17 +147,17 @@ def _manifest(
     region: str,
     owner: TaskInstance,
 ) -> Manifest:
-    """Write down what was asked for and what came back."""
+    """Return the record of what was asked for and what came back."""
     request = prepared.request
-    calls = tuple(_paid(prepared, answer) for answer in answers)
-    worked = [call.model_latency_ms for call in calls if call.model_latency_ms is not None]
+    calls = tuple(_paid(prepared, response) for response in responses)
+    latencies = [call.model_latency_ms for call in calls if call.model_latency_ms is not None]
     return Manifest(
         status="partial" if blocked else "complete",
         created=datetime.now(UTC).isoformat(timespec="seconds"),
         provider=f"airflow-titan {__version__}",
         fingerprint=prepared.fingerprint,
         task=prepared.task.name,
-        parameters=_told_by_uri(prepared.task),
+        parameters=_by_uri(prepared.task),
         inputs=tuple(_input(name, image) for name, image in inputs(prepared.task)),
         outputs=tuple(outputs),
         mask=mask,
@@ -126,7 +173,7 @@ def _manifest(
         price_usd=prepared.price_usd,
         slot=max(call.slot for call in calls),
         latency_ms=sum(call.latency_ms for call in calls),
-        model_latency_ms=sum(worked) if worked else None,
+        model_latency_ms=sum(latencies) if latencies else None,
         aws_request_id=calls[0].aws_request_id,
         calls=calls,
         blocked=Blocked(message=blocked[0].message, missing=sum(part.missing for part in blocked)) if blocked else None,
@@ -135,36 +182,17 @@ def _manifest(
     )
 
 
-def _paid(prepared: Prepared, answer: ValidatedResponse) -> Paid:
-    config = answer.call.message.get("imageGenerationConfig", answer.call.message)
+def _paid(prepared: Prepared, response: ValidatedResponse) -> Paid:
+    config = response.call.message.get("imageGenerationConfig", response.call.message)
     return Paid(
-        model_id=answer.call.model_id or prepared.request.model_id,
-        slot=answer.slot,
-        aws_request_id=answer.reply.request_id,
-        latency_ms=answer.reply.elapsed_ms,
-        model_latency_ms=answer.reply.model_latency_ms,
-        price_usd=prepared.price_of(answer.call),
+        model_id=response.call.model_id or prepared.request.model_id,
+        slot=response.slot,
+        aws_request_id=response.raw.request_id,
+        latency_ms=response.raw.elapsed_ms,
+        model_latency_ms=response.raw.model_latency_ms,
+        price_usd=prepared.price_of(response.call),
         seed=config.get("seed"),
     )
-
-
-def published(store: ObjectStore, folder: str) -> Manifest | None:
-    """
-    Read the manifest of a result; ``None`` if there is none.
-
-    :raises ConfigurationError: if it is not of a version that this package knows
-    """
-    uri = f"{folder}/{_MANIFEST}"
-    found = store.read(uri)
-    if found is None:
-        return None
-    try:
-        return Manifest.model_validate_json(found.data)
-    except ValidationError as error:
-        raise ConfigurationError(
-            f"{uri} is no manifest that airflow-titan {__version__} can read. Install the version that wrote it, or "
-            "delete it to pay for the picture anew."
-        ) from error
 
 
 def _input(name: str, image: Image) -> Input:
@@ -180,8 +208,9 @@ def _input(name: str, image: Image) -> Input:
     )
 
 
-def _output(name: str, data: bytes, header: Header) -> Output:
-    """Name an image by its place and its content, so that two different images never share a key."""
+def _output(name: str, image: ResponseImage | ParkedImage) -> Output:
+    """Return the record of an image, named by its place and its content: two different ones never share a key."""
+    data, header = image.data, image.header
     sha256 = hashlib.sha256(data).hexdigest()
     return Output(
         uri=f"{name}-{sha256[:DIGITS]}.{header.extension}",
@@ -193,12 +222,12 @@ def _output(name: str, data: bytes, header: Header) -> Output:
     )
 
 
-def _told_by_uri(task: Task) -> dict[str, Any]:
-    """Give the parameters that were sent, each image as its URI."""
+def _by_uri(task: Task) -> dict[str, Any]:
+    """Return the parameters that were sent, each image as its URI."""
 
-    def told(value: Any) -> Any:
+    def plain(value: Any) -> Any:
         if isinstance(value, tuple):
-            return [told(part) for part in value]
+            return [plain(part) for part in value]
         return value.uri if isinstance(value, Image) else value
 
-    return {name: told(value) for name, value in vars(task).items() if value not in (None, ())}
+    return {name: plain(value) for name, value in vars(task).items() if value not in (None, ())}

@@ -1,14 +1,11 @@
-"""From the model's answer to pictures that were proved: decode, count, verify."""
+"""From the model's raw answer to images that were verified: decode, count, verify."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, BinaryIO
 
-from airflow_titan.errors import (
-    BadAnswer,
-    ContentBlocked,
-)
+from airflow_titan.errors import BadAnswer, ContentBlocked
 from airflow_titan.generation.manifest import Blocked
 from airflow_titan.imaging.header import Header, InvalidImage
 from airflow_titan.imaging.verify import read_header, verify_checksums
@@ -21,68 +18,124 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
+class ResponseImage:
+    """
+    An image of an answer, verified.
+
+    :param data: its bytes, as the model made them
+    """
+
+    data: bytes
+    header: Header
+
+
+@dataclass(frozen=True)
+class ParkedImage:
+    """
+    The same, its bytes in a file.
+
+    :param file: where they lie, for as long as it is open
+    :param offset: from where on
+    :param size: how many there are
+    """
+
+    file: BinaryIO
+    offset: int
+    size: int
+    header: Header
+
+    @property
+    def data(self) -> bytes:
+        """Its bytes, read anew each time."""
+        self.file.seek(self.offset)
+        return self.file.read(self.size)
+
+
+@dataclass(frozen=True)
 class ValidatedResponse:
     """
-    One call's answer, taken apart and proved.
+    One call's answer, decoded and verified.
 
-    :param reply: the answer without its body
+    :param raw: the answer without its body
     :param slot: the slot that paid for it
-    :param images: the bytes of each image with their header
+    :param images: its images, in the model's order
     :param blocked: what the content filter stopped
     :param mask: the mask that the model used, where it was asked for
     """
 
     call: Call
-    reply: RawResponse
+    raw: RawResponse
     slot: int
-    images: tuple[tuple[bytes, Header], ...]
+    images: tuple[ResponseImage | ParkedImage, ...]
     blocked: Blocked | None
-    mask: tuple[bytes, Header] | None
+    mask: ResponseImage | ParkedImage | None
+
+    def park(self, file: BinaryIO) -> ValidatedResponse:
+        """Return the same answer with the bytes of its images in a file, so that they needn't be kept in memory."""
+        return replace(
+            self,
+            images=tuple(_park(image, file) for image in self.images),
+            mask=_park(self.mask, file) if self.mask else None,
+        )
 
 
-def accept(prepared: Prepared, call: Call, reply: RawResponse, slot: int) -> ValidatedResponse:
+def validate(prepared: Prepared, call: Call, raw: RawResponse, slot: int) -> ValidatedResponse:
     """
-    Take one call's answer apart, and prove that it is what was asked for.
+    Decode one call's answer, and verify that it is what was asked for.
 
+    :param slot: the slot that paid for it
     :raises ContentBlocked: if the content filter stopped anything, and partial results are not wanted
-    :raises BadAnswer: if there are too few or too many images, or one isn't a whole picture of the right size
+    :raises BadAnswer: if there are too few or too many images, or one isn't an intact picture of the right size
     """
-    answer = FAMILIES[prepared.spec.family].decode(reply.body)
-    missing = call.count - len(answer.images)
-    if answer.blocked and not prepared.request.keep_partial:
-        raise _blocked(prepared, answer.blocked, kept=len(answer.images), asked=call.count)
-    if missing < 0 or (missing > 0 and not answer.blocked):
-        raise BadAnswer(f"the answer has {len(answer.images)} images of {call.count}, and gives no reason")
-    if call.with_mask and answer.mask is None and answer.images:
+    decoded = FAMILIES[prepared.spec.family].decode(raw.body)
+    missing = call.count - len(decoded.images)
+    if decoded.blocked and not prepared.request.keep_partial:
+        raise content_blocked(prepared, decoded.blocked, kept=len(decoded.images), requested=call.count)
+    if missing < 0 or (missing > 0 and not decoded.blocked):
+        raise BadAnswer(f"the answer has {len(decoded.images)} images of {call.count}, and gives no reason")
+    if call.with_mask and decoded.mask is None and decoded.images:
         raise BadAnswer("the answer has no mask, though return_mask asked for it")
     return ValidatedResponse(
         call=call,
         # its body has done its duty, and is megabytes
-        reply=replace(reply, body=b""),
+        raw=replace(raw, body=b""),
         slot=slot,
         images=tuple(
-            (data, _proved(data, f"image {index}", prepared.sizes)) for index, data in enumerate(answer.images, start=1)
+            _verify(data, f"image {index}", prepared.sizes) for index, data in enumerate(decoded.images, start=1)
         ),
-        blocked=Blocked(message=answer.blocked, missing=missing) if answer.blocked else None,
-        mask=None if answer.mask is None else (answer.mask, _proved(answer.mask, "the mask", prepared.sizes)),
+        blocked=Blocked(message=decoded.blocked, missing=missing) if decoded.blocked else None,
+        mask=None if decoded.mask is None else _verify(decoded.mask, "the mask", prepared.sizes),
     )
 
 
-def _blocked(prepared: Prepared, message: str, *, kept: int, asked: int) -> ContentBlocked:
+def content_blocked(prepared: Prepared, message: str, *, kept: int, requested: int) -> ContentBlocked:
+    """
+    Return the error for what the content filter stopped.
+
+    :param message: what the service said
+    :param kept: how many images came back all the same
+    :param requested: how many were asked for
+    """
     return ContentBlocked(
-        f"{prepared.spec.id}: {message} {kept} of {asked} images came back. "
+        f"{prepared.spec.id}: {message} {kept} of {requested} images came back. "
         "Reword the prompt or change the images; on_blocked='keep' keeps what came back.",
         kept=kept,
     )
 
 
-def _proved(data: bytes, what: str, sizes: frozenset[tuple[int, int]]) -> Header:
+def _verify(data: bytes, name: str, sizes: frozenset[tuple[int, int]]) -> ResponseImage:
     try:
         header = read_header(data)
         if sizes and header.size not in sizes:
-            wanted = " or ".join(f"{width}x{height}" for width, height in sorted(sizes))
-            raise BadAnswer(f"{what} of the answer has {header.width}x{header.height} pixels, not {wanted}")
+            allowed = " or ".join(f"{width}x{height}" for width, height in sorted(sizes))
+            raise BadAnswer(f"{name} of the answer has {header.width}x{header.height} pixels, not {allowed}")
         verify_checksums(data, header)
     except InvalidImage as error:
-        raise BadAnswer(f"{what} of the answer {error}") from error
-    return header
+        raise BadAnswer(f"{name} of the answer {error}") from error
+    return ResponseImage(data, header)
+
+
+def _park(image: ResponseImage | ParkedImage, file: BinaryIO) -> ParkedImage:
+    data, offset = image.data, file.tell()
+    file.write(data)
+    return ParkedImage(file, offset, len(data), image.header)

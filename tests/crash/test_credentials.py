@@ -10,8 +10,9 @@ from botocore.exceptions import CredentialRetrievalError
 
 from airflow_titan.aws.bedrock import RawResponse
 from airflow_titan.aws.s3 import ObjectStore
-from airflow_titan.generation import claims
-from airflow_titan.generation.claims import Ledger
+from airflow_titan.generation import journal
+from airflow_titan.generation.claims import Claims
+from airflow_titan.generation.journal import Journal
 from airflow_titan.generation.manifest import TaskInstance
 
 if TYPE_CHECKING:
@@ -25,21 +26,22 @@ REPLY = RawResponse(b"answer", "request", None, 1)
 @pytest.mark.parametrize(
     "step",
     [
-        pytest.param(lambda book, claim: book.journal(claim, REPLY), id="journal"),
-        pytest.param(lambda book, claim: book.settle(claim, "over", "why"), id="settle"),
-        pytest.param(lambda book, _: book.forget_answers(1), id="forget"),
+        pytest.param(lambda _, journal, claim: journal.write(claim.number, REPLY), id="journal"),
+        pytest.param(lambda claims, _, claim: claims.release(claim, "over", "why"), id="release"),
+        pytest.param(lambda _, journal, __: journal.delete(1), id="delete"),
     ],
 )
 def test_the_ledger_goes_on(
-    emulator: object, bucket: str, monkeypatch: pytest.MonkeyPatch, step: Callable[[Ledger, Claim], None]
+    emulator: object, bucket: str, monkeypatch: pytest.MonkeyPatch, step: Callable[[Claims, Journal, Claim], None]
 ) -> None:
     """What S3 doesn't take for want of credentials stops nothing: the worker still has the answer."""
     del emulator
-    monkeypatch.setattr(claims, "_JOURNAL_PATIENCE", 0)
+    monkeypatch.setattr(journal, "_PATIENCE", 0)
     s3 = boto3.client("s3")
     owner = TaskInstance(dag_id="dag", run_id="run", task_id="task")
-    book = Ledger(ObjectStore(s3), f"s3://{bucket}/folder", "fingerprint", owner, lease=1)
-    claim = book.claim(1)
+    store, folder = ObjectStore(s3), f"s3://{bucket}/folder"
+    claims = Claims(store, folder, "fingerprint", owner, lease=1)
+    claim = claims.claim(1)
     assert claim
 
     def fail(**_: object) -> None:
@@ -47,4 +49,4 @@ def test_the_ledger_goes_on(
 
     monkeypatch.setattr(s3, "put_object", fail)
     monkeypatch.setattr(s3, "delete_object", fail)
-    step(book, claim)
+    step(claims, Journal(store, folder), claim)

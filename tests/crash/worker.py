@@ -28,7 +28,7 @@ from botocore.loaders import create_loader
 from instance import Instance
 
 from airflow_titan.errors import TitanError
-from airflow_titan.generation import call, claims
+from airflow_titan.generation import call, process
 from airflow_titan.hooks.bedrock import TitanBedrockHook
 from airflow_titan.operators import TitanInpaintingOperator, TitanTextToImageOperator
 
@@ -99,7 +99,7 @@ def work(job: dict[str, Any], gate: Gate) -> dict[str, Any]:
     """Run one job in this process."""
     os.environ.update(job["environment"])
     if job["machine"]:
-        claims._machine = lambda: job["machine"]  # noqa: SLF001 - one machine stands for many
+        process._machine = lambda: job["machine"]  # noqa: SLF001 - one machine stands for many
     if job["grace"] is not None:
         call._GRACE = job["grace"]  # noqa: SLF001 - half a minute is too long for a test
     effects = Effects(job["kill"], gate)

@@ -28,7 +28,7 @@ from PIL import Image
 from airflow_titan.aws import s3 as object_store
 from airflow_titan.emulator.faults import kinds
 from airflow_titan.errors import TitanError
-from airflow_titan.generation import claims
+from airflow_titan.generation import journal, process
 from airflow_titan.operators import (
     TitanImageVariationOperator,
     TitanInpaintingOperator,
@@ -372,7 +372,7 @@ def world(emulator: Emulator, monkeypatch: pytest.MonkeyPatch) -> Iterator[World
     monkeypatch.setattr(time, "sleep", lambda seconds: sleep(min(seconds, 0.02)))
     before = signal.signal(signal.SIGALRM, _too_long)
     signal.alarm(LONGEST)
-    monkeypatch.setattr(claims, "_JOURNAL_PATIENCE", 2)
+    monkeypatch.setattr(journal, "_PATIENCE", 2)
     monkeypatch.setattr(object_store, "_proven", {(emulator.url, BUCKET)})
     monkeypatch.setenv("AIRFLOW_CONN_AWS_DEFAULT", "aws://")
     yield World(emulator, client)
@@ -507,7 +507,7 @@ def test_a_claim_of_a_lost_machine_expires_by_the_stores_clock(
     world.emulator.inject("reset_after")
     world.emulator.inject("refuse", **SLOT, after=1)  # so that the claim can't be given up
     with monkeypatch.context() as elsewhere:
-        elsewhere.setattr(claims, "_machine", lambda: "another machine")
+        elsewhere.setattr(process, "_machine", lambda: "another machine")
         assert attempt(cell, 1)[0] == "up_for_retry"
     world.emulator.inject("aged", **slot_1, seconds=600, times=None)
     world.emulator.inject("clock", seconds=-86_400, times=None)

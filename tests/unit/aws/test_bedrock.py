@@ -14,7 +14,7 @@ from stub import Heard, Says, Stub, pictures, refuses, scripted
 
 from airflow_titan import errors
 from airflow_titan.aws.bedrock import RawResponse, invoke, request_metadata
-from airflow_titan.generation.policy import ExponentialBackoff
+from airflow_titan.generation.policy import ExponentialBackoff, make_attempts
 from airflow_titan.hooks.bedrock import TitanBedrockHook
 
 if TYPE_CHECKING:
@@ -53,8 +53,8 @@ def client(monkeypatch: pytest.MonkeyPatch, kept: dict[str, Any]) -> Callable[..
 
 def call(client: Any, **options: Any) -> RawResponse:
     """Invoke without patience, unless told otherwise."""
-    retrying = ExponentialBackoff(options.pop("patience", 0)).retrying()
-    return invoke(client, MODEL, BytesIO(b'{"a": 1}'), retrying=retrying, **options)
+    turn, body = ExponentialBackoff(options.pop("patience", 0)).admit(), BytesIO(b'{"a": 1}')
+    return make_attempts(turn, lambda: invoke(client, MODEL, body, **options)).read()
 
 
 def test_what_is_sent_and_what_comes_back(client: Callable[..., Any]) -> None:

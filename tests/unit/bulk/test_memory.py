@@ -44,10 +44,10 @@ class Machine:
 @contextmanager
 def waiting(memory: MemoryBudget) -> Iterator[Future[None]]:
     """Let requests hold all places, and one more wait for some."""
-    holds = [memory.hold() for _ in range(memory.places)]
+    holds = [memory.reserve() for _ in range(memory.places)]
     for hold in holds:
         hold.take(0)
-    late = memory.hold()
+    late = memory.reserve()
     with ThreadPoolExecutor(1) as pool:
         taking = pool.submit(late.take, 0)
         assert blocks(taking)
@@ -74,7 +74,7 @@ def test_no_more_work_at_once_where_nobody_waits() -> None:
     machine = Machine()
     before = machine.memory.places
     for _ in range(before):
-        machine.memory.hold().take(0)
+        machine.memory.reserve().take(0)
     assert machine.adapt(0.0, times=5) == before
 
 
@@ -105,7 +105,7 @@ def test_the_places_have_an_end() -> None:
 def test_what_fits_is_let_in() -> None:
     """Several requests hold bytes at once, up to the last one."""
     memory = MemoryBudget(100)
-    with memory.hold() as one, memory.hold() as two:
+    with memory.reserve() as one, memory.reserve() as two:
         one.take(60)
         two.take(40)
         assert memory.held == 100
@@ -114,7 +114,7 @@ def test_what_fits_is_let_in() -> None:
 def test_what_does_not_fit_waits_for_room() -> None:
     """It is let in as soon as another has let go."""
     memory = MemoryBudget(100)
-    one, two = memory.hold(), memory.hold()
+    one, two = memory.reserve(), memory.reserve()
     one.take(60)
     with ThreadPoolExecutor(1) as pool:
         taking = pool.submit(two.take, 41)
@@ -130,7 +130,7 @@ def test_only_so_many_are_at_work() -> None:
     """However little a request holds, it waits while as many as allowed hold something."""
     memory = MemoryBudget(100)
     memory.places = 2
-    one, two, three = memory.hold(), memory.hold(), memory.hold()
+    one, two, three = memory.reserve(), memory.reserve(), memory.reserve()
     one.take(0)
     two.take(0)
     with ThreadPoolExecutor(1) as pool:
@@ -145,7 +145,7 @@ def test_only_so_many_are_at_work() -> None:
 def test_more_than_all_is_let_in_alone() -> None:
     """A request larger than the whole waits until nobody else holds anything, and then others wait for it."""
     memory = MemoryBudget(100)
-    one, huge, late = memory.hold(), memory.hold(), memory.hold()
+    one, huge, late = memory.reserve(), memory.reserve(), memory.reserve()
     one.take(1)
     with ThreadPoolExecutor(2) as pool:
         taking = pool.submit(huge.take, 500)
@@ -166,7 +166,7 @@ def test_more_than_all_is_let_in_alone() -> None:
 def test_first_come_first_served() -> None:
     """A small request doesn't pass a large one that has waited longer, so that none waits for ever."""
     memory = MemoryBudget(100)
-    one, large, small = memory.hold(), memory.hold(), memory.hold()
+    one, large, small = memory.reserve(), memory.reserve(), memory.reserve()
     one.take(50)
     with ThreadPoolExecutor(2) as pool:
         first = pool.submit(large.take, 60)
@@ -184,7 +184,7 @@ def test_first_come_first_served() -> None:
 def test_taking_again_lets_go_first() -> None:
     """A request that holds almost everything may hold another size, without waiting for itself."""
     memory = MemoryBudget(100)
-    hold = memory.hold()
+    hold = memory.reserve()
     for size in (90, 100, 20, 500):
         hold.take(size)
         assert memory.held == size
@@ -196,7 +196,7 @@ def test_taking_again_lets_go_first() -> None:
 def test_all_is_given_back(end: Callable[[MemoryReservation], None]) -> None:
     """However a request ends, and however often, it holds nothing afterwards."""
     memory = MemoryBudget(100)
-    hold = memory.hold()
+    hold = memory.reserve()
     hold.take(60)
     end(hold)
     end(hold)
@@ -208,7 +208,7 @@ def test_a_request_that_fails_gives_back() -> None:
     memory = MemoryBudget(100)
 
     def fail() -> None:
-        with memory.hold() as hold:
+        with memory.reserve() as hold:
             hold.take(60)
             raise ValueError("bad mask")
 
@@ -224,7 +224,7 @@ def test_many_threads_stay_within_the_bound_and_all_get_through() -> None:
     def work(seed: int) -> None:
         chance = random.Random(seed)
         for _ in range(30):
-            with memory.hold() as hold:
+            with memory.reserve() as hold:
                 for _ in range(3):
                     size = chance.choice([1, 100, 300, 900, 1000, 1500])
                     hold.take(size)

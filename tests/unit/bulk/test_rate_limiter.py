@@ -19,6 +19,7 @@ from airflow_titan import errors
 from airflow_titan.bulk import rate_limiter
 from airflow_titan.bulk.adaptive_rate import AdaptiveRate
 from airflow_titan.bulk.rate_limiter import SharedRateLimiter, TokenBucket
+from airflow_titan.generation.policy import make_attempts
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -326,13 +327,13 @@ def paced(
     """Make a pace; at a clock of the test's own, nobody waits."""
     limiter = SharedRateLimiter(per_minute=per_minute, patience=patience, clock=clock or time.monotonic)
     if clock:
-        limiter._pacer = Unhurried()  # noqa: SLF001
+        limiter._adaptive_rate = Unhurried()  # noqa: SLF001
     return limiter
 
 
 def make(limiter: SharedRateLimiter, call: Callable[..., object], *args: object) -> object:
     """Make one call at a pace."""
-    return limiter.retrying()(call, *args)
+    return make_attempts(limiter.admit(), lambda: call(*args))
 
 
 def refuse(error: type[errors.BackOff] = errors.Throttled) -> None:
@@ -361,7 +362,7 @@ class Answers:
 
 def test_a_call_returns_what_the_service_answers() -> None:
     """Arguments go in, and the answer comes out."""
-    assert paced().retrying()(lambda *args, **more: (args, more), 1, two=2) == ((1,), {"two": 2})
+    assert make(paced(), lambda *args: args, 1, 2) == (1, 2)
 
 
 @pytest.mark.parametrize("error", [errors.Throttled, errors.Unavailable, errors.ConnectFailed])
@@ -476,7 +477,7 @@ def test_few_are_called_ahead_of_their_time() -> None:
     called: list[object] = []
     with ThreadPoolExecutor(8) as pool:
         for _ in range(8):
-            pool.submit(lambda: called.append(limiter.retrying()))
+            pool.submit(lambda: called.append(limiter.admit()))
         time.sleep(0.3)
         limiter.stop()
     assert 1 <= len(called) <= 2
@@ -486,8 +487,8 @@ def test_who_is_called_and_does_not_come_holds_nobody_up(monkeypatch: pytest.Mon
     """A call that another worker makes in the end is given up, and the others go on without it."""
     monkeypatch.setattr(rate_limiter, "_NO_SHOW", 0.2)
     limiter, began = paced(per_minute=6), time.monotonic()
-    limiter.retrying()
-    limiter.retrying()
+    limiter.admit()
+    limiter.admit()
     assert make(limiter, Answers(0)) == "yes"
     assert time.monotonic() - began < 5
 
@@ -497,9 +498,9 @@ def test_a_slow_claim_costs_no_rate() -> None:
     limiter, times = paced(per_minute=600), list[float]()
 
     def work() -> None:
-        retrying = limiter.retrying()
+        turn = limiter.admit()
         time.sleep(0.3)
-        retrying(lambda: times.append(time.monotonic()))
+        make_attempts(turn, lambda: times.append(time.monotonic()))
 
     with ThreadPoolExecutor(16) as pool:
         for _ in range(30):

@@ -13,7 +13,7 @@ from pictures import mask, photo
 from stub import Says, Stub, pictures, refuses, scripted, stable
 
 from airflow_titan.errors import BadAnswer, ServiceFailed
-from airflow_titan.generation.claims import Ledger
+from airflow_titan.generation.journal import Journal
 from airflow_titan.operators import TitanInpaintingOperator, TitanTextToImageOperator
 
 if TYPE_CHECKING:
@@ -100,7 +100,7 @@ def test_a_death_after_the_second_journal_pays_only_for_the_third(
 ) -> None:
     """What came back before is taken from its journals, and they are gone at the end."""
     with model(monkeypatch, stable(ONE), stable(TWO)) as stub, monkeypatch.context() as dying:
-        dying.setattr(Ledger, "journal", _dies_after(2))
+        dying.setattr(Journal, "write", _dies_after(2))
         with pytest.raises(KeyboardInterrupt):
             Instance().run(operator())
         assert seeds(stub) == [7, 8]
@@ -116,10 +116,10 @@ def test_a_death_after_the_second_journal_pays_only_for_the_third(
 
 def _dies_after(number: int) -> Any:
     """Journal as ever, and be killed right after that journal."""
-    journal, written = Ledger.journal, []
+    write, written = Journal.write, []
 
-    def dying(self: Ledger, *arguments: Any) -> None:
-        journal(self, *arguments)
+    def dying(self: Journal, *arguments: Any) -> None:
+        write(self, *arguments)
         written.append(self)
         if len(written) == number:
             raise KeyboardInterrupt

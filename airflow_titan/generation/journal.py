@@ -1,0 +1,91 @@
+"""
+The journal of what came back: the raw answer of each paid call, kept before anything else is done with it.
+
+From then on any worker can finish the request without another call. ``answer-1`` is the answer of the call that slot 1
+paid for; it goes when the manifest stands.
+"""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING
+
+import tenacity
+
+from airflow_titan.aws.bedrock import RawResponse
+from airflow_titan.errors import AccessDenied, StoreFailed, StoreRefused
+from airflow_titan.generation.claims import call_prefix
+
+if TYPE_CHECKING:
+    from airflow_titan.aws.s3 import ObjectStore
+
+log = logging.getLogger(__name__)
+
+#: Seconds for which a paid answer is offered to a failing S3, before the worker goes on without a journal.
+_PATIENCE = 60.0
+#: Every way in which S3 may not do what it is asked; credentials may fail to be renewed between two requests.
+_STORE_ERRORS = (StoreFailed, StoreRefused, AccessDenied)
+
+
+class Journal:
+    """
+    The kept answers of one call of a request, one for each slot that brought any.
+
+    :param store: where they lie
+    :param folder: the request's folder
+    :param call: which of the request's calls, from 1
+    """
+
+    def __init__(self, store: ObjectStore, folder: str, *, call: int = 1) -> None:
+        self._store = store
+        self._prefix = f"{call_prefix(folder, call)}answer-"
+
+    def write(self, slot: int, response: RawResponse) -> None:
+        """
+        Keep a paid answer. If S3 doesn't take it, the worker has it still and goes on, so nothing is raised.
+
+        The store is asked for longer than usual: here alone a failure of S3 can cost money.
+        """
+        facts = {
+            "request-id": response.request_id,
+            "elapsed-ms": str(response.elapsed_ms),
+            "model-latency-ms": "" if response.model_latency_ms is None else str(response.model_latency_ms),
+        }
+        insisting = tenacity.Retrying(
+            retry=tenacity.retry_if_exception_type((StoreFailed, AccessDenied)),
+            wait=tenacity.wait_random_exponential(multiplier=0.5, max=10),
+            stop=tenacity.stop_before_delay(_PATIENCE),
+            reraise=True,
+        )
+        try:
+            insisting(self._store.write, self._uri(slot), response.body, metadata=facts)
+        except _STORE_ERRORS as error:
+            log.warning("The paid answer could not be journaled; going on without: %s", error)
+
+    def read(self, slot: int) -> RawResponse | None:
+        """Return the answer that a slot brought; ``None`` if there is none."""
+        entry = self._store.read(self._uri(slot))
+        if entry is None:
+            return None
+        latency = entry.metadata.get("model-latency-ms", "")
+        return RawResponse(
+            body=entry.data,
+            request_id=entry.metadata.get("request-id", ""),
+            model_latency_ms=int(latency) if latency else None,
+            elapsed_ms=int(entry.metadata.get("elapsed-ms", "0")),
+        )
+
+    def delete(self, last: int) -> None:
+        """
+        Delete the answers that a manifest makes needless, up to its own slot's: a bad one may lie before it.
+
+        A leftover costs a little storage, so nothing is raised.
+        """
+        try:
+            for slot in range(1, last + 1):
+                self._store.delete(self._uri(slot))
+        except _STORE_ERRORS as error:
+            log.warning("The journal could not be deleted: %s", error)
+
+    def _uri(self, slot: int) -> str:
+        return f"{self._prefix}{slot}"
