@@ -74,7 +74,17 @@ class ConfigurationError(TerminalError):
 
 
 class StoreRefused(ConfigurationError):
-    """S3 refuses to read or write; somebody has to put it right."""
+    """
+    S3 refuses to read or write; somebody has to put it right.
+
+    :param reason: what S3 said, where it was asked
+    :param remedy: what to do about that
+    """
+
+    def __init__(self, message: str, *, reason: str = "", remedy: str = "") -> None:
+        self.reason = reason
+        self.remedy = remedy
+        super().__init__(message)
 
 
 class UnsafeStore(ConfigurationError):

@@ -11,25 +11,11 @@ import json
 import re
 import time
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple
+from typing import TYPE_CHECKING, Any, BinaryIO
 
-from botocore.exceptions import (
-    BotoCoreError,
-    ClientError,
-    ConnectTimeoutError,
-    CredentialRetrievalError,
-    EndpointConnectionError,
-    HTTPClientError,
-    NoCredentialsError,
-    ParamValidationError,
-    PartialCredentialsError,
-    ProxyConnectionError,
-    TokenRetrievalError,
-)
-from urllib3.exceptions import HTTPError
-
-from airflow_titan import errors
 from airflow_titan.aws.body import RequestBody
+from airflow_titan.aws.failures import AWS_ERRORS, answer_lost, bedrock_error
+from airflow_titan.errors import AnswerLost
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -78,56 +64,11 @@ class StreamedResponse:
         """
         try:
             data = self.body.read()
-        except (BotoCoreError, HTTPClientError, HTTPError, OSError) as error:
-            message = f"{_lost(error, self.started)} AWS request id {self.request_id}."
-            raise errors.AnswerLost(message) from error
-        return RawResponse(data, self.request_id, self.model_latency_ms, _milliseconds_since(self.started))
-
-
-class _Refusal(NamedTuple):
-    """One way in which the service says no: what it looks like, what it means, what to do."""
-
-    status: int | None
-    code: str
-    message: str
-    error: type[errors.TitanError]
-    advice: str
-
-
-_TOO_MANY = "Run fewer tasks at once with an Airflow pool, or raise the quota."
-# Looked up from top to bottom. The service tells some failures apart by their words alone, so words count.
-# Sources: botocore's service model for codes and statuses; public issues that quote the service for the words.
-_REFUSALS = (
-    _Refusal(None, "Throttling", "", errors.Throttled, _TOO_MANY),
-    _Refusal(400, "Validation", "blocked by our content filters", errors.ContentBlocked, "Reword the prompt."),
-    _Refusal(
-        400, "Validation", "model identifier is invalid", errors.UnknownModel,
-        "Check model_id and region_name: each model is offered in a few regions only.",
-    ),
-    _Refusal(
-        400, "Validation", "on-demand throughput", errors.ModelUnavailable,
-        "Name the inference profile of this model in model_id, and its family in model_family.",
-    ),
-    _Refusal(
-        400, "ServiceQuotaExceeded", "", errors.AccountLimited,
-        "A quota of the account is used up; raise it with AWS, or run fewer tasks at once with an Airflow pool.",
-    ),
-    _Refusal(400, "", "", errors.RequestRefused, "Please report it: our check should have found this before."),
-    _Refusal(404, "", "end of its life|marked by provider as Legacy", errors.ModelRetired, "Choose an active model."),
-    _Refusal(404, "", "", errors.UnknownModel, "Check model_id and region_name."),
-    _Refusal(403, "ExpiredToken", "", errors.AccountLimited, "The credentials have expired; a retry takes new ones."),
-    _Refusal(
-        403, "", "", errors.AccessDenied,
-        "Allow bedrock:InvokeModel on this model, and ask for access to it in the Bedrock console.",
-    ),
-    _Refusal(401, "", "", errors.AccessDenied, "Check the connection's credentials."),
-    _Refusal(413, "", "", errors.RequestRefused, "Use fewer or smaller images."),
-    _Refusal(429, "", "", errors.Throttled, _TOO_MANY),
-    _Refusal(503, "", "", errors.Unavailable, "The service has no capacity at the moment."),
-    _Refusal(408, "", "", errors.ServiceFailed, "The model took too long."),
-    _Refusal(424, "", "", errors.ServiceFailed, "The model failed."),
-    _Refusal(None, "", "", errors.ServiceFailed, "The service failed."),
-)  # fmt: skip
+        except (*AWS_ERRORS, OSError) as error:
+            lost = answer_lost(error, time.monotonic() - self.started)
+            raise AnswerLost(f"{lost} AWS request id {self.request_id}.") from error
+        elapsed_ms = round((time.monotonic() - self.started) * 1000)
+        return RawResponse(data, self.request_id, self.model_latency_ms, elapsed_ms)
 
 
 def invoke(
@@ -153,16 +94,8 @@ def invoke(
     body.seek(0)
     try:
         response = client.invoke_model(body=RequestBody(body), **arguments)
-    except ClientError as error:
-        raise _refused(error, model_id) from error
-    except (EndpointConnectionError, ConnectTimeoutError, ProxyConnectionError) as error:
-        raise errors.ConnectFailed(f"no connection to Bedrock: {error}") from error
-    except (NoCredentialsError, PartialCredentialsError, CredentialRetrievalError, TokenRetrievalError) as error:
-        raise errors.AccessDenied(f"no AWS credentials: {error}. Check the connection aws_conn_id.") from error
-    except ParamValidationError as error:
-        raise errors.ConfigurationError(f"model_id: {model_id!r} is no model id or ARN: {error}") from error
-    except (BotoCoreError, HTTPClientError, HTTPError) as error:
-        raise errors.AnswerLost(_lost(error, started)) from error
+    except AWS_ERRORS as error:
+        raise bedrock_error(error, model_id, time.monotonic() - started) from error
     # nobody needs the request any more, and both together are a lot to keep in memory
     body.close()
     facts = response["ResponseMetadata"]
@@ -186,31 +119,7 @@ def request_metadata(tags: Mapping[str, str]) -> str:
     return json.dumps(plain, separators=(",", ":"))
 
 
-def _refused(error: ClientError, model_id: str) -> errors.TitanError:
-    """Return the error for what the service said; it says what to do."""
-    reason = error.response.get("Error", {})
-    metadata = error.response.get("ResponseMetadata", {})
-    code, message, status = str(reason.get("Code", "")), str(reason.get("Message", "")), metadata.get("HTTPStatusCode")
-    match = next(
-        row
-        for row in _REFUSALS
-        if row.status in {None, status} and code.startswith(row.code) and re.search(row.message, message)
-    )
-    return match.error(
-        f"{model_id}: {message.rstrip('.')} ({code}, HTTP {status}, "
-        f"AWS request id {metadata.get('RequestId')}). {match.advice}"
-    )
-
-
 def _number(headers: Mapping[str, str], name: str) -> int | None:
     """Return a header's number; ``None`` where there is none."""
     value = headers.get(name, "")
     return int(value) if value.isdigit() else None
-
-
-def _lost(error: Exception, started: float) -> str:
-    return f"no whole answer after {_milliseconds_since(started) / 1000:.1f} s, so it may have been paid: {error}."
-
-
-def _milliseconds_since(started: float) -> int:
-    return round((time.monotonic() - started) * 1000)

@@ -15,7 +15,6 @@ import threading
 import time
 from contextlib import suppress
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import TYPE_CHECKING, Any, BinaryIO, cast
 
 from airflow_titan.bulk.budget import RequestBudget
@@ -35,7 +34,8 @@ from airflow_titan.errors import (
     abbreviate,
 )
 from airflow_titan.generation.generate import CallPolicy, generate
-from airflow_titan.generation.prepare import inspect
+from airflow_titan.generation.inputs import InputReader
+from airflow_titan.generation.prepare import prepare
 from airflow_titan.generation.request import Request
 from airflow_titan.models.tasks import TASKS
 
@@ -50,14 +50,13 @@ if TYPE_CHECKING:
     from airflow_titan.bulk.requests import BulkRequest, BulkRequests
     from airflow_titan.bulk.results import Results
     from airflow_titan.generation.location import ResultLocation
-    from airflow_titan.imaging.image import Image
     from airflow_titan.models.routing import ModelRouting
 
 log = logging.getLogger(__name__)
 
 #: Characters of an error's message in a row, and lines that are named in the log before it says only how many more.
 _LONGEST_MESSAGE, _NAMED = 2000, 100
-#: Glances at input images that are remembered, each of up to 128 KiB.
+#: Headers of input images that are remembered, each of up to 128 KiB.
 _REMEMBERED = 64
 #: Seconds between two looks at what the threads do; and that answers get to land when the task must end.
 _LOOK, LANDING = 0.5, 25.0
@@ -150,7 +149,7 @@ class Run:
         self._turn = threading.BoundedSemaphore(concurrency)
         self._threads = threads(concurrency)
         # many requests may share a mask, or a picture
-        self._glance_once = lru_cache(_REMEMBERED)(shared.store.glance_at_image)
+        self._headers = InputReader(shared.store, remembered=_REMEMBERED)
         self._wake = threading.Condition()
         #: Lines that were found wrong before the first was paid, by number and id.
         self._wrong: set[tuple[int, str]] = set()
@@ -313,7 +312,8 @@ class Run:
             row = _unsent(line)
         else:
             try:
-                price = inspect(self._request(line), self._glance, shared.location.for_request(line.id)).price_usd
+                location = shared.location.for_request(line.id)
+                price = prepare(self._request(line), self._headers, location, read="header").price_usd
             except TerminalError as refusal:
                 row, error = _row(line, "invalid", 0.0, refusal), refusal
             except TransientError as failure:
@@ -330,10 +330,6 @@ class Run:
                 self._wrong.add((line.number, line.id))
             self._settle(line, row, error)
             shared.progress.ended(row, 0, line.task, "")
-
-    def _glance(self, name: str, uri: Any, max_bytes: int | None) -> Image:
-        glance = self._glance_once if isinstance(uri, str) else self._shared.store.glance_at_image
-        return glance(name, uri, max_bytes)
 
     def _run_line(self, line: BulkRequest) -> None:
         progress = self._shared.progress

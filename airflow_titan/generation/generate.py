@@ -16,9 +16,10 @@ from typing import TYPE_CHECKING, Any
 from airflow_titan.errors import InvalidRequest, StoreFailed, StoreRefused
 from airflow_titan.generation.alternatives import is_past_end_of_life, lifecycle_warning
 from airflow_titan.generation.call import PaidCall
+from airflow_titan.generation.inputs import InputReader, inputs, max_input_bytes
 from airflow_titan.generation.location import ResultLocation
 from airflow_titan.generation.policy import CallPolicy
-from airflow_titan.generation.prepare import Prepared, inputs, max_input_bytes, prepare, sketch
+from airflow_titan.generation.prepare import Prepared, prepare
 from airflow_titan.generation.publish import Result, find_result, publish
 from airflow_titan.generation.request import Request
 
@@ -61,7 +62,7 @@ def generate(
             with policy.memory.reserve(max_input_bytes(request)):
                 if retried and (result := recall(request, store, location, policy, log)):
                     return result
-                prepared = prepare(request, store, location)
+                prepared = prepare(request, InputReader(store), location)
                 _warn(prepared, client.meta.region_name, log)
                 run = _GenerationRun(prepared, client, store, location, policy=policy, log=log)
                 run.write_bodies(bodies)
@@ -82,7 +83,7 @@ def recall(
     :return: ``None`` if there is none
     """
     try:
-        fingerprint = sketch(request, store, location).fingerprint
+        fingerprint = prepare(request, InputReader(store), location, read="stat").fingerprint
     except (InvalidRequest, LookupError):
         # the whole way will find out, and say so
         return None

@@ -11,10 +11,10 @@ from pydantic import ValidationError
 
 from airflow_titan import __version__
 from airflow_titan.errors import AccessDenied, ConfigurationError, StoreFailed, StoreRefused
+from airflow_titan.generation.inputs import inputs
 from airflow_titan.generation.journal import Journal
 from airflow_titan.generation.location import DIGITS
 from airflow_titan.generation.manifest import Blocked, Input, Manifest, Model, Output, Paid
-from airflow_titan.generation.prepare import inputs
 from airflow_titan.generation.response import content_blocked
 from airflow_titan.imaging.image import Image
 from airflow_titan.models.tasks import setting

@@ -16,14 +16,14 @@ if TYPE_CHECKING:
 from airflow_titan.imaging.verify import impure_colours, is_opaque, read_header, verify
 
 
-@dataclass(frozen=True)
+@dataclass
 class Image:
     """
     An image of the user's: where it lies, and what reading it gave.
 
     :param uri: ``s3://bucket/key``
     :param data: the bytes, or ``None`` where they were not read
-    :param whole: whether these are all bytes; of the first alone, the best is assumed about the rest
+    :param complete: whether these are all bytes; of the first alone, the best is assumed about the rest
     :param weight: how many bytes the object has, also where they were not read because they are too many
     :param etag: the ETag that S3 gave with the bytes
     :param etag_is_md5: whether that ETag is the MD5 of the bytes
@@ -37,7 +37,7 @@ class Image:
     etag: str | None = None
     etag_is_md5: bool = False
     problem: Problem | None = None
-    whole: bool = True
+    complete: bool = True
     facts: dict[str, Any] = field(default_factory=dict, compare=False, repr=False)
 
     @cached_property
@@ -49,7 +49,7 @@ class Image:
         """
         if self.etag and self.etag_is_md5:
             return self.etag.strip('"')
-        if self.data is None or not self.whole:
+        if self.data is None or not self.complete:
             raise LookupError(self.uri)
         return hashlib.md5(self.data, usedforsecurity=False).hexdigest()
 
@@ -57,12 +57,12 @@ class Image:
         """Let the bytes go once nobody needs them: they are megabytes. What was found out about them is kept."""
         if self.data is not None:
             _ = self.header, self.identity
-            object.__setattr__(self, "data", None)
+            self.data = None
 
-    def cut(self, most: int) -> Image:
-        """Give the first bytes alone, with what the header says wherever it stands."""
-        first = replace(self, data=(self.data or b"")[:most], whole=False)
-        first.__dict__["header"] = self.header
+    def cut(self, size: int) -> Image:
+        """Return the image with its first bytes alone, and with what its header says wherever that stands."""
+        first = replace(self, data=(self.data or b"")[:size], complete=False)
+        first.header = self.header
         return first
 
     @cached_property
@@ -72,10 +72,10 @@ class Image:
 
         :raises InvalidImage: if they are no PNG's and no JPEG's
         """
-        return read_header(self.data or b"", whole=self.whole)
+        return read_header(self.data or b"", whole=self.complete)
 
     @property
-    def can_be_told(self) -> bool:
+    def has_header(self) -> bool:
         """Whether the bytes that were read are enough to tell format, size and kind of pixels."""
         try:
             return bool(self.header)
@@ -89,7 +89,7 @@ class Image:
 
         :raises InvalidImage: if it isn't whole
         """
-        if not self.whole:
+        if not self.complete:
             return True
         if "opaque" not in self.facts:
             if self.header.alpha:
@@ -106,7 +106,7 @@ class Image:
 
         :raises InvalidImage: if it isn't whole
         """
-        if not self.whole:
+        if not self.complete:
             return None
         if "impurity" not in self.facts:
             self.facts["impurity"] = impure_colours(self.data or b"", self.header)

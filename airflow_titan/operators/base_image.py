@@ -86,9 +86,10 @@ def read_image(name: str, uri: str, store: ObjectStore, problems: Problems) -> b
     :param name: the parameter that it came in
     :return: its bytes; ``None`` where a problem was noted
     """
+    from airflow_titan.generation.inputs import InputReader
     from airflow_titan.imaging.decode import MOST_BYTES
 
-    image = store.read_image(name, uri, MOST_BYTES)
+    image = InputReader(store).read_image(name, uri, MOST_BYTES)
     if image.problem:
         problems.append(image.problem)
     elif image.data is None:

@@ -14,10 +14,12 @@ from hypothesis import strategies as st
 from pictures import jpeg, photo
 from written import written
 
+from airflow_titan.aws.s3 import ObjectStore
 from airflow_titan.errors import BadAnswer, ConfigurationError, InvalidRequest
+from airflow_titan.generation.inputs import InputReader
 from airflow_titan.generation.location import ResultLocation
 from airflow_titan.generation.manifest import TaskInstance
-from airflow_titan.generation.prepare import inspect
+from airflow_titan.generation.prepare import prepare
 from airflow_titan.generation.request import OPTIONS, Request
 from airflow_titan.imaging.image import Image
 from airflow_titan.models.catalog import find
@@ -65,7 +67,7 @@ def test_options_are_taken_or_refused(options: dict[str, Any]) -> None:
         asked = Request.from_parameters(
             TextToImage(text="a jar"), options, ModelRouting("amazon.titan-image-generator-v2:0", {})
         )
-        prepared = inspect(asked, lambda *_: pytest.fail("there is no image"), place)
+        prepared = prepare(asked, InputReader(ObjectStore(None)), place, read="header")
     except (ConfigurationError, InvalidRequest):
         return
     assert prepared.calls

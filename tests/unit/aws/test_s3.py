@@ -26,60 +26,10 @@ def refuses(status: int, code: str) -> Says:
     return Says(status, f"<Error><Code>{code}</Code><Message>because</Message></Error>".encode())
 
 
-@pytest.mark.parametrize(
-    "uri",
-    ["", "s3://", "s3://bucket", "s3://bucket/", "s3:///key", "http://bucket/key", "bucket/key", "/a.png", "S3://b/k",
-     "s3://bucket/folder/", "s3://bucket/../other", "s3://bucket/a/./b", "s3://bucket/a/..", None, 7, b"s3://b/k", {}],
-)  # fmt: skip
-def test_what_names_no_object_is_said(uri: Any) -> None:
-    """A wrong URI is a problem of its parameter, not a crash."""
-    image = ObjectStore(None).read_image("mask_image", uri, None)
-    assert image.problem
-    assert (image.problem.parameter, image.problem.limit) == ("mask_image", "s3://bucket/key")
-
-
 @pytest.mark.parametrize("key", ["a", "a/b", "a..b/c...", "%2e%2e/a", "é 🎨", "a//b", "a?b#c", "line\nbreak"])
 def test_odd_keys_are_keys(key: str) -> None:
     """S3 allows nearly everything in a key, and nothing of it is decoded."""
     assert split(f"s3://bucket/{key}") == ("bucket", key)
-
-
-def test_an_image_is_read_whole(s3: Any, bucket: str) -> None:
-    """Bytes, weight and ETag come from one request."""
-    etag = s3.put_object(Bucket=bucket, Key="é 🎨.png", Body=photo())["ETag"]
-    image = ObjectStore(s3).read_image("image", f"s3://{bucket}/é 🎨.png", 10_000_000)
-    assert (image.data, image.weight, image.etag, image.problem) == (photo(), len(photo()), etag, None)
-
-
-def test_a_heavy_object_is_left_alone(s3: Any, bucket: str) -> None:
-    """What is too large is weighed and not read."""
-    s3.put_object(Bucket=bucket, Key="k", Body=photo())
-    image = ObjectStore(s3).read_image("image", f"s3://{bucket}/k", len(photo()) - 1)
-    assert (image.data, image.weight, image.problem) == (None, len(photo()), None)
-
-
-@pytest.mark.parametrize(
-    ("code", "status", "words"),
-    [("NoSuchKey", 404, "runs before"), ("NoSuchBucket", 404, "bucket"), ("AccessDenied", 403, "s3:GetObject"),
-     ("InvalidObjectState", 403, "archive"), ("Odd", 400, "permissions")],
-)  # fmt: skip
-def test_what_cant_be_read_is_a_problem_with_a_remedy(code: str, status: int, words: str) -> None:
-    """No other try helps, so it joins the other problems of the request."""
-    with scripted(refuses(status, code)) as stub:
-        image = ObjectStore(client(stub)).read_image("image", "s3://bucket/key", None)
-    assert image.problem
-    assert code in image.problem.value
-    assert words in image.problem.remedy
-
-
-@pytest.mark.parametrize(
-    "says",
-    [refuses(500, "Internal"), refuses(503, "SlowDown"), Says(reset=True), Says(body=b"a", missing=9), Says(hang=3)],
-)  # fmt: skip
-def test_what_may_pass_is_left_to_another_try(says: Says) -> None:
-    """Failures of the service and the network are no problem of the request."""
-    with scripted(says) as stub, pytest.raises(StoreFailed, match="s3://bucket/key"):
-        ObjectStore(client(stub)).read_image("image", "s3://bucket/key", None)
 
 
 @pytest.mark.parametrize("says", [refuses(500, "InternalError"), refuses(503, "SlowDown"), Says(reset=True)])
@@ -108,7 +58,7 @@ def test_owner_and_encryption_reach_s3() -> None:
     encryption = {"ServerSideEncryption": "aws:kms", "SSEKMSKeyId": "key-1"}
     with scripted(Says(body=b"abc", headers={"ETag": '"e"'}), Says(headers={"ETag": '"e"'})) as stub:
         store = ObjectStore(client(stub), expected_bucket_owner="123456789012", encryption=encryption)
-        store.read_image("image", "s3://bucket/key", None)
+        store.get("s3://bucket/key")
         store.write("s3://bucket/key", b"abc", "image/png")
     read, written = ({name.lower(): value for name, value in heard.headers.items()} for heard in stub.heard)
     assert read["x-amz-expected-bucket-owner"] == written["x-amz-expected-bucket-owner"] == "123456789012"
@@ -122,10 +72,3 @@ def test_nothing_more_is_sent_than_was_set() -> None:
         ObjectStore(client(stub)).write("s3://bucket/key", b"abc", "image/png")
     names = {name.lower() for name in stub.heard[0].headers}
     assert not [name for name in names if "encryption" in name or "owner" in name]
-
-
-def test_a_name_that_s3_cant_have_is_said() -> None:
-    """A bucket that can't exist is a problem, not a crash."""
-    with scripted(Says()) as stub:
-        assert ObjectStore(client(stub)).read_image("image", "s3://No Such!/key", None).problem
-    assert stub.heard == []

@@ -6,12 +6,13 @@ from typing import Any
 
 import pytest
 
+from airflow_titan.aws.s3 import ObjectContent, ObjectStore
 from airflow_titan.errors import InvalidRequest
+from airflow_titan.generation.inputs import InputReader, max_input_bytes
 from airflow_titan.generation.location import ResultLocation
 from airflow_titan.generation.manifest import TaskInstance
-from airflow_titan.generation.prepare import inspect, max_input_bytes
+from airflow_titan.generation.prepare import prepare
 from airflow_titan.generation.request import Request
-from airflow_titan.imaging.image import Image
 from airflow_titan.models.tasks import ImageVariation, Inpainting, Task, TextToImage
 
 NOVA, TITAN, SD35 = "amazon.nova-canvas-v1:0", "amazon.titan-image-generator-v2:0", "stability.sd3-5-large-v1:0"
@@ -19,19 +20,29 @@ BODY = 25_000_000
 IN_A_BODY = BODY // 4 * 3
 
 
+class Heavy(ObjectStore):
+    """A store in which every object is a byte larger than what may be read."""
+
+    def __init__(self) -> None:
+        super().__init__(None)
+        self.asked: list[int | None] = []
+
+    def get(self, uri: Any, *, max_bytes: int | None = None, first: int | None = None) -> ObjectContent:
+        """Keep how much may be read."""
+        del uri, first
+        self.asked.append(max_bytes)
+        return ObjectContent(None, (max_bytes or 0) + 1, '"e"')
+
+
 @pytest.mark.parametrize("model_id", [NOVA, SD35])
 def test_an_input_that_no_request_has_room_for_is_not_read(model_id: str) -> None:
     """Where a model names no largest file, the service's largest request does."""
-    read: list[int | None] = []
-
-    def glance(_: str, uri: Any, most: int | None) -> Image:
-        read.append(most)
-        return Image(uri, weight=(most or 0) + 1, etag='"e"')
-
+    store = Heavy()
     location = ResultLocation("s3://b", TaskInstance(dag_id="d", task_id="t", run_id="r", map_index=-1, try_number=1))
+    request = Request(ImageVariation(text="a boat", images="s3://b/k"), model_id)
     with pytest.raises(InvalidRequest, match=r"a request of [\d,]+ bytes"):
-        inspect(Request(ImageVariation(text="a boat", images="s3://b/k"), model_id), glance, location)
-    assert read == [IN_A_BODY]
+        prepare(request, InputReader(store), location, read="header")
+    assert store.asked == [IN_A_BODY]
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,220 @@
+"""
+What goes wrong on the way to AWS: botocore's exceptions, sorted by what they mean, in one place for S3 and Bedrock.
+
+A call of a boto3 client raises one of ``AWS_ERRORS``. :func:`s3_error` and :func:`bedrock_error` turn it into the error
+of :mod:`airflow_titan.errors` that says what to do. What a service says of a request that it refuses is a
+:class:`Refusal`; what never came so far, or got lost on the way back, goes by its type.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any, NamedTuple
+
+from botocore.exceptions import (
+    BotoCoreError,
+    ClientError,
+    ConnectTimeoutError,
+    CredentialRetrievalError,
+    EndpointConnectionError,
+    HTTPClientError,
+    NoCredentialsError,
+    ParamValidationError,
+    PartialCredentialsError,
+    ProxyConnectionError,
+    TokenRetrievalError,
+)
+from urllib3.exceptions import HTTPError
+
+from airflow_titan import errors
+
+_NO_CREDENTIALS = (NoCredentialsError, PartialCredentialsError, CredentialRetrievalError, TokenRetrievalError)
+_NO_CONNECTION = (EndpointConnectionError, ConnectTimeoutError, ProxyConnectionError)
+#: No complete answer; those above are some of them, so they are looked for first.
+_NO_ANSWER = (BotoCoreError, HTTPClientError, HTTPError)
+#: All that a call of a client may raise, and the reading of what it returned.
+AWS_ERRORS = (ClientError, *_NO_ANSWER)
+
+_SERVER_ERROR = 500
+_MISSING = frozenset({"NoSuchKey", "404", "NotFound"})
+#: Refusals of S3's that may pass: a retry takes new credentials, a new connection or a new look at the clock.
+_PASSING = frozenset({"ExpiredToken", "RequestTimeout", "RequestTimeTooSkewed", "OperationAborted", "SlowDown"})
+#: What to do where S3 refuses to read what a user named, by its code.
+_READ_REMEDIES = {
+    "NoSuchKey": "Check the key, and that the task which writes it runs before this one.",
+    "404": "Check the key, and that the task which writes it runs before this one.",
+    "NoSuchBucket": "Check the bucket's name, and the region and account of the connection.",
+    "AccessDenied": "Allow s3:GetObject on it; without s3:ListBucket, S3 says this of missing objects too.",
+    "InvalidObjectState": "Restore the object from its archive first.",
+}
+
+
+class Refusal(NamedTuple):
+    """
+    What a service said of a request that it refused; empty where it said nothing.
+
+    :param code: its name for what is wrong
+    :param status: of HTTP
+    :param request_id: AWS's name for the request
+    :param resent: whether the SDK had sent the request before
+    """
+
+    code: str = ""
+    message: str = ""
+    status: int = 0
+    request_id: str | None = None
+    resent: bool = False
+
+    @classmethod
+    def of(cls, error: Exception) -> Refusal:
+        """Read it from what a client raised."""
+        if not isinstance(error, ClientError):
+            return cls()
+        reason, metadata = error.response.get("Error", {}), error.response.get("ResponseMetadata", {})
+        return cls(
+            code=str(reason.get("Code", "")),
+            message=str(reason.get("Message", "")),
+            status=int(metadata.get("HTTPStatusCode", 0)),
+            request_id=metadata.get("RequestId"),
+            resent=bool(metadata.get("RetryAttempts")),
+        )
+
+    @property
+    def is_missing(self) -> bool:
+        """Whether S3 says that there is no such object."""
+        return self.code in _MISSING
+
+
+class _Failure(NamedTuple):
+    """What keeps a request from being sent: the exceptions that say so, our error, and its message."""
+
+    exceptions: tuple[type[Exception], ...]
+    error: type[errors.TitanError]
+    message: str
+
+
+_S3_FAILURES = (
+    _Failure(_NO_CREDENTIALS, errors.AccessDenied, "no AWS credentials: {error}. Check the connection."),
+    _Failure(
+        (ParamValidationError,), errors.StoreRefused,
+        "S3 takes no such name as {name}: {error}. "
+        "Check the parameter it comes from, output_prefix or [titan] output_root.",
+    ),
+)  # fmt: skip
+_BEDROCK_FAILURES = (
+    _Failure(_NO_CONNECTION, errors.ConnectFailed, "no connection to Bedrock: {error}"),
+    _Failure(_NO_CREDENTIALS, errors.AccessDenied, "no AWS credentials: {error}. Check the connection aws_conn_id."),
+    _Failure(
+        (ParamValidationError,), errors.ConfigurationError, "model_id: {model_id!r} is no model id or ARN: {error}"
+    ),
+)
+
+
+class _Rule(NamedTuple):
+    """One way in which Bedrock says no: what it looks like, what it means, what to do."""
+
+    status: int | None
+    code: str
+    message: str
+    error: type[errors.TitanError]
+    remedy: str
+
+
+_TOO_MANY = "Run fewer tasks at once with an Airflow pool, or raise the quota."
+# Looked up from top to bottom. The service tells some failures apart by their words alone, so words count.
+# Sources: botocore's service model for codes and statuses; public issues that quote the service for the words.
+_BEDROCK_RULES = (
+    _Rule(None, "Throttling", "", errors.Throttled, _TOO_MANY),
+    _Rule(400, "Validation", "blocked by our content filters", errors.ContentBlocked, "Reword the prompt."),
+    _Rule(
+        400, "Validation", "model identifier is invalid", errors.UnknownModel,
+        "Check model_id and region_name: each model is offered in a few regions only.",
+    ),
+    _Rule(
+        400, "Validation", "on-demand throughput", errors.ModelUnavailable,
+        "Name the inference profile of this model in model_id, and its family in model_family.",
+    ),
+    _Rule(
+        400, "ServiceQuotaExceeded", "", errors.AccountLimited,
+        "A quota of the account is used up; raise it with AWS, or run fewer tasks at once with an Airflow pool.",
+    ),
+    _Rule(400, "", "", errors.RequestRefused, "Please report it: our check should have found this before."),
+    _Rule(404, "", "end of its life|marked by provider as Legacy", errors.ModelRetired, "Choose an active model."),
+    _Rule(404, "", "", errors.UnknownModel, "Check model_id and region_name."),
+    _Rule(403, "ExpiredToken", "", errors.AccountLimited, "The credentials have expired; a retry takes new ones."),
+    _Rule(
+        403, "", "", errors.AccessDenied,
+        "Allow bedrock:InvokeModel on this model, and ask for access to it in the Bedrock console.",
+    ),
+    _Rule(401, "", "", errors.AccessDenied, "Check the connection's credentials."),
+    _Rule(413, "", "", errors.RequestRefused, "Use fewer or smaller images."),
+    _Rule(429, "", "", errors.Throttled, _TOO_MANY),
+    _Rule(503, "", "", errors.Unavailable, "The service has no capacity at the moment."),
+    _Rule(408, "", "", errors.ServiceFailed, "The model took too long."),
+    _Rule(424, "", "", errors.ServiceFailed, "The model failed."),
+    _Rule(None, "", "", errors.ServiceFailed, "The service failed."),
+)  # fmt: skip
+
+
+def s3_error(error: Exception, verb: str, uri: Any, *, permission: str | None = None) -> errors.TitanError:
+    """
+    Return the error for what a call of S3 raised.
+
+    :param error: one of ``AWS_ERRORS``
+    :param verb: what was to be done with the object, such as ``read``
+    :param permission: what must be allowed on an object of our own; ``None`` for one that the user named, of which the
+        remedy goes by what S3 says
+    """
+    if not isinstance(error, ClientError):
+        name = errors.abbreviate(uri)
+        lost = errors.StoreFailed(f"S3 failed to {verb} {name}: {error}")
+        return _of_type(_S3_FAILURES, error, name=name) or lost
+    refusal = Refusal.of(error)
+    name = uri if permission else errors.abbreviate(uri)
+    reason = f"{refusal.code}: {refusal.message}"
+    if refusal.status >= _SERVER_ERROR or refusal.code in _PASSING:
+        return errors.StoreFailed(f"S3 failed to {verb} {name}: {reason}")
+    remedy = _READ_REMEDIES.get(refusal.code, "Check the URI and the connection's permissions.")
+    if permission:
+        remedy = (
+            "Check output_prefix or [titan] output_root, that the bucket exists, and that the connection allows "
+            f"{permission} there."
+        )
+    return errors.StoreRefused(f"S3 refuses to {verb} {name}: {reason}. {remedy}", reason=reason, remedy=remedy)
+
+
+def bedrock_error(error: Exception, model_id: str, seconds: float) -> errors.TitanError:
+    """
+    Return the error for what a call of Bedrock raised.
+
+    :param error: one of ``AWS_ERRORS``
+    :param seconds: since the request was sent
+    """
+    if not isinstance(error, ClientError):
+        return _of_type(_BEDROCK_FAILURES, error, model_id=model_id) or answer_lost(error, seconds)
+    code, message, status, request_id, _ = Refusal.of(error)
+    rule = next(
+        rule
+        for rule in _BEDROCK_RULES
+        if rule.status in {None, status} and code.startswith(rule.code) and re.search(rule.message, message)
+    )
+    return rule.error(
+        f"{model_id}: {message.rstrip('.')} ({code}, HTTP {status}, AWS request id {request_id}). {rule.remedy}"
+    )
+
+
+def answer_lost(error: Exception, seconds: float) -> errors.AnswerLost:
+    """
+    Return the error for an answer of Bedrock's that didn't arrive, or not to its end.
+
+    :param seconds: since the request was sent
+    """
+    return errors.AnswerLost(f"no whole answer after {seconds:.1f} s, so it may have been paid: {error}.")
+
+
+def _of_type(failures: tuple[_Failure, ...], error: Exception, **names: Any) -> errors.TitanError | None:
+    """Return the error for what never came so far; ``None`` where something may have come and got lost."""
+    for failure in failures:
+        if isinstance(error, failure.exceptions):
+            return failure.error(failure.message.format(error=error, **names))
+    return None
