@@ -1,1 +1,15 @@
-"""Many requests in one task: lines in, result rows out, and what keeps pace, money and memory within bounds."""
+"""
+Many requests in one task: requests in, result rows out, and what keeps rate, money and memory within bounds.
+
+A request goes through these modules from top to bottom:
+
+- :mod:`job` puts together what all requests share, from the operator's parameters to the published rows;
+- :mod:`settings`, :mod:`requests`, :mod:`line` and :mod:`jsonl` read the requests, one line at a time;
+- :mod:`runner` decides which are checked and begun and how the run ends, :mod:`workers` are its threads,
+  :mod:`failures` counts what fails, :mod:`outcome` makes one request's result or error a row;
+- :mod:`clients`, :mod:`rate_limiter` (token bucket), :mod:`adaptive_rate` (additive increase, multiplicative decrease),
+  :mod:`budget` and :mod:`memory` are what the calls share; :mod:`log` and :mod:`progress` tell of them;
+- :mod:`rows` and :mod:`results` keep the rows, :mod:`manifest` publishes them with a record.
+
+May enter ``generation`` and all below it; knows neither operators nor Airflow.
+"""

@@ -1,50 +1,71 @@
-"""How many requests may fail before their task does."""
+"""How many requests have failed, which of them are named in the log, and when it is too many."""
 
 from __future__ import annotations
 
+import logging
 import math
-import re
-from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING
 
-from airflow_titan.errors import (
-    ConfigurationError,
-    abbreviate,
-)
+from airflow_titan.errors import TerminalError, abbreviate
+
+if TYPE_CHECKING:
+    from airflow_titan.bulk.requests import BulkRequest
+    from airflow_titan.bulk.rows import Row
+
+log = logging.getLogger(__name__)
+
+#: Requests that are named in the log before it says only that there are more.
+_NAMED = 100
 
 
-@dataclass(frozen=True)
-class Allowed:
+def allowed_failures(share_or_count: float, total: int) -> int:
     """
-    How many requests may fail.
+    Return how many of ``total`` requests may fail.
 
-    :param count: so many
-    :param fraction: or so many of all
+    :param share_or_count: a count as ``int``, or a share of all as ``float``
+    """
+    if isinstance(share_or_count, int):
+        return share_or_count
+    return math.floor(share_or_count * total + 1e-9)
+
+
+class Failures:
+    """
+    The failures of a run. The caller sees to it that one thread at a time adds to it.
+
+    :param maximum: how many are allowed
+    :param total: how many requests there are
     """
 
-    count: int = 0
-    fraction: float | None = None
+    def __init__(self, maximum: int, total: int) -> None:
+        self._maximum, self._total = maximum, total
+        self._first = ""
+        #: How many there are, and how many of them no other try can help.
+        self.count = self._lasting = 0
 
-    @classmethod
-    def of(cls, given: Any) -> Allowed:
-        """
-        Read a count (``5``) or a fraction (``0.05``, ``"5%"``).
+    def add(self, request: BulkRequest, row: Row, error: Exception | None) -> None:
+        """Count one, and name it in the log."""
+        self.count += 1
+        self._lasting += isinstance(error, TerminalError | None)
+        message = row.error["message"] if row.error else ""
+        line = f"line {request.number} (id {abbreviate(request.id)}): {row.status}: {message}"
+        self._first = self._first or line
+        if self.count <= _NAMED:
+            log.warning("%s", line)
+        elif self.count == _NAMED + 1:
+            log.warning("More lines are wrong; the result file names them all.")
 
-        :raises ConfigurationError: if it is neither
-        """
-        text = str(given).strip()
-        if not isinstance(given, bool):
-            if re.fullmatch(r"\d{1,9}", text):
-                return cls(int(text))
-            if percent := re.fullmatch(r"(\d{1,3}(?:\.\d+)?)\s*%", text):
-                text = str(float(percent[1]) / 100)
-            if re.fullmatch(r"\d?\.\d+(?:e-\d+)?|\de-\d+", text) and float(text) <= 1:
-                return cls(fraction=float(text))
-        raise ConfigurationError(
-            f"max_failures: got {abbreviate(given)}; allowed is a count such as 5, or a fraction such as 0.05 or '5%'. "
-            "Give one."
+    @property
+    def too_many(self) -> str | None:
+        """Why no more requests should be begun, in words; ``None`` while that many are allowed."""
+        if self.count <= self._maximum:
+            return None
+        return (
+            f"max_failures: {self.count} of {self._total} requests failed; allowed is at most {self._maximum}. "
+            f"The first was {self._first}"
         )
 
-    def most(self, total: int) -> int:
-        """Give the number that may fail of ``total``."""
-        return self.count if self.fraction is None else math.floor(self.fraction * total + 1e-9)
+    @property
+    def may_pass(self) -> bool:
+        """Whether another try may do better: not if those alone that it can't help are too many."""
+        return self._lasting <= self._maximum

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import tempfile
+import time
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Literal
@@ -17,10 +18,12 @@ from airflow_titan.generation.location import DIGITS
 from airflow_titan.generation.manifest import TaskInstance  # noqa: TC001 - pydantic reads it
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
     from airflow_titan.aws.s3 import ObjectStore
+    from airflow_titan.bulk.requests import BulkRequests
     from airflow_titan.bulk.rows import Row
+    from airflow_titan.generation.location import ResultLocation
 
 from airflow_titan.bulk.results import Results, log
 
@@ -126,19 +129,19 @@ def publish(
     shard: int = 0,
     shards: int = 1,
     complete: bool = True,
-    for_now: Sequence[Row] = (),
+    provisional: Sequence[Row] = (),
 ) -> Published:
     """
     Write the rows, and then the record.
 
     :param folder: below which both lie, ``s3://bucket/some/prefix``
     :param complete: whether every request had its turn; rows of the status ``not_run`` say that one had not
-    :param for_now: rows of lines that may have none yet, where more is to be published later
+    :param provisional: rows of lines that may have none yet, where more is to be published later
     :raises StoreRefused: if S3 refuses
     :raises StoreFailed: if S3 fails in a way that may pass
     """
     with tempfile.TemporaryFile() as file:
-        digest, counts = results.write(file, for_now)
+        digest, counts = results.write(file, provisional)
         results_uri = f"{folder}/results-{digest[:DIGITS]}.jsonl"
         store.upload(results_uri, file, LINES)
     manifest = BulkManifest(
@@ -164,38 +167,62 @@ def publish(
 
 class Publisher:
     """
-    Publishes the rows of a task: for the time being while answers land, and for good at the end.
+    Publish the rows of a bulk task: provisionally while answers land, and finally at the end.
 
-    :param publish: writes the rows and the record; takes rows of lines that may have none yet
+    :param results: the rows
+    :param requests: what they are the rows of
+    :param location: below which they are written
     """
 
-    def __init__(self, publish: Callable[[Sequence[Row]], Published], store: ObjectStore) -> None:
-        self._publish, self._store = publish, store
-        self._before: Published | None = None
+    def __init__(self, results: Results, requests: BulkRequests, store: ObjectStore, location: ResultLocation) -> None:
+        self._results, self._requests = results, requests
+        self._store, self._location = store, location
+        self._began = time.monotonic()
+        self._provisional: Published | None = None
 
-    def for_now(self, rows: Sequence[Row]) -> None:
-        """Write what is known so far: whoever kills the task before its end leaves that."""
+    def publish_provisional(self, rows: Sequence[Row], models: Sequence[str]) -> None:
+        """
+        Write what is known so far: whoever kills the task before its end leaves that.
+
+        :param rows: rows of requests that may have none yet
+        """
         try:
-            self._before = self._publish(rows)
+            self._provisional = self._publish(models, rows)
         except TitanError as error:
             log.warning("The rows could not be written before all answers have landed: %s", error)
         else:
-            log.info("All rows are in %s, for as long as answers land.", self._before.results_uri)
+            log.info("All rows are in %s, for as long as answers land.", self._provisional.results_uri)
 
-    def publish_final(self) -> Published:
+    def publish_final(self, models: Sequence[str]) -> Published:
         """
         Write all rows.
 
         :raises StoreRefused: if S3 refuses
         :raises StoreFailed: if S3 fails in a way that may pass
         """
-        published = self._publish(())
-        if self._before and self._before.results_uri != published.results_uri:
+        published = self._publish(models)
+        if self._provisional and self._provisional.results_uri != published.results_uri:
             try:
-                self._store.delete(self._before.results_uri)
+                self._store.delete(self._provisional.results_uri)
             except TitanError as error:
                 log.warning("An earlier file of rows is left: %s", error)
         return published
+
+    def _publish(self, models: Sequence[str], provisional: Sequence[Row] = ()) -> Published:
+        requests = self._requests
+        return publish(
+            self._results,
+            store=self._store,
+            folder=self._location.folder("bulk"),
+            owner=self._location.owner,
+            requests=None if requests.uri is None else Source(uri=requests.uri, etag=requests.etag),
+            requests_total=requests.total,
+            models=models,
+            seconds=time.monotonic() - self._began,
+            shard=requests.settings.shard,
+            shards=requests.settings.shards,
+            provisional=provisional,
+        )
 
 
 def read_manifest(results_uri: str, store: ObjectStore) -> BulkManifest | None:

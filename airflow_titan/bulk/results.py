@@ -92,15 +92,15 @@ class Results:
         with self._lock:
             return [line for (line,) in self._rows.execute(told, (most,))]
 
-    def write(self, file: IO[bytes], for_now: Sequence[Row] = ()) -> Written:
+    def write(self, file: IO[bytes], provisional: Sequence[Row] = ()) -> Written:
         """
         Write all rows as JSON Lines, in the order of their lines.
 
-        :param for_now: rows of lines that may have none yet; they aren't kept
+        :param provisional: rows of lines that may have none yet; they aren't kept
         """
         digest = hashlib.sha256()
         with self._lock:
-            counts = self.counts + Counter(row.status for row in for_now if self._lend(row))
+            counts = self.counts + Counter(row.status for row in provisional if self._lend(row))
             for (row,) in self._rows.execute("SELECT row FROM rows ORDER BY line, size, id"):
                 digest.update(row)
                 digest.update(b"\n")

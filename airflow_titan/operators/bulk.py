@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import logging
-import time
-from contextlib import ExitStack
-from threading import Lock
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow.providers.common.compat.sdk import AirflowException, AirflowFailException
@@ -14,23 +10,14 @@ from airflow_titan.errors import TerminalError
 from airflow_titan.operators.base_model import TitanModelOperator
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     from airflow.providers.common.compat.sdk import Context
 
-    from airflow_titan.aws.s3 import ObjectStore
+    from airflow_titan.bulk.job import BulkJob
     from airflow_titan.bulk.manifest import Published
-    from airflow_titan.bulk.requests import BulkRequests
-    from airflow_titan.bulk.results import Results
-    from airflow_titan.bulk.rows import Row
-    from airflow_titan.bulk.runner import Run
-    from airflow_titan.generation.location import ResultLocation
     from airflow_titan.generation.request import Request
-
-log = logging.getLogger(__name__)
-
-#: Calls under way at once: more would need a quota, and a machine, that few have.
-_MOST_AT_ONCE = 1024
+    from airflow_titan.hooks.bedrock import TitanBedrockHook
 
 
 class TitanBulkOperator(TitanModelOperator):
@@ -100,8 +87,8 @@ class TitanBulkOperator(TitanModelOperator):
         self.max_failures = max_failures
         self.shard = shard
         self.shards = shards
-        self._run: Run | None = None
-        self._told_to_stop = False
+        self._job: BulkJob | None = None
+        self._stop_requested = False
 
     def execute(self, context: Context) -> str:
         """
@@ -109,204 +96,80 @@ class TitanBulkOperator(TitanModelOperator):
 
         :return: the URI of the result file
         """
-        from airflow_titan.bulk.requests import BulkRequests
-        from airflow_titan.bulk.results import Results
+        # imported here because a DAG file that only names the operator must not pay for it
+        from airflow_titan.bulk.job import BulkJob, JobSettings
+        from airflow_titan.bulk.workers import raise_open_file_limit, threads_for
+        from airflow_titan.generation.request import OPTIONS
 
         try:
-            location = self.location(context, rerun_key=self.rerun_key(context))
-            client, store = self._clients()
-            with ExitStack() as open_files:
-                lines = open_files.enter_context(
-                    BulkRequests.read(
-                        self.requests, store, defaults=self.defaults, images_as=self.images_as, shard=self.shard,
-                        shards=self.shards,
-                    )
-                )  # fmt: skip
-                results = open_files.enter_context(Results())
-                return self._execute(context, lines, results, location=location, store=store, client=client)
+            settings = JobSettings.from_parameters(
+                max_concurrency=self.max_concurrency,
+                requests_per_minute=self.requests_per_minute,
+                max_in_flight_mb=self.max_in_flight_mb,
+                validate=self.validate,
+                max_failures=self.max_failures,
+                max_price_usd=self.price_limit,
+            )
+            threads = threads_for(settings.concurrency)
+            raise_open_file_limit(threads)
+            hook = self.hook({"max_pool_connections": threads})
+            job = self._job = BulkJob(
+                settings,
+                location=self.location(context, rerun_key=self.rerun_key(context)),
+                store=self.store(hook.clients()[1]),
+                clients=_Clients(self, hook),
+                options={name: getattr(self, name) for name in OPTIONS},
+                routing=self.deployment,
+                patience=self.patience,
+            )
+            if self._stop_requested:
+                job.request_stop()
+            try:
+                result = job.run(
+                    self.requests,
+                    defaults=self.defaults,
+                    images_as=self.images_as,
+                    shard=self.shard,
+                    shards=self.shards,
+                )
+            finally:
+                if job.published:
+                    self._push(context, job.published)
         except TerminalError as error:
             raise AirflowFailException(f"{type(error).__name__}: {error}") from error
+        results_uri = result.published.results_uri
+        if result.ended is None:
+            return results_uri
+        reason = result.ended if result.ended.endswith("?") else f"{result.ended.rstrip('.')}."
+        message = f"{reason} What was finished is kept; all requests are in {results_uri}"
+        raise (AirflowException if result.may_pass else AirflowFailException)(message)
 
     def on_kill(self) -> None:
         """Begin no more requests, and let those under way land."""
-        self._told_to_stop = True
-        if self._run:
-            self._run.tell_to_stop()
+        self._stop_requested = True
+        if self._job:
+            self._job.request_stop()
 
-    def _execute(
-        self,
-        context: Context,
-        lines: BulkRequests,
-        results: Results,
-        *,
-        location: ResultLocation,
-        store: ObjectStore,
-        client: Callable[[Request], Any],
-    ) -> str:
-        from airflow_titan.bulk.budget import Budget
-        from airflow_titan.bulk.failures import Allowed
-        from airflow_titan.bulk.manifest import Publisher
-        from airflow_titan.bulk.memory import MemoryBudget
-        from airflow_titan.bulk.progress import Progress
-        from airflow_titan.bulk.rate_limiter import SharedRateLimiter
-        from airflow_titan.bulk.runner import LANDING, Run, Shared
-        from airflow_titan.generation.request import OPTIONS, Request
-        from airflow_titan.models.tasks import TextToImage
+    def _push(self, context: Context, published: Published) -> None:
+        context["ti"].xcom_push(key="manifest", value=published.manifest.summary(published.manifest_uri))
+        # of a task that fails, Airflow would keep no value; those who go on from its rows look here for them
+        context["ti"].xcom_push(key="return_value", value=published.results_uri)
 
-        began = time.monotonic()
-        limit, max_in_flight_mb, whole = self._settings
-        rate_limiter = SharedRateLimiter(per_minute=self._per_minute, patience=self.patience)
-        terms = {name: getattr(self, name) for name in OPTIONS} | {"max_price_usd": limit}
-        # what is wrong with them is no line's fault
-        Request.from_parameters(TextToImage(), terms, self.deployment)
-        budget = Budget(limit)
-        progress = Progress(lines.total, log=log, spent=lambda: budget.spent, refusals=lambda: rate_limiter.refusals)
 
-        def publish(for_now: Sequence[Row]) -> Published:
-            seconds = time.monotonic() - began
-            return self._publish(run, lines, results, location, store=store, seconds=seconds, for_now=for_now)
+class _Clients:
+    """Makes the Bedrock clients of a bulk task, as its operator is connected."""
 
-        publisher = Publisher(publish, store)
-        run = Run(
-            lines,
-            results,
-            Shared(
-                location=location,
-                store=store,
-                deployment=self.deployment,
-                terms=terms,
-                client=client,
-                rate_limiter=rate_limiter,
-                budget=budget,
-                memory=MemoryBudget(max_in_flight_mb << 20),
-                progress=progress,
-            ),
-            max_failures=Allowed.of(self.max_failures).most(lines.total),
-            concurrency=self._concurrency,
-            landing=publisher.for_now,
-        )
-        self._run = run
-        if self._told_to_stop:
-            # while the requests were being read
-            run.tell_to_stop()
+    def __init__(self, operator: TitanBulkOperator, hook: TitanBedrockHook) -> None:
+        self._operator, self._hook = operator, hook
+
+    def region_for(self, request: Request) -> str | None:
+        """Return the region of a request's model, where it is another than the usual one."""
+        return self._operator.other_region(request, self._hook)
+
+    def bedrock_client(self, region: str | None) -> Any:
+        """Make the client of a region; ``None`` is the usual one."""
+        self._hook.model_region = region
         try:
-            if whole:
-                run.check(limit)
-            if run.ended is None:
-                run.pay()
-        except BaseException as error:
-            # a signal or a timeout: what is paid for by now is worth a moment
-            run.stop(type(error).__name__, may_pass=True)
-            run.land(LANDING)
-            raise
+            return self._hook.clients()[0]
         finally:
-            run.close()
-            published = publisher.publish_final()
-            context["ti"].xcom_push(key="manifest", value=published.manifest.summary(published.manifest_uri))
-            # of a task that fails, Airflow would keep no value; those who go on from its rows look here for them
-            context["ti"].xcom_push(key="return_value", value=published.results_uri)
-            log.info("%s", progress.table())
-            log.info("All rows are in %s", published.results_uri)
-        if run.ended is None:
-            return published.results_uri
-        why = run.ended if run.ended.endswith("?") else f"{run.ended.rstrip('.')}."
-        told = f"{why} What was finished is kept; all requests are in {published.results_uri}"
-        raise (AirflowException if run.may_pass else AirflowFailException)(told)
-
-    def _publish(
-        self,
-        run: Run,
-        lines: BulkRequests,
-        results: Results,
-        location: ResultLocation,
-        *,
-        store: ObjectStore,
-        seconds: float,
-        for_now: Sequence[Row],
-    ) -> Published:
-        from airflow_titan.bulk.manifest import Source, publish
-
-        return publish(
-            results,
-            store=store,
-            folder=location.folder("bulk"),
-            owner=location.owner,
-            requests=None if lines.uri is None else Source(uri=lines.uri, etag=lines.etag),
-            requests_total=lines.total,
-            models=sorted(run.models),
-            seconds=seconds,
-            shard=int(self.shard),
-            shards=int(self.shards),
-            for_now=for_now,
-        )
-
-    @property
-    def _per_minute(self) -> float | None:
-        from airflow_titan.errors import ConfigurationError, abbreviate
-
-        given = self.requests_per_minute
-        if given is None:
-            return None
-        try:
-            rate = float(given)
-        except (TypeError, ValueError):
-            rate = 0.0
-        if not 0 < rate < float("inf"):
-            raise ConfigurationError(
-                f"requests_per_minute: got {abbreviate(given)}; allowed is a number above 0. Leave it out for no limit."
-            )
-        return rate / int(self.shards)
-
-    @property
-    def _settings(self) -> tuple[float | None, int, bool]:
-        from airflow_titan.errors import Problems
-        from airflow_titan.parameters import ParameterReader
-
-        problems = Problems()
-        reader = ParameterReader(problems)
-        price = self.price_limit
-        limit = reader.amount("max_price_usd", price, default=None, required=price is not None)
-        memory = reader.whole_number("max_in_flight_mb", self.max_in_flight_mb, default=128, minimum=1)
-        mode = reader.word("validate", self.validate, ("all", "each"), default="all")
-        problems.raise_if_any()
-        return limit, memory, mode == "all"
-
-    @property
-    def _concurrency(self) -> int:
-        from airflow_titan.errors import ConfigurationError, Problems
-        from airflow_titan.parameters import ParameterReader
-
-        problems = Problems()
-        found = ParameterReader(problems).whole_number("max_concurrency", self.max_concurrency, default=16, minimum=1)
-        problems.raise_if_any()
-        if found > _MOST_AT_ONCE:
-            raise ConfigurationError(
-                f"max_concurrency: got {found:,}; allowed is 1 to {_MOST_AT_ONCE:,}. Spread the requests over shards."
-            )
-        return found
-
-    def _clients(self) -> tuple[Callable[[Request], Any], ObjectStore]:
-        """Give what finds the Bedrock client for a request, and the store: one client each for all threads."""
-        from airflow_titan.bulk.runner import make_room, threads
-
-        many = threads(self._concurrency)
-        make_room(many)
-        hook = self.hook({"max_pool_connections": many})
-        clients: dict[str | None, Any] = {}
-        regions: dict[tuple[str, str | None, str | None], str | None] = {}
-        lock = Lock()
-        clients[None], s3 = hook.clients()
-
-        def client(request: Request) -> Any:
-            asked = request.model_id, request.model_family, request.asked_for
-            with lock:
-                if asked not in regions:
-                    regions[asked] = self.other_region(request, hook)
-                region = regions[asked]
-                if region not in clients:
-                    hook.model_region = region
-                    clients[region] = hook.clients()[0]
-                    hook.model_region = None
-                return clients[region]
-
-        return client, self.store(s3)
+            self._hook.model_region = None

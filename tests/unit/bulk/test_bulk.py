@@ -14,11 +14,12 @@ from airflow.providers.common.compat.sdk import AirflowException, AirflowFailExc
 from instance import Instance
 from pictures import photo
 
-from airflow_titan.bulk import memory, runner
-from airflow_titan.bulk.failures import Allowed
-from airflow_titan.bulk.runner import make_room
-from airflow_titan.errors import ConfigurationError
+from airflow_titan.bulk import job, memory, outcome
+from airflow_titan.bulk.failures import allowed_failures
+from airflow_titan.bulk.workers import raise_open_file_limit
+from airflow_titan.errors import ConfigurationError, Problems
 from airflow_titan.operators import TitanBulkOperator
+from airflow_titan.parameters import ParameterReader
 
 if TYPE_CHECKING:
     from airflow_titan.emulator import Emulator
@@ -270,11 +271,11 @@ def test_many_threads_get_the_files_they_need(monkeypatch: pytest.MonkeyPatch) -
     limits = [1024, 4096]
     monkeypatch.setattr(resource, "getrlimit", lambda _: tuple(limits))
     monkeypatch.setattr(resource, "setrlimit", lambda _, given: limits.__setitem__(slice(None), given))
-    make_room(34)
+    raise_open_file_limit(34)
     assert limits == [1024, 4096]
-    make_room(500)
+    raise_open_file_limit(500)
     assert limits == [3700, 4096]
-    make_room(1000)
+    raise_open_file_limit(1000)
     assert limits == [4096, 4096]
 
 
@@ -346,7 +347,7 @@ def test_how_many_work_at_once_is_looked_at_again_and_again(
             looks.append(time.monotonic())
             super().adapt()
 
-    monkeypatch.setattr(memory, "MemoryBudget", Watched)
+    monkeypatch.setattr(job, "MemoryBudget", Watched)
     emulator.inject("latency", seconds=1.5, times=None)
     Instance().run(bulk(some(1)))
     assert len(looks) >= 2
@@ -527,6 +528,14 @@ def test_memory_is_taken_before_it_is_used(monkeypatch: pytest.MonkeyPatch) -> N
     assert len([size for size in taken if size > 10_000]) == 2
 
 
+def allowed(given: Any, total: int) -> int:
+    """Read how many of some requests may fail."""
+    problems = Problems()
+    share_or_count = ParameterReader(problems).share_or_count("max_failures", given, default=0)
+    problems.raise_if_any()
+    return allowed_failures(share_or_count, total)
+
+
 @pytest.mark.parametrize(
     ("given", "total", "most"),
     [
@@ -542,14 +551,20 @@ def test_memory_is_taken_before_it_is_used(monkeypatch: pytest.MonkeyPatch) -> N
 )
 def test_failures_are_counted_or_a_fraction(given: Any, total: int, most: int) -> None:
     """A whole number is a count; one with a point, or a percentage, is a fraction of all."""
-    assert Allowed.of(given).most(total) == most
+    assert allowed(given, total) == most
 
 
-@pytest.mark.parametrize("given", [-1, "many", 1.5, "120%", None, True, "", float("nan")])
+@pytest.mark.parametrize("given", [None, "", "None"])
+def test_no_allowance_is_none(given: Any) -> None:
+    """A template that renders to nothing leaves the default."""
+    assert allowed(given, 100) == 0
+
+
+@pytest.mark.parametrize("given", [-1, "many", 1.5, "120%", True, float("nan")])
 def test_other_allowances_are_turned_down(given: Any) -> None:
     """What is neither is a setting's error."""
     with pytest.raises(ConfigurationError, match="max_failures"):
-        Allowed.of(given)
+        allowed(given, 100)
 
 
 def test_a_question_ends_as_one() -> None:
@@ -581,13 +596,33 @@ def test_wrong_settings_are_told_before_anything_runs(
 def test_bodies_wait_on_disk(monkeypatch: pytest.MonkeyPatch) -> None:
     """A request's body lies in a file while its answer is awaited."""
     made: list[Any] = []
-    original = runner.on_disk
+    original = outcome.on_disk
 
     def on_disk() -> Any:
         made.append(original())
         return made[-1]
 
-    monkeypatch.setattr(runner, "on_disk", on_disk)
+    monkeypatch.setattr(outcome, "on_disk", on_disk)
     Instance().run(bulk(some(3)))
     assert len(made) == 3
     assert all(file.closed and hasattr(file, "fileno") for file in made)
+
+
+@pytest.mark.parametrize("nothing", ["", "None"])
+def test_an_option_of_nothing_in_a_line_leaves_the_tasks_own(nothing: str, s3: Any) -> None:
+    """As if the line did not name it."""
+    flagged = {"id": "flagged", "text": FLAGGED, "on_blocked": nothing}
+    (row,) = rows(s3, Instance().run(bulk([flagged], on_blocked="skip")))  # type: ignore[arg-type]
+    assert row["status"] == "blocked"
+
+
+def test_a_price_limit_that_a_line_lost_is_refused(s3: Any) -> None:
+    """A limit of nothing would be none."""
+    (row,) = rows(s3, Instance().run(bulk([{"text": "a jar", "max_price_usd": ""}], max_failures=1)))  # type: ignore[arg-type]
+    assert (row["status"], row["price_usd"]) == ("invalid", 0)
+    assert "max_price_usd" in row["error"]["message"]
+
+
+def test_shards_may_be_a_number_with_a_point(s3: Any) -> None:
+    """As a template with arithmetic in it renders one."""
+    assert len(rows(s3, Instance().run(bulk(some(2), shards="2.0", requests_per_minute=6000)))) == 1  # type: ignore[arg-type]

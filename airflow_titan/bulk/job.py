@@ -1,0 +1,219 @@
+"""One bulk task from its parameters to its published rows: here everything that its requests share is put together."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from contextlib import ExitStack
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from airflow_titan.bulk.budget import Budget
+from airflow_titan.bulk.clients import BedrockClients
+from airflow_titan.bulk.failures import Failures, allowed_failures
+from airflow_titan.bulk.manifest import Publisher
+from airflow_titan.bulk.memory import MemoryBudget
+from airflow_titan.bulk.outcome import Shared
+from airflow_titan.bulk.progress import Progress
+from airflow_titan.bulk.rate_limiter import SharedRateLimiter
+from airflow_titan.bulk.requests import BulkRequests
+from airflow_titan.bulk.results import Results
+from airflow_titan.bulk.runner import DRAIN_SECONDS, Runner
+from airflow_titan.bulk.workers import threads_for
+from airflow_titan.errors import Problems
+from airflow_titan.generation.request import Request
+from airflow_titan.models.tasks import TextToImage
+from airflow_titan.parameters import ParameterReader
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from airflow_titan.aws.s3 import ObjectStore
+    from airflow_titan.bulk.clients import ClientSource
+    from airflow_titan.bulk.manifest import Published
+    from airflow_titan.generation.location import ResultLocation
+    from airflow_titan.models.routing import ModelRouting
+
+log = logging.getLogger(__name__)
+
+#: Calls under way at once: more would need a quota, and a machine, that few have.
+_MOST_AT_ONCE = 1024
+
+
+@dataclass(frozen=True)
+class JobSettings:
+    """
+    How a bulk task works.
+
+    :param concurrency: how many calls may be under way at once
+    :param calls_per_minute: how many may be made a minute, in all shards; ``None`` leaves it to the service
+    :param memory_mib: how many MiB of images and answers may be in memory at once
+    :param check_first: whether all requests are checked before the first is paid
+    :param max_failures: how many requests may fail: a count as ``int``, or a share of all as ``float``
+    :param price_limit: what all may cost together, in US dollars; ``None`` for no limit
+    """
+
+    concurrency: int = 16
+    calls_per_minute: float | None = None
+    memory_mib: int = 128
+    check_first: bool = True
+    max_failures: float = 0
+    price_limit: float | None = None
+
+    @classmethod
+    def from_parameters(
+        cls,
+        *,
+        max_concurrency: Any,
+        requests_per_minute: Any,
+        max_in_flight_mb: Any,
+        validate: Any,
+        max_failures: Any,
+        max_price_usd: Any,
+    ) -> JobSettings:
+        """
+        Read the parameters of the operator.
+
+        :raises ConfigurationError: with every problem that was found
+        """
+        problems = Problems()
+        reader = ParameterReader(problems)
+        settings = cls(
+            concurrency=reader.whole_number(
+                "max_concurrency",
+                max_concurrency,
+                default=cls.concurrency,
+                minimum=1,
+                maximum=_MOST_AT_ONCE,
+                remedy="Spread the requests over shards.",
+            ),
+            # a limit that a template lost must not go unseen
+            calls_per_minute=reader.rate(
+                "requests_per_minute", requests_per_minute, default=None, required=requests_per_minute is not None
+            ),
+            memory_mib=reader.whole_number("max_in_flight_mb", max_in_flight_mb, default=cls.memory_mib, minimum=1),
+            check_first=reader.word("validate", validate, ("all", "each"), default="all") == "all",
+            max_failures=reader.share_or_count("max_failures", max_failures, default=cls.max_failures),
+            price_limit=reader.amount("max_price_usd", max_price_usd, default=None, required=max_price_usd is not None),
+        )
+        problems.raise_if_any()
+        return settings
+
+
+@dataclass(frozen=True)
+class JobResult:
+    """
+    What became of a bulk task.
+
+    :param log: where its rows and its record lie
+    :param ended: why it failed, as a sentence; ``None`` if it did not
+    :param may_pass: whether another try could do better
+    """
+
+    published: Published
+    ended: str | None
+    may_pass: bool
+
+
+class BulkJob:
+    """
+    A bulk task.
+
+    :param settings: how it works
+    :param location: where results lie
+    :param store: where requests and inputs are read and results are written
+    :param clients: what makes Bedrock clients
+    :param options: what lies under every request's own options
+    :param routing: which model a request goes to
+    :param patience: seconds that a service may let nothing in
+    :raises ConfigurationError: if an option is wrong
+    """
+
+    def __init__(
+        self,
+        settings: JobSettings,
+        *,
+        location: ResultLocation,
+        store: ObjectStore,
+        clients: ClientSource,
+        options: Mapping[str, Any],
+        routing: ModelRouting,
+        patience: float,
+    ) -> None:
+        self._settings = settings
+        self._location, self._store, self._clients = location, store, clients
+        self._options = {**options, "max_price_usd": settings.price_limit}
+        self._routing, self._patience = routing, patience
+        self._runner: Runner | None = None
+        self._stop_requested = False
+        #: Where the rows lie; set once they do, also where the run ends with an error.
+        self.published: Published | None = None
+        # what is wrong with them is no request's fault
+        Request.from_parameters(TextToImage(), self._options, routing)
+
+    def request_stop(self) -> None:
+        """Ask for an end soon. Does so little that a signal's handler may call it."""
+        self._stop_requested = True
+        if self._runner:
+            self._runner.request_stop()
+
+    def run(self, requests: Any, **request_settings: Any) -> JobResult:
+        """
+        Run the requests.
+
+        :param requests: the URI of a JSON Lines file, or a list of dicts, or JSON of it
+        :param request_settings: ``defaults``, ``images_as``, ``shard`` and ``shards``
+        :raises TitanError: if the requests can't be read, or the rows not be written
+        """
+        with ExitStack() as open_files:
+            bulk_requests = open_files.enter_context(BulkRequests.read(requests, self._store, **request_settings))
+            results = open_files.enter_context(Results())
+            return self._run(bulk_requests, results)
+
+    def _run(self, bulk_requests: BulkRequests, results: Results) -> JobResult:
+        settings, total = self._settings, bulk_requests.total
+        rate = settings.calls_per_minute
+        limiter = SharedRateLimiter(per_minute=rate and rate / bulk_requests.settings.shards, patience=self._patience)
+        budget = Budget(settings.price_limit)
+        progress = Progress(total, log=log, spent=lambda: budget.spent, refusals=lambda: limiter.refusals)
+        shared = Shared(
+            location=self._location,
+            store=self._store,
+            routing=self._routing,
+            options=self._options,
+            clients=BedrockClients(self._clients),
+            rate_limiter=limiter,
+            budget=budget,
+            memory=MemoryBudget(settings.memory_mib << 20),
+            concurrency=threading.BoundedSemaphore(settings.concurrency),
+        )
+        publisher = Publisher(results, bulk_requests, self._store, self._location)
+        runner = Runner(
+            bulk_requests,
+            results,
+            shared,
+            threads=threads_for(settings.concurrency),
+            failures=Failures(allowed_failures(settings.max_failures, total), total),
+            progress=progress,
+            publisher=publisher,
+        )
+        self._runner = runner
+        if self._stop_requested:
+            # while the requests were being read
+            runner.request_stop()
+        try:
+            if settings.check_first:
+                runner.check_all(settings.price_limit)
+            if runner.ended is None:
+                runner.run_all()
+        except BaseException as error:
+            # a signal or a timeout: what is paid for by now is worth a moment
+            runner.stop(type(error).__name__, may_pass=True)
+            runner.drain(DRAIN_SECONDS)
+            raise
+        finally:
+            runner.close()
+            self.published = publisher.publish_final(sorted(runner.models))
+            log.info("%s", progress.table())
+            log.info("All rows are in %s", self.published.results_uri)
+        return JobResult(self.published, runner.ended, runner.may_pass)

@@ -1,0 +1,177 @@
+"""What becomes of one request: its result or its error, as a row."""
+
+from __future__ import annotations
+
+import logging
+import tempfile
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, BinaryIO, cast
+
+from airflow_titan.bulk.budget import RequestBudget
+from airflow_titan.bulk.rows import Row
+from airflow_titan.errors import (
+    BudgetSpent,
+    ContentBlocked,
+    InvalidRequest,
+    NotExecuted,
+    OutcomeUnknown,
+    Stopped,
+    TerminalError,
+    TitanError,
+    abbreviate,
+)
+from airflow_titan.generation.generate import generate
+from airflow_titan.generation.policy import CallPolicy
+from airflow_titan.generation.request import OPTIONS, Request
+from airflow_titan.models.tasks import TASKS
+from airflow_titan.parameters import is_nothing
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from contextlib import AbstractContextManager
+
+    from airflow_titan.aws.s3 import ObjectStore
+    from airflow_titan.bulk.budget import Budget
+    from airflow_titan.bulk.clients import BedrockClients
+    from airflow_titan.bulk.log import RequestLog
+    from airflow_titan.bulk.memory import MemoryBudget
+    from airflow_titan.bulk.rate_limiter import SharedRateLimiter
+    from airflow_titan.bulk.requests import BulkRequest
+    from airflow_titan.generation.location import ResultLocation
+    from airflow_titan.models.routing import ModelRouting
+
+log = logging.getLogger(__name__)
+
+#: Characters of an error's message in a row.
+_LONGEST_MESSAGE = 2000
+#: What an error makes of its request: the first that fits.
+_STATUSES: tuple[tuple[type[TitanError], str], ...] = (
+    (Stopped, "not_run"), (BudgetSpent, "not_run"), (ContentBlocked, "blocked"), (InvalidRequest, "invalid"),
+    (TitanError, "failed"),
+)  # fmt: skip
+_PERHAPS_PAID = (OutcomeUnknown, ContentBlocked)
+
+
+@dataclass(frozen=True)
+class Shared:
+    """
+    What all requests of a run share.
+
+    :param options: what lies under every request's own options
+    :param concurrency: is entered for each call under way
+    """
+
+    location: ResultLocation
+    store: ObjectStore
+    routing: ModelRouting
+    options: Mapping[str, Any]
+    clients: BedrockClients
+    rate_limiter: SharedRateLimiter
+    budget: Budget
+    memory: MemoryBudget
+    concurrency: AbstractContextManager[Any]
+
+    def request_of(self, bulk_request: BulkRequest) -> Request:
+        """
+        Say what a request wants, from its own options and those of the task.
+
+        :raises ConfigurationError: if an option is wrong
+        """
+        task_class = TASKS[bulk_request.task]
+        own = {name: value for name, value in bulk_request.fields.items() if name in task_class.__dataclass_fields__}
+        # an option of nothing leaves the task's own; but a limit that a template lost must not go unseen
+        options = {
+            name: value
+            for name, value in bulk_request.fields.items()
+            if name in OPTIONS and (name == "max_price_usd" or not is_nothing(value))
+        }
+        return Request.from_parameters(task_class(**own), {**self.options, **options}, self.routing)
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """
+    What became of one request.
+
+    :param error: what kept it from its result, if anything did
+    :param model_id: the model that worked, or would have; nothing where it is unknown
+    """
+
+    row: Row
+    error: Exception | None = None
+    model_id: str = ""
+
+
+def run_request(bulk_request: BulkRequest, shared: Shared, request_log: RequestLog) -> Outcome:
+    """Run one request from end to end; whatever becomes of it is a row."""
+    model_id, budget = "", RequestBudget(shared.budget)
+    try:
+        request = shared.request_of(bulk_request)
+        model_id = request.model_id
+        location = shared.location.for_request(bulk_request.id)
+        policy = CallPolicy(
+            rate_limiter=shared.rate_limiter,
+            budget=budget,
+            memory=shared.memory,
+            concurrency=shared.concurrency,
+            new_file=on_disk,
+        )
+        client = shared.clients.client_for(request)
+        result = generate(request, client, shared.store, location, policy=policy, log=request_log)
+    except TitanError as error:
+        status = next(status for kind, status in _STATUSES if isinstance(error, kind))
+        # a prompt that is blocked costs nothing, an answer does; nobody says which it was
+        free = isinstance(error, NotExecuted | TerminalError) and not isinstance(error, _PERHAPS_PAID)
+        # other calls of this request, or of an earlier try, were paid
+        free = free and not budget.used
+        return Outcome(error_row(bulk_request, status, 0.0 if free else None, error), error, model_id)
+    except Exception as error:  # noqa: BLE001 - logged with its row
+        return Outcome(surprise_row(bulk_request, None, error), error, model_id)
+    manifest = result.manifest
+    row = Row(
+        bulk_request.id,
+        bulk_request.number,
+        "partial" if manifest.status == "partial" else "done",
+        tuple(manifest.uris),
+        result.manifest_uri,
+        price_usd=manifest.price_usd,
+    )
+    return Outcome(row, None, manifest.model.id)
+
+
+def error_row(bulk_request: BulkRequest, status: str, price_usd: float | None, error: Exception) -> Row:
+    """Return the row of a request that brought no pictures."""
+    message = {"kind": type(error).__name__, "message": str(error)[:_LONGEST_MESSAGE]}
+    row = bulk_request.id, bulk_request.number, status
+    return Row(*row, price_usd=price_usd, error=message, request=bulk_request.given)
+
+
+def surprise_row(bulk_request: BulkRequest, price_usd: float | None, error: Exception) -> Row:
+    """Return the row of a request that met a bug, ours or another's: the others go on without it."""
+    log.error(
+        "Line %d (id %s) failed in a way that nobody foresaw",
+        bulk_request.number,
+        abbreviate(bulk_request.id),
+        exc_info=error,
+    )
+    return error_row(bulk_request, "failed", price_usd, error)
+
+
+def unsent_row(bulk_request: BulkRequest) -> Row:
+    """Return the row of what is no request, or has nothing to do."""
+    if bulk_request.problem is None:
+        status, message = "skipped", {"kind": "Skipped", "message": str(bulk_request.skipped)}
+    else:
+        status, message = "invalid", {"kind": "InvalidRequest", "message": str(bulk_request.problem)}
+    row = bulk_request.id, bulk_request.number, status
+    return Row(*row, price_usd=0.0, error=message, request=bulk_request.given)
+
+
+def not_run_row(bulk_request: BulkRequest, reason: str, price_usd: float | None) -> Row:
+    """Return the row of a request that had no turn, or was left under way."""
+    return error_row(bulk_request, "not_run", price_usd, Stopped(reason))
+
+
+def on_disk() -> BinaryIO:
+    """Make the file that a request's body waits in."""
+    return cast("BinaryIO", tempfile.TemporaryFile(prefix="titan-"))
