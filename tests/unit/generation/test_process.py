@@ -116,7 +116,15 @@ def test_what_has_no_start_is_not_surely_gone() -> None:
 def test_a_clock_that_is_set_makes_nobody_dead(monkeypatch: pytest.MonkeyPatch) -> None:
     """The time of day of the boot moves with the clock, also between two looks at it; the ticks don't."""
     boot, ahead = psutil.boot_time(), itertools.chain((3600.0, -7.0), itertools.repeat(5.0))
-    monkeypatch.setattr(psutil._pslinux, "boot_time", lambda: boot + next(ahead))  # noqa: SLF001 - where psutil looks
+    where_it_looks = psutil._pslinux  # noqa: SLF001
+
+    def boot_time() -> float:
+        now = boot + next(ahead)
+        # older versions keep it for the next time of creation
+        monkeypatch.setattr(where_it_looks, "BOOT_TIME", now, raising=False)
+        return now
+
+    monkeypatch.setattr(where_it_looks, "boot_time", boot_time)
     assert not Process(machine=machine(), pid=os.getppid(), started=ticks(os.getppid())).is_gone()
     assert next(ahead) == 5.0
 
