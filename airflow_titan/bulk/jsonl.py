@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import json
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from itertools import chain
 from typing import IO, TYPE_CHECKING, Any
 
@@ -13,6 +13,7 @@ import msgspec
 
 from airflow_titan.aws.uri import split
 from airflow_titan.errors import InvalidRequest, Problem, abbreviate
+from airflow_titan.parameters import decode, is_list, json_value
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -33,10 +34,10 @@ _OTHERS = {
 }
 
 
-def wrong(told: str, remedy: str) -> InvalidRequest:
+def wrong(message: str, remedy: str) -> InvalidRequest:
     """Make the error of ``requests`` as a whole."""
     limit = "the s3:// URI of a JSON Lines file, or a list of dicts"
-    return InvalidRequest([Problem("requests", told, limit, remedy)], "reading the requests")
+    return InvalidRequest([Problem("requests", message, limit, remedy)], "reading the requests")
 
 
 def fill(file: IO[bytes], requests: Any) -> str | None:
@@ -45,14 +46,14 @@ def fill(file: IO[bytes], requests: Any) -> str | None:
 
     :return: the URI, where ``requests`` is one
     """
-    if isinstance(requests, str) and requests.lstrip().startswith("["):
+    if isinstance(requests, str) and requests.lstrip().startswith(("[", "(")):
         try:
-            requests = msgspec.json.decode(requests)
-        except NO_JSON as error:
-            raise wrong(f"a text that is no JSON: {error}", "Check what the template renders to.") from error
+            requests = decode(requests)
+        except ValueError as error:
+            raise wrong(f"a text that is {error}", "Check what the template renders to.") from error
     if isinstance(requests, str):
         return requests.strip()
-    if isinstance(requests, bytes | Mapping) or not hasattr(requests, "__iter__"):
+    if not is_list(requests):
         raise wrong(f"a value of type {type(requests).__name__}", "Check what the task before returns.")
     entries = _entries(requests)
     try:
@@ -69,10 +70,10 @@ def fill(file: IO[bytes], requests: Any) -> str | None:
 def _entries(value: Any) -> Iterator[tuple[Any]]:
     """Flatten lists in each other, as mapped tasks return them. Each entry comes in a tuple, as it may be ``None``."""
     for part in value:
-        if isinstance(part, str | bytes | Mapping) or not hasattr(part, "__iter__"):
-            yield (part,)
-        else:
+        if is_list(part):
             yield from _entries(part)
+        else:
+            yield (part,)
 
 
 def _entry(value: Any) -> bytes:
@@ -83,27 +84,21 @@ def _entry(value: Any) -> bytes:
             value = msgspec.json.decode(value)
         if isinstance(value, Mapping):
             name = value.get("id")
-            return encoded(dict(value)) + b"\n"
-        told = f"a value of type {type(value).__name__}"
+            return encode(dict(value)) + b"\n"
+        message = f"a value of type {type(value).__name__}"
     except NO_JSON as error:
-        told = f"a {type(value).__name__} that is no JSON object ({error})"
-    return encoded([told, name if isinstance(name, str | int) else None]) + b"\n"
+        message = f"a {type(value).__name__} that is no JSON object ({error})"
+    return encode([message, name if isinstance(name, str | int) else None]) + b"\n"
 
 
-def encoded(value: Any) -> bytes:
+def encode(value: Any) -> bytes:
     """
-    Write JSON, and lazy sequences as lists.
+    Write JSON; numbers of other libraries as numbers, lazy sequences as lists.
 
     :raises TypeError: if there is no JSON for it
     :raises ValueError: likewise, as for NaN
     """
-    return json.dumps(value, allow_nan=False, default=_listed).encode("ascii")
-
-
-def _listed(value: Any) -> list[Any]:
-    if isinstance(value, bytes | bytearray | memoryview) or not isinstance(value, Sequence):
-        raise TypeError(f"there is no JSON for a value of type {type(value).__name__}")
-    return list(value)
+    return json.dumps(value, allow_nan=False, default=json_value).encode("ascii")
 
 
 def download(file: IO[bytes], uri: str, store: ObjectStore) -> str:

@@ -3,40 +3,22 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import logging
 import sqlite3
-import tempfile
 from collections import Counter
-from dataclasses import dataclass
-from datetime import UTC, datetime
 from threading import Lock
-from typing import IO, TYPE_CHECKING, Any, Literal, NamedTuple, Self
-
-from pydantic import BaseModel, ConfigDict, ValidationError
-
-from airflow_titan import __version__
-from airflow_titan.bulk.rows import LINES, STATUSES
-from airflow_titan.errors import StoreRefused, TitanError, abbreviate
-from airflow_titan.generation.location import DIGITS
-from airflow_titan.generation.manifest import TaskInstance  # noqa: TC001 - pydantic reads it
+from typing import IO, TYPE_CHECKING, NamedTuple, Self
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
     from types import TracebackType
 
-    from airflow_titan.aws.s3 import ObjectStore
     from airflow_titan.bulk.rows import Row
 
 log = logging.getLogger(__name__)
 
 #: Marks rows that are kept for the moment only.
 _LENT = -1
-_MANIFEST = "manifest.json"
-#: XCom's share, in bytes of JSON.
-_SUMMARY = 2048
-_MODELS_TOLD = 3
-_VERSION: Literal[1] = 1
 
 
 class Written(NamedTuple):
@@ -137,178 +119,3 @@ class Results:
             (*where, _LENT, row.to_json(), *where),
         )
         return added.rowcount > 0
-
-
-class _Record(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class Source(_Record):
-    """The file of requests, and which content of it was read."""
-
-    uri: str
-    etag: str | None
-
-
-class BulkManifest(_Record):
-    """
-    The record of one bulk task, beside its result file.
-
-    :param status: ``complete``, or ``incomplete`` where some requests had no turn
-    :param created: when it was written, ISO 8601 in UTC
-    :param provider: the version of this package
-    :param requests: where the requests came from; ``None`` for a list
-    :param counts: how many requests ended in each way
-    :param requests_total: how many requests there were in this shard
-    :param price_usd: what they cost together, as far as it is known
-    :param seconds: how long it took; of joined results, the longest of them; ``None`` where nobody knows
-    """
-
-    version: Literal[1] = _VERSION
-    status: Literal["complete", "incomplete"]
-    created: str
-    provider: str
-    requests: Source | None
-    results_uri: str
-    shard: int
-    shards: int
-    counts: dict[str, int]
-    requests_total: int
-    images: int
-    price_usd: float
-    seconds: float | None
-    models: tuple[str, ...]
-    task_instance: TaskInstance
-
-    def to_json(self) -> bytes:
-        """Write the record as JSON for people and programs."""
-        return self.model_dump_json(indent=2).encode()
-
-    def summary(self, manifest_uri: str) -> dict[str, Any]:
-        """
-        Say what downstream tasks want to know, in under 2 KiB: for XCom.
-
-        :param manifest_uri: where the whole record lies
-        """
-        told = {
-            "manifest_uri": manifest_uri,
-            "results_uri": self.results_uri,
-            "status": self.status,
-            "shard": self.shard,
-            "shards": self.shards,
-            "counts": self.counts,
-            "requests": self.requests_total,
-            "images": self.images,
-            "price_usd": self.price_usd,
-            "seconds": self.seconds,
-            "models": [abbreviate(model)[1:-1] for model in self.models[:_MODELS_TOLD]],
-        }
-        if len(json.dumps(told)) >= _SUMMARY:
-            # the task returns it anyway
-            told["results_uri"] = None
-        return told
-
-
-@dataclass(frozen=True)
-class Published:
-    """Where the rows and the record lie, and what the record says."""
-
-    results_uri: str
-    manifest_uri: str
-    manifest: BulkManifest
-
-
-def publish(
-    results: Results,
-    *,
-    store: ObjectStore,
-    folder: str,
-    owner: TaskInstance,
-    requests: Source | None,
-    requests_total: int,
-    models: Sequence[str] = (),
-    seconds: float | None = None,
-    shard: int = 0,
-    shards: int = 1,
-    complete: bool = True,
-    for_now: Sequence[Row] = (),
-) -> Published:
-    """
-    Write the rows, and then the record.
-
-    :param folder: below which both lie, ``s3://bucket/some/prefix``
-    :param complete: whether every request had its turn; rows of the status ``not_run`` say that one had not
-    :param for_now: rows of lines that may have none yet, where more is to be published later
-    :raises StoreRefused: if S3 refuses
-    :raises StoreFailed: if S3 fails in a way that may pass
-    """
-    with tempfile.TemporaryFile() as file:
-        digest, counts = results.write(file, for_now)
-        results_uri = f"{folder}/results-{digest[:DIGITS]}.jsonl"
-        store.upload(results_uri, file, LINES)
-    manifest = BulkManifest(
-        status="complete" if complete and not counts["not_run"] else "incomplete",
-        created=datetime.now(UTC).isoformat(timespec="seconds"),
-        provider=f"airflow-titan {__version__}",
-        requests=requests,
-        results_uri=results_uri,
-        shard=shard,
-        shards=shards,
-        counts={status: counts[status] for status in STATUSES if counts[status]},
-        requests_total=requests_total,
-        images=results.images,
-        price_usd=results.price_usd,
-        seconds=None if seconds is None else round(seconds, 3),
-        models=tuple(models),
-        task_instance=owner,
-    )
-    manifest_uri = f"{folder}/{_MANIFEST}"
-    store.write(manifest_uri, manifest.to_json())
-    return Published(results_uri, manifest_uri, manifest)
-
-
-class Publisher:
-    """
-    Publishes the rows of a task: for the time being while answers land, and for good at the end.
-
-    :param publish: writes the rows and the record; takes rows of lines that may have none yet
-    """
-
-    def __init__(self, publish: Callable[[Sequence[Row]], Published], store: ObjectStore) -> None:
-        self._publish, self._store = publish, store
-        self._before: Published | None = None
-
-    def for_now(self, rows: Sequence[Row]) -> None:
-        """Write what is known so far: whoever kills the task before its end leaves that."""
-        try:
-            self._before = self._publish(rows)
-        except TitanError as error:
-            log.warning("The rows could not be written before all answers have landed: %s", error)
-        else:
-            log.info("All rows are in %s, for as long as answers land.", self._before.results_uri)
-
-    def for_good(self) -> Published:
-        """
-        Write all rows.
-
-        :raises StoreRefused: if S3 refuses
-        :raises StoreFailed: if S3 fails in a way that may pass
-        """
-        published = self._publish(())
-        if self._before and self._before.results_uri != published.results_uri:
-            try:
-                self._store.delete(self._before.results_uri)
-            except TitanError as error:
-                log.warning("An earlier file of rows is left: %s", error)
-        return published
-
-
-def manifest_of(results_uri: str, store: ObjectStore) -> BulkManifest | None:
-    """Read the record beside a result file; ``None`` if there is none, or it is of another file."""
-    try:
-        found = store.read(f"{results_uri.rpartition('/')[0]}/{_MANIFEST}")
-        manifest = BulkManifest.model_validate_json(found.data) if found else None
-    except (StoreRefused, ValidationError):
-        # without s3:ListBucket, S3 refuses what isn't there
-        return None
-    return manifest if manifest and manifest.results_uri == results_uri else None

@@ -12,7 +12,7 @@ import msgspec
 from airflow_titan.aws.uri import split
 from airflow_titan.bulk.jsonl import NO_JSON, raw_lines
 from airflow_titan.errors import InvalidRequest, Problem, abbreviate
-from airflow_titan.parameters import flatten
+from airflow_titan.parameters import parse_uris
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -70,10 +70,10 @@ class Row:
             "error": self.error,
         }
         if self.request and not self.images:
-            request = _encoded(self.request)
+            request = _encode(self.request)
             if len(request) <= MOST_REQUEST:
                 row["request"] = msgspec.Raw(request)
-        return _encoded(row)
+        return _encode(row)
 
     @classmethod
     def from_json(cls, data: bytes) -> Row:
@@ -96,29 +96,27 @@ class Row:
 _decoder = msgspec.json.Decoder(Row)
 
 
-def result_uris(given: Any) -> list[str]:
+def result_uris(value: Any) -> list[str]:
     """
-    Read one URI or many from a rendered field: a text, a list however deep, or JSON of one.
+    Read one URI or many from a rendered field: a text, a list however deep, or text of one.
 
     :raises InvalidRequest: if there is none, or the same one twice
     """
     try:
-        if isinstance(given, str) and given.lstrip().startswith("["):
-            given = msgspec.json.decode(given)
-        found = [uri for uri in flatten(given) if uri != ""]
-    except NO_JSON as error:
-        raise _no_results(f"a text that is no JSON: {error}", "Check what the template renders to.") from error
-    if not found:
+        uris = parse_uris(value)
+    except ValueError as error:
+        raise _no_results(f"a value that {error}", "Check what the template renders to.") from error
+    if not uris:
         raise _no_results("nothing", "Check what the task before returns.")
-    for uri in found:
+    for uri in uris:
         try:
             split(uri)
         except ValueError as error:
             raise _no_results(abbreviate(uri), f"It {error}.") from None
-    twice = [uri for uri, count in Counter(found).items() if count > 1]
-    if twice:
-        raise _no_results(f"{abbreviate(twice[0])} {found.count(twice[0])} times", "Name each file once.")
-    return found
+    repeated = [uri for uri, count in Counter(uris).items() if count > 1]
+    if repeated:
+        raise _no_results(f"{abbreviate(repeated[0])} {uris.count(repeated[0])} times", "Name each file once.")
+    return uris
 
 
 def read_rows(uri: str, store: ObjectStore) -> Iterator[Row]:
@@ -133,9 +131,9 @@ def read_rows(uri: str, store: ObjectStore) -> Iterator[Row]:
             remedy = "Check the key, and that the task which writes it runs before this one."
             raise _no_results(f"{abbreviate(uri)}, which isn't there", remedy)
         file.flush()
-        for number, data, whole in raw_lines(file):
+        for number, data, complete in raw_lines(file):
             try:
-                if not whole:
+                if not complete:
                     raise ValueError("too long")
                 row = Row.from_json(data)
             except ValueError as error:
@@ -143,22 +141,22 @@ def read_rows(uri: str, store: ObjectStore) -> Iterator[Row]:
             yield row
 
 
-def _no_results(told: str, remedy: str) -> InvalidRequest:
+def _no_results(message: str, remedy: str) -> InvalidRequest:
     limit = "the s3:// URI of a bulk task's result file, or a list of several"
-    return InvalidRequest([Problem("results", told, limit, remedy)], "reading results")
+    return InvalidRequest([Problem("results", message, limit, remedy)], "reading results")
 
 
-def _encoded(value: Any) -> bytes:
+def _encode(value: Any) -> bytes:
     """Write JSON, whatever a text holds: half a character can't be written in UTF-8."""
     try:
         return msgspec.json.encode(value)
     except UnicodeEncodeError:
-        return msgspec.json.encode(_mended(value))
+        return msgspec.json.encode(_repair(value))
 
 
-def _mended(value: Any) -> Any:
+def _repair(value: Any) -> Any:
     if isinstance(value, str):
         return value.encode(errors="backslashreplace").decode()
     if isinstance(value, dict):
-        return {_mended(name): _mended(part) for name, part in value.items()}
-    return [_mended(part) for part in value] if isinstance(value, list | tuple) else value
+        return {_repair(name): _repair(part) for name, part in value.items()}
+    return [_repair(part) for part in value] if isinstance(value, list | tuple) else value

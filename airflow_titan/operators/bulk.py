@@ -19,8 +19,9 @@ if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
 
     from airflow_titan.aws.s3 import ObjectStore
+    from airflow_titan.bulk.manifest import Published
     from airflow_titan.bulk.requests import BulkRequests
-    from airflow_titan.bulk.results import Published, Results
+    from airflow_titan.bulk.results import Results
     from airflow_titan.bulk.rows import Row
     from airflow_titan.bulk.runner import Run
     from airflow_titan.generation.location import ResultLocation
@@ -144,10 +145,10 @@ class TitanBulkOperator(TitanModelOperator):
     ) -> str:
         from airflow_titan.bulk.budget import Budget
         from airflow_titan.bulk.failures import Allowed
+        from airflow_titan.bulk.manifest import Publisher
         from airflow_titan.bulk.memory import MemoryBudget
         from airflow_titan.bulk.progress import Progress
         from airflow_titan.bulk.rate_limiter import SharedRateLimiter
-        from airflow_titan.bulk.results import Publisher
         from airflow_titan.bulk.runner import LANDING, Run, Shared
         from airflow_titan.generation.request import OPTIONS, Request
         from airflow_titan.models.tasks import TextToImage
@@ -200,7 +201,7 @@ class TitanBulkOperator(TitanModelOperator):
             raise
         finally:
             run.close()
-            published = publisher.for_good()
+            published = publisher.publish_final()
             context["ti"].xcom_push(key="manifest", value=published.manifest.summary(published.manifest_uri))
             # of a task that fails, Airflow would keep no value; those who go on from its rows look here for them
             context["ti"].xcom_push(key="return_value", value=published.results_uri)
@@ -223,7 +224,7 @@ class TitanBulkOperator(TitanModelOperator):
         seconds: float,
         for_now: Sequence[Row],
     ) -> Published:
-        from airflow_titan.bulk.results import Source, publish
+        from airflow_titan.bulk.manifest import Source, publish
 
         return publish(
             results,

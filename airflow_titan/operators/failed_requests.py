@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, Any
 
 from airflow.providers.common.compat.sdk import AirflowFailException, AirflowSkipException
 
-from airflow_titan.errors import InvalidRequest, Problem, TerminalError, abbreviate
+from airflow_titan.errors import InvalidRequest, Problem, Problems, TerminalError, abbreviate
 from airflow_titan.operators.base import TitanBaseOperator
 
 if TYPE_CHECKING:
@@ -127,17 +126,11 @@ class TitanFailedRequestsOperator(TitanBaseOperator):
     def _wanted(self) -> tuple[str, ...]:
         """Read the statuses, which may have come from a template."""
         from airflow_titan.bulk.rows import WITHOUT_PICTURES
+        from airflow_titan.parameters import ParameterReader
 
-        given = self.statuses
-        if given is None or (isinstance(given, str) and not given.strip()):
-            return WITHOUT_PICTURES
-        try:
-            words = json.loads(given) if isinstance(given, str) and given.lstrip().startswith("[") else given
-        except ValueError:
-            words = given
-        words = words.split(",") if isinstance(words, str) else words
-        chosen = [str(word).strip() for word in words] if hasattr(words, "__iter__") else []
-        if not chosen or not set(chosen) <= set(WITHOUT_PICTURES):
-            limit = f"one or more of {', '.join(WITHOUT_PICTURES)}"
-            raise InvalidRequest([Problem("statuses", abbreviate(given), limit, "Use these.")], _SUBJECT)
-        return tuple(status for status in WITHOUT_PICTURES if status in chosen)
+        problems = Problems(_SUBJECT)
+        statuses = ParameterReader(problems).words(
+            "statuses", self.statuses, WITHOUT_PICTURES, default=WITHOUT_PICTURES
+        )
+        problems.raise_if_any()
+        return statuses

@@ -15,7 +15,8 @@ if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
 
     from airflow_titan.aws.s3 import ObjectStore
-    from airflow_titan.bulk.results import BulkManifest, Results
+    from airflow_titan.bulk.manifest import BulkManifest
+    from airflow_titan.bulk.results import Results
 
 _SUBJECT = "joining results"
 #: How many lines, shards or files a message names.
@@ -53,14 +54,15 @@ class TitanMergeResultsOperator(TitanBaseOperator):
         :return: the URI of the joined file
         """
         # imported here because a DAG file that only names the operator must not pay for it
-        from airflow_titan.bulk.results import Results, manifest_of, publish
+        from airflow_titan.bulk.manifest import publish, read_manifest
+        from airflow_titan.bulk.results import Results
         from airflow_titan.bulk.rows import result_uris
 
         try:
             location = self.location(context)
             uris = result_uris(self.results)
             store = self.store(self._s3())
-            found = {uri: manifest_of(uri, store) for uri in uris}
+            found = {uri: read_manifest(uri, store) for uri in uris}
             told = {uri: manifest for uri, manifest in found.items() if manifest}
             _check(told, whole=len(told) == len(uris))
             if len(told) < len(uris):

@@ -12,8 +12,9 @@ from airflow.providers.common.compat.sdk import AirflowFailException, AirflowSki
 from instance import Instance
 
 from airflow_titan.aws.s3 import ObjectStore
+from airflow_titan.bulk.manifest import Source, publish
 from airflow_titan.bulk.requests import BulkRequests
-from airflow_titan.bulk.results import Results, Source, publish
+from airflow_titan.bulk.results import Results
 from airflow_titan.bulk.rows import Row
 from airflow_titan.errors import StoreFailed
 from airflow_titan.generation.manifest import TaskInstance
@@ -126,7 +127,7 @@ def test_no_model_is_asked(operator: Any, published: Published, emulator: Any, m
 @pytest.mark.parametrize(
     ("results", "words"),
     [("", "got nothing"), (None, "got nothing"), ([], "got nothing"), ("s3://b/folder/", "names a folder"),
-     ("None", "begin with s3://"), (7, "not text"), ({"a": 1}, "not text"), ("['s3://b/k']", "no JSON"),
+     ("None", "got nothing"), (7, "not text"), ({"a": 1}, "not text"),
      ("s3://titan-images/none", "isn't there"), (["s3://b/k", "s3://b/k"], "2 times"), ([[1], 1], "not text")],
 )  # fmt: skip
 def test_what_names_no_result_file_fails_at_once(operator: Any, results: Any, words: str, bucket: str) -> None:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import tracemalloc
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 import boto3
+import numpy as np
 import pytest
 from botocore.config import Config
 from stub import Says, Stub, scripted
@@ -360,7 +362,7 @@ def test_a_list_of_one_uri_is_that_uri(s3: Any, bucket: str) -> None:
     [("s3://bucket/folder/", "names a folder"), ("s3://bucket", "no key"), ("/tmp/x", "begin with s3://"),  # noqa: S108
      ("", "begin with s3://"), ("None", "begin with s3://"), (None, "type NoneType"), (7, "type int"),
      ({"id": "a"}, "type dict"), (b"[]", "type bytes"), ([], "got nothing"), ([[], []], "got nothing"),
-     ("[]", "got nothing"), ("[{'a': 1}]", "no JSON")],
+     ("[]", "got nothing"), ("[{'a': 1}", "no JSON")],
 )  # fmt: skip
 def test_what_holds_no_requests_is_said(given: Any, words: str) -> None:
     """The task fails at once, with what is allowed."""
@@ -519,3 +521,36 @@ def test_memory_is_flat_whatever_the_files_length() -> None:
 
     few, many = most(100), most(20_000)
     assert many < few + 100_000
+
+
+@pytest.mark.parametrize("width", [512, "512", Decimal(512), np.int64(512), np.float64(512.0)], ids=repr)
+def test_numbers_of_other_libraries_are_numbers(width: Any) -> None:
+    """DynamoDB and NUMERIC columns bring Decimal, data frames numpy's numbers."""
+    (line,) = listed([{**TEXT, "width": width}])
+    assert (line.problem, int(line.fields["width"])) == (None, 512)
+
+
+def test_numbers_of_other_libraries_may_be_defaults() -> None:
+    """They become JSON's numbers before anything is paid."""
+    (line,) = listed([TEXT], defaults={"cfg_scale": Decimal("7.5"), "width": np.int32(512)})
+    assert line.fields["width"] == 512
+    assert line.fields["cfg_scale"] == 7.5
+
+
+def test_a_list_may_be_the_text_that_python_writes_for_it() -> None:
+    """What a template without tojson makes of the list that a task returns."""
+    (line,) = listed(str([TEXT]))
+    assert line.fields["text"] == TEXT["text"]
+
+
+@pytest.mark.parametrize("task", ["TEXT_TO_IMAGE", " text_to_image "])
+def test_a_task_is_a_word_in_any_case(task: str) -> None:
+    """As all words are."""
+    (line,) = listed([{**TEXT, "task": task}])
+    assert (line.task, line.problem) == ("text_to_image", None)
+
+
+def test_wrong_settings_are_told_together() -> None:
+    """Whoever mends one need not run again to learn of the next."""
+    with pytest.raises(ConfigurationError, match=r"(?s)shards: got 0.*images_as: got 'pictures'"):
+        listed([TEXT], shards=0, images_as="pictures")

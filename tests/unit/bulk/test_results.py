@@ -15,7 +15,8 @@ import pytest
 from stub import Says, scripted
 
 from airflow_titan.aws.s3 import ObjectStore
-from airflow_titan.bulk.results import BulkManifest, Results, Source, manifest_of, publish
+from airflow_titan.bulk.manifest import BulkManifest, Source, publish, read_manifest
+from airflow_titan.bulk.results import Results
 from airflow_titan.bulk.rows import STATUSES, Row, read_rows
 from airflow_titan.errors import InvalidRequest, StoreRefused
 from airflow_titan.generation.manifest import TaskInstance
@@ -203,7 +204,7 @@ def test_the_record_lies_beside_the_rows(s3: Any, bucket: str) -> None:
     given: dict[str, Any] = {"requests": source, "models": ["m"], "seconds": 1.23456, "shard": 1, "shards": 3}
     done = published(ObjectStore(s3), DONE, FAILED, **given)
     assert done.manifest_uri == f"s3://{bucket}/out/manifest.json"
-    assert manifest_of(done.results_uri, ObjectStore(s3)) == done.manifest
+    assert read_manifest(done.results_uri, ObjectStore(s3)) == done.manifest
     record = json.loads(s3.get_object(Bucket=bucket, Key="out/manifest.json")["Body"].read())
     assert {name: record[name] for name in ("version", "status", "requests", "counts", "requests_total")} == {
         "version": 1, "status": "complete", "requests": {"uri": "s3://b/k", "etag": '"e"'},
@@ -225,18 +226,18 @@ def test_a_record_of_another_file_is_none(s3: Any, bucket: str) -> None:
     """A later try may have written it, or another program."""
     uri = published(ObjectStore(s3), DONE).results_uri
     published(ObjectStore(s3), FAILED)
-    assert manifest_of(uri, ObjectStore(s3)) is None
+    assert read_manifest(uri, ObjectStore(s3)) is None
     s3.put_object(Bucket=bucket, Key="out/manifest.json", Body=b'{"version": 9}')
-    assert manifest_of(uri, ObjectStore(s3)) is None
+    assert read_manifest(uri, ObjectStore(s3)) is None
     s3.delete_object(Bucket=bucket, Key="out/manifest.json")
-    assert manifest_of(uri, ObjectStore(s3)) is None
+    assert read_manifest(uri, ObjectStore(s3)) is None
 
 
 def test_a_record_that_may_not_be_read_is_none() -> None:
     """Without the permission to list, S3 says so of what isn't there."""
     with scripted(Says(403, b"<Error><Code>AccessDenied</Code><Message>no</Message></Error>")) as stub:
         s3 = boto3.client("s3", endpoint_url=stub.url, region_name="us-east-1")
-        assert manifest_of("s3://bucket/results.jsonl", ObjectStore(s3)) is None
+        assert read_manifest("s3://bucket/results.jsonl", ObjectStore(s3)) is None
 
 
 def test_a_summary_is_under_2_kib() -> None:
