@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from PIL import Image, ImageDraw
 
-from airflow_titan.imaging.verify import impure_colours, read_header
+from airflow_titan.imaging.verify import mask_impurity, read_header
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -44,7 +44,7 @@ def main() -> None:
         runs = [
             (
                 cpu(lambda data=data: Image.open(BytesIO(data)).load()),
-                cpu(lambda data=data: impure_colours(data, read_header(data))),
+                cpu(lambda data=data: mask_impurity(data, read_header(data))),
             )
             for _ in range(RUNS)
         ]

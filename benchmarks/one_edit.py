@@ -128,7 +128,7 @@ def bare(*, proved: bool) -> Callable[[int], object]:
 
     from airflow_titan.hooks.bedrock import TitanBedrockHook
     from airflow_titan.imaging.image import Image
-    from airflow_titan.imaging.verify import impure_colours, prove, read_header, verify_checksums
+    from airflow_titan.imaging.verify import mask_impurity, read_header, verify, verify_checksums
     from airflow_titan.models.families import titan, wire
 
     client, s3 = TitanBedrockHook(None, region_name="us-east-1").clients()
@@ -137,8 +137,8 @@ def bare(*, proved: bool) -> Callable[[int], object]:
         images = [Image("", s3.get_object(Bucket=BUCKET, Key=key)["Body"].read()) for key in KEYS.values()]
         image, mask = (image.data or b"" for image in images)
         if proved:
-            prove(image, read_header(image))
-            impure_colours(mask, read_header(mask))
+            verify(image, read_header(image))
+            mask_impurity(mask, read_header(mask))
         body = BytesIO()
         message = {
             "taskType": "INPAINTING",

@@ -1,1 +1,11 @@
-"""The only code that talks to AWS: one invocation of a model, and objects in S3. Enters nothing but ``errors``."""
+"""
+The only code that talks to AWS: one invocation of a model, and objects in S3. Knows no images and no models.
+
+May enter ``errors``. Nothing is imported here, because boto3 is heavy and whoever names a URI doesn't need it.
+
+- ``bedrock``: one request, sent once (:func:`~airflow_titan.aws.bedrock.invoke`)
+- ``s3``: objects: read, write, and write only if there is none (:class:`~airflow_titan.aws.s3.ObjectStore`)
+- ``failures``: what botocore raises, sorted by what it means
+- ``uri``: ``s3://bucket/key`` taken apart
+- ``body``: a file on its way to a server, in few large pieces
+"""

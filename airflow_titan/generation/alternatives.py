@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 def lifecycle_warning(prepared: Prepared, region: str, today: date) -> str | None:
-    """Warn of a model past its end of life, naming the day and what can stand in for it."""
+    """Return a warning of a model past its end of life, naming the day and what can stand in for it."""
     if not is_past_end_of_life(prepared, today):
         return None
     life = prepared.spec.lifecycle
@@ -32,34 +32,34 @@ def lifecycle_warning(prepared: Prepared, region: str, today: date) -> str | Non
 
 
 def is_past_end_of_life(prepared: Prepared, today: date) -> bool:
-    """Tell whether the model's life has ended, as far as is known."""
+    """Return whether the model's life has ended, as far as is known."""
     life = prepared.spec.lifecycle
     return life.status == "retired" or bool(life.end_of_life and life.end_of_life <= today)
 
 
 def alternatives(prepared: Prepared, region: str) -> str:
-    """Name the living models that can run this very task: those of the region, or all where it has none."""
+    """Return the living models that can run this very task, in words: those of the region, or all where it has none."""
     living = [spec for spec in models().values() if spec.lifecycle.status == "active"]
-    able = [(spec, told) for spec in living if (told := _as_run_by(spec, prepared))]
-    here = [(spec, told) for spec, told in able if region in spec.regions] or able
-    if not here:
+    able = [(spec, message) for spec in living if (message := _as_run_by(spec, prepared))]
+    named = [message for spec, message in able if region in spec.regions] or [message for _, message in able]
+    if not named:
         return "No living model is known that can run this task."
     return (
-        f"Living models that can run this task: {'; '.join(told for _, told in here)}. "
+        f"Living models that can run this task: {'; '.join(named)}. "
         "[titan] reroute sends it to one of them without a change to the DAG."
     )
 
 
 def _as_run_by(spec: ModelSpec, prepared: Prepared) -> str | None:
-    """Tell where and for how much another model would run the task; ``None`` if it can't."""
-    given: dict[str, Any] = {
+    """Return where and for how much another model would run the task; ``None`` if it can't."""
+    images: dict[str, Any] = {
         name: (value,)
         for name in prepared.task.image_parameters
         if isinstance(value := getattr(prepared.task, name), Image)
     }
     for lenient, note in ((False, ""), (True, ", with translate='lenient'")):
         try:
-            checked = validate(replace(prepared.task, **given), spec, lenient=lenient)
+            checked = validate(replace(prepared.task, **images), spec, lenient=lenient)
         except InvalidRequest:
             continue
         if setting(checked.task, "text") != setting(prepared.task, "text"):

@@ -241,7 +241,7 @@ class PaidCall:
             "task_id": owner.task_id,
             "map_index": str(owner.map_index),
             "try_number": str(owner.try_number),
-            "line": self._location.line,
+            "line": self._location.request_id,
             "fingerprint": self._prepared.fingerprint,
             "slot": str(slot),
         }

@@ -16,9 +16,9 @@ if TYPE_CHECKING:
 #: Hexadecimal digits of a hash in a key: 64 bits, far more than one prefix will ever hold.
 DIGITS = 16
 #: S3 takes keys of 1,024 bytes. Three ids and the rest of a key fit in that, if none of them is longer than this.
-_LONGEST_SEGMENT = 220
+_MAX_SEGMENT = 220
 #: In bytes: it leaves room for the folder of a request and the name of an image.
-_LONGEST_PREFIX = 950
+_MAX_PREFIX = 950
 
 
 @dataclass(frozen=True)
@@ -28,19 +28,19 @@ class ResultLocation:
 
     :param prefix: ``s3://bucket/some/prefix``; what is written there depends on ``owner`` too, so owners may share it
     :param owner: the task instance
-    :param rerun_key: another epoch is another place and another seed: how a user asks for a fresh picture
-    :param line: which of the task's requests, where it makes many; each has a place of its own
+    :param rerun_key: another one is another place and another seed: how a user asks for a fresh picture
+    :param request_id: which of the task's requests, where it makes many; each has a place of its own
     """
 
     prefix: str
     owner: TaskInstance
     rerun_key: str = ""
-    line: str = ""
+    request_id: str = ""
 
     @classmethod
     def of(cls, owner: TaskInstance, *, prefix: str | None, root: str | None, rerun_key: str = "") -> ResultLocation:
         """
-        Find the place for a task instance.
+        Return the place for a task instance.
 
         :param prefix: what the user chose
         :param root: the deployment's output root, for users who chose nothing
@@ -59,7 +59,7 @@ class ResultLocation:
         name = "output_prefix" if prefix else "[titan] output_root"
         try:
             _, key = split(f"{location}/_")
-            if len(key.encode()) > _LONGEST_PREFIX:
+            if len(key.encode()) > _MAX_PREFIX:
                 raise ValueError("is too long for S3, whose keys have at most 1,024 bytes")
         except ValueError as error:
             raise ConfigurationError(
@@ -68,42 +68,44 @@ class ResultLocation:
             ) from None
         return cls(location, owner, rerun_key)
 
-    def for_request(self, line: str) -> ResultLocation:
+    def for_request(self, request_id: str) -> ResultLocation:
         """
-        Find the place of one of a task's many requests, by the name that tells it from the others.
+        Return the place of one of a task's many requests, by the name that tells it from the others.
 
         :raises ConfigurationError: if its keys would be too long for S3
         """
-        prefix = f"{self.prefix}/{_segment(line)}"
+        prefix = f"{self.prefix}/{_segment(request_id)}"
         _, key = split(f"{prefix}/_")
-        if len(key.encode()) > _LONGEST_PREFIX:
-            most = _LONGEST_PREFIX - len(key.encode()) + len(_segment(line))
+        if len(key.encode()) > _MAX_PREFIX:
+            segment = _segment(request_id)
+            maximum = _MAX_PREFIX - len(key.encode()) + len(segment)
             raise ConfigurationError(
-                f"id: got {abbreviate(line)}, which takes {len(_segment(line))} bytes of a key; "
-                f"allowed below this prefix are {most}. Choose shorter ids or a shorter output_prefix."
+                f"id: got {abbreviate(request_id)}, which takes {len(segment)} bytes of a key; "
+                f"allowed below this prefix are {maximum}. Choose shorter ids or a shorter output_prefix."
             )
-        return replace(self, prefix=prefix, line=line)
+        return replace(self, prefix=prefix, request_id=request_id)
 
     @property
     def identity(self) -> tuple[str, ...]:
         """What tells this place from all others, and stays the same over the tries of its owner."""
-        line = ("line", self.line) if self.line else ()
-        return (*self.owner.identity, self.rerun_key, *line)
+        # hashed into keys and seeds: the word in it must stay as it is
+        request = ("line", self.request_id) if self.request_id else ()
+        return (*self.owner.identity, self.rerun_key, *request)
 
     def folder(self, fingerprint: str) -> str:
-        """Give the prefix of one result; no other task instance and no other request has the same."""
+        """Return the prefix of one result; no other task instance and no other request has the same."""
         name = hashlib.sha256("\0".join([*self.identity, fingerprint]).encode()).hexdigest()
         return f"{self.prefix}/{name[:DIGITS]}"
 
-    def seed(self, largest: int) -> int:
-        """Derive a seed up to ``largest``: another one for each run and map index, the same one for each try."""
+    def seed(self, maximum: int) -> int:
+        """Derive a seed up to ``maximum``: another one for each run and map index, the same one for each try."""
         digest = hashlib.sha256("\0".join(("seed", *self.identity)).encode()).digest()
-        return int.from_bytes(digest[:8], "big") % (largest + 1)
+        return int.from_bytes(digest[:8], "big") % (maximum + 1)
 
 
 def _segment(name: str) -> str:
-    """Write an id as one segment of a key that it can't leave: no slash, never only dots, and not too long for S3."""
+    """Return an id as one segment of a key that it can't leave: no slash, never only dots, and not too long for S3."""
     safe = quote(name, safe=":+@=,~ ")
-    if len(safe) > _LONGEST_SEGMENT:
-        safe = f"{safe[:_LONGEST_SEGMENT]}-{hashlib.sha256(name.encode()).hexdigest()[:DIGITS]}"
+    if len(safe) > _MAX_SEGMENT:
+        safe = f"{safe[:_MAX_SEGMENT]}-{hashlib.sha256(name.encode()).hexdigest()[:DIGITS]}"
     return safe.replace(".", "%2E") if not safe.strip(".") else safe

@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict
 #: The version of the record. A reader turns down versions that it doesn't know.
 VERSION: Literal[1] = 1
 #: Longest message of the content filter in XCom, in characters: the record there stays under 2 KiB.
-_SHORT = 80
+_MAX_MESSAGE = 80
 
 
 class _Record(BaseModel):
@@ -152,14 +152,14 @@ class Manifest(_Record):
         return [output.uri for output in self.outputs]
 
     def to_json(self) -> bytes:
-        """Write the record as JSON for people and programs."""
+        """Return the record as JSON for people and programs."""
         return self.model_dump_json(indent=2).encode()
 
     def summary(self, manifest_uri: str) -> dict[str, Any]:
         """
-        Say what downstream tasks want to know, in under 2 KiB whatever the request: for XCom.
+        Return what downstream tasks want to know, in under 2 KiB whatever the request: for XCom.
 
-        :param manifest_uri: where the whole record lies
+        :param manifest_uri: where the complete record lies
         """
         return {
             "manifest_uri": manifest_uri,
@@ -172,5 +172,5 @@ class Manifest(_Record):
             "width": self.outputs[0].width,
             "height": self.outputs[0].height,
             "price_usd": self.price_usd,
-            "blocked": self.blocked.message[:_SHORT] if self.blocked else None,
+            "blocked": self.blocked.message[:_MAX_MESSAGE] if self.blocked else None,
         }

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from airflow_titan.imaging.decode import ImageOutOfBounds
-from airflow_titan.imaging.resize import on_canvas
+from airflow_titan.imaging.resize import paste_on_canvas
 
 if TYPE_CHECKING:
     import PIL.Image
@@ -30,9 +30,9 @@ class Margins(NamedTuple):
     bottom: int = 0
 
 
-def around(size: Size, width: int | None, height: int | None, anchor: str) -> Margins:
+def margins_around(size: Size, width: int | None, height: int | None, anchor: str) -> Margins:
     """
-    Find the margins that make a canvas of a picture.
+    Return the margins that make a canvas of a picture.
 
     :param size: of the picture
     :param width: of the canvas; default: the picture's
@@ -51,7 +51,7 @@ def around(size: Size, width: int | None, height: int | None, anchor: str) -> Ma
     return Margins(left, top, across - left, down - top)
 
 
-def extended(
+def extend_canvas(
     picture: PIL.Image.Image, margins: Margins, background: Color, overlap: int, bounds: Bounds
 ) -> tuple[PIL.Image.Image, PIL.Image.Image]:
     """
@@ -74,11 +74,11 @@ def extended(
             "width, height", "a canvas of the same size", limit, "Add something on one side at least."
         )
     if breach := bounds.breach(size):
-        given, allowed = breach
+        value, limit = breach
         raise ImageOutOfBounds(
             "image",
-            "a canvas of {}x{} pixels, {}".format(*size, given),
-            f"{allowed} for this model",
+            "a canvas of {}x{} pixels, {}".format(*size, value),
+            f"{limit} for this model",
             "Choose another canvas, or scale the picture first with TitanPrepareImageOperator and its max_side.",
         )
     rim = Margins(*(overlap if margin else 0 for margin in margins))
@@ -88,4 +88,4 @@ def extended(
         raise ImageOutOfBounds("overlap", f"{overlap:,}", limit, "Lower it.")
     mask = PIL.Image.new("L", size, _NEW)
     mask.paste(_KEPT, kept)
-    return on_canvas(picture, size, (left, top), background), mask
+    return paste_on_canvas(picture, size, (left, top), background), mask

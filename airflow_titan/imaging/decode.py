@@ -24,11 +24,11 @@ if TYPE_CHECKING:
     Color = tuple[int, int, int]
 
 #: Largest picture that is decoded, in pixels: 64 Mi, which take about half a gigabyte while they are worked on.
-MOST_PIXELS = 1 << 26
+MAX_PIXELS = 1 << 26
 #: Largest file that is read, in bytes: 64 MiB.
-MOST_BYTES = 1 << 26
+MAX_BYTES = 1 << 26
 #: How EXIF numbers pictures that lie on their side.
-LYING = frozenset({5, 6, 7, 8})
+SIDEWAYS = frozenset({5, 6, 7, 8})
 _FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF")
 #: What makes a picture upright, by EXIF's number for how it is stored.
 _TURNS = {
@@ -54,12 +54,12 @@ class ImageOutOfBounds(ValueError):
         super().__init__(str(self.problem))
 
 
-def opened(data: bytes) -> PIL.Image.Image:
+def open_image(data: bytes) -> PIL.Image.Image:
     """
     Open a picture without decoding it.
 
     :param data: the whole file
-    :raises InvalidImage: if it is of no format that is taken, or has more than ``MOST_PIXELS`` pixels
+    :raises InvalidImage: if it is of no format that is taken, or has more than ``MAX_PIXELS`` pixels
     """
     import PIL.Image
     import PIL.ImageFile
@@ -67,16 +67,16 @@ def opened(data: bytes) -> PIL.Image.Image:
     try:
         picture: PIL.Image.Image = PIL.Image.open(BytesIO(data), formats=_FORMATS)
     except PIL.Image.DecompressionBombError:
-        raise InvalidImage(f"has more than {MOST_PIXELS:,} pixels") from None
+        raise InvalidImage(f"has more than {MAX_PIXELS:,} pixels") from None
     except PIL.UnidentifiedImageError:
         read_header(data)  # knows by name what people send instead
         raise InvalidImage("is damaged: its header makes no sense") from None
     except Exception as error:
         raise InvalidImage(f"is damaged: {error}") from error
-    if picture.width * picture.height > MOST_PIXELS:
-        raise InvalidImage(f"has {picture.width}x{picture.height} pixels, more than {MOST_PIXELS:,}")
-    if picture.format == "TIFF" and _tile(picture) > MOST_PIXELS:
-        raise InvalidImage(f"is a TIFF with tiles of more than {MOST_PIXELS:,} pixels")
+    if picture.width * picture.height > MAX_PIXELS:
+        raise InvalidImage(f"has {picture.width}x{picture.height} pixels, more than {MAX_PIXELS:,}")
+    if picture.format == "TIFF" and _tile(picture) > MAX_PIXELS:
+        raise InvalidImage(f"is a TIFF with tiles of more than {MAX_PIXELS:,} pixels")
     end = _ENDS.get(picture.format or "")
     if PIL.ImageFile.LOAD_TRUNCATED_IMAGES and end and end not in data[-64:]:
         # other code of this worker told Pillow to make up what is missing
@@ -91,42 +91,42 @@ def load(picture: PIL.Image.Image) -> None:
     :raises InvalidImage: if it is damaged
     """
     size = picture.size
-    with _damage():
+    with _as_invalid_image():
         picture.load()
-    if picture.width * picture.height > max(MOST_PIXELS, size[0] * size[1]):
+    if picture.width * picture.height > max(MAX_PIXELS, size[0] * size[1]):
         raise InvalidImage(f"says two sizes: {size} and {picture.size}")
 
 
-def orientation(picture: PIL.Image.Image) -> int:
+def read_orientation(picture: PIL.Image.Image) -> int:
     """
-    Tell how a picture is stored, in EXIF's numbers; 1 is upright, and so is what has broken EXIF.
+    Return how a picture is stored, in EXIF's numbers; 1 is upright, and so is what has broken EXIF.
 
     To be asked of a JPEG at any time, of other formats once they are decoded: Pillow turns some of them as it does.
     """
-    found = 1
+    value = 1
     with suppress(Exception):
-        found = picture.getexif().get(_ORIENTATION, 1)
-    return found if found in _TURNS else 1
+        value = picture.getexif().get(_ORIENTATION, 1)
+    return value if value in _TURNS else 1
 
 
-def turned(picture: PIL.Image.Image, turn: int) -> PIL.Image.Image:
-    """Make a picture upright that is stored in the way that EXIF numbers ``turn``."""
+def apply_orientation(picture: PIL.Image.Image, orientation: int) -> PIL.Image.Image:
+    """Return a picture upright that is stored in the way that EXIF numbers ``orientation``."""
     import PIL.Image
 
-    return picture.transpose(PIL.Image.Transpose[_TURNS[turn]]) if turn in _TURNS else picture
+    return picture.transpose(PIL.Image.Transpose[_TURNS[orientation]]) if orientation in _TURNS else picture
 
 
-def plain(picture: PIL.Image.Image) -> PIL.Image.Image:
+def to_8_bits(picture: PIL.Image.Image) -> PIL.Image.Image:
     """
-    Bring a decoded picture into mode ``L``, ``RGB``, ``RGBA`` or ``CMYK``, 8 bits a channel.
+    Return a decoded picture in mode ``L``, ``RGB``, ``RGBA`` or ``CMYK``, 8 bits a channel.
 
-    :raises InvalidImage: if its values can't be read as colours
+    :raises InvalidImage: if its values can't be read as colors
     """
     if picture.mode.startswith("I"):
-        return _eight_bits(picture)
+        return _gray_to_8_bits(picture)
     if picture.mode == "F":
         raise InvalidImage("has pixels that are fractions, of which nobody says what is white; save it with 8 bits")
-    with _damage():
+    with _as_invalid_image():
         if picture.has_transparency_data:
             return picture.convert("RGBA")
         if picture.mode in {"L", "RGB", "CMYK"}:
@@ -134,11 +134,11 @@ def plain(picture: PIL.Image.Image) -> PIL.Image.Image:
         return picture.convert("L" if picture.mode == "1" else "RGB")
 
 
-def colored(picture: PIL.Image.Image, profile: bytes | None) -> PIL.Image.Image:
+def to_srgb(picture: PIL.Image.Image, profile: bytes | None) -> PIL.Image.Image:
     """
-    Bring a plain picture into mode ``L``, ``RGB`` or ``RGBA`` with colours of sRGB.
+    Return a picture of 8 bits a channel in mode ``L``, ``RGB`` or ``RGBA`` with colors of sRGB.
 
-    :param profile: the colour profile of the file; one that is broken, or of other colours, is passed over
+    :param profile: the color profile of the file; one that is broken, or of other colors, is passed over
     """
     if profile and picture.mode != "L":
         with suppress(Exception):
@@ -146,66 +146,67 @@ def colored(picture: PIL.Image.Image, profile: bytes | None) -> PIL.Image.Image:
     return picture.convert("RGB") if picture.mode == "CMYK" else picture
 
 
-def flat(picture: PIL.Image.Image, background: Color) -> PIL.Image.Image:
-    """Give an opaque RGB copy of a picture, with nothing of its metadata."""
+def flatten_alpha(picture: PIL.Image.Image, background: Color) -> PIL.Image.Image:
+    """Return an opaque RGB copy of a picture, with nothing of its metadata."""
     import PIL.Image
 
-    ground = PIL.Image.new("RGB", picture.size, background)
+    result = PIL.Image.new("RGB", picture.size, background)
     if picture.mode == "RGBA":
-        ground.paste(picture, mask=picture.getchannel("A"))
+        result.paste(picture, mask=picture.getchannel("A"))
     else:
-        ground.paste(picture)
-    return ground
+        result.paste(picture)
+    return result
 
 
-def upright(data: bytes) -> tuple[PIL.Image.Image, int]:
+def decode_upright(data: bytes) -> tuple[PIL.Image.Image, int]:
     """
     Decode a picture at its own size, in mode ``L``, ``RGB`` or ``RGBA``.
 
     :return: the picture made upright, and EXIF's number for how it is stored
     :raises InvalidImage: if the file is no picture, damaged, or too large to decode
     """
-    picture = opened(data)
+    picture = open_image(data)
     load(picture)
-    turn = orientation(picture)
-    return turned(colored(plain(picture), picture.info.get("icc_profile")), turn), turn
+    orientation = read_orientation(picture)
+    pixels = to_srgb(to_8_bits(picture), picture.info.get("icc_profile"))
+    return apply_orientation(pixels, orientation), orientation
 
 
 def _tile(picture: PIL.Image.Image) -> int:
-    """Give the pixels of one tile: a small TIFF may be stored as a huge one."""
-    with _damage():
+    """Return the pixels of one tile: a small TIFF may be stored as a huge one."""
+    with _as_invalid_image():
         tags = getattr(picture, "tag_v2", {})
         return int(tags.get(_TILE_WIDTH, 0)) * int(tags.get(_TILE_LENGTH, 0))
 
 
-def _eight_bits(picture: PIL.Image.Image) -> PIL.Image.Image:
-    """Scale grey of 16 bits; its plain conversion would cut off everything above 255."""
-    with _damage():
-        grey = picture.convert("I")
-        lowest, highest = cast("tuple[float, float]", grey.getextrema())  # of a picture of one channel
+def _gray_to_8_bits(picture: PIL.Image.Image) -> PIL.Image.Image:
+    """Scale gray of 16 bits; its plain conversion would cut off everything above 255."""
+    with _as_invalid_image():
+        gray = picture.convert("I")
+        lowest, highest = cast("tuple[float, float]", gray.getextrema())  # of a picture of one channel
         if lowest < 0 or highest > _LARGEST_OF_16_BITS:
             raise InvalidImage("has grey values beyond 16 bits; save it with 8 or 16")
-        return grey.point(lambda value: value * (255 / _LARGEST_OF_16_BITS) + 0.5).convert("L")
+        return gray.point(lambda value: value * (255 / _LARGEST_OF_16_BITS) + 0.5).convert("L")
 
 
 def _by_profile(picture: PIL.Image.Image, profile: bytes) -> PIL.Image.Image:
-    """Convert colours by a profile, and leave transparency as it is."""
+    """Convert colors by a profile, and leave transparency as it is."""
     from PIL import ImageCms
 
     source = ImageCms.ImageCmsProfile(BytesIO(profile))
     if "sRGB" in ImageCms.getProfileDescription(source):
         return picture
     colors = picture.convert("RGB") if picture.mode == "RGBA" else picture
-    found = ImageCms.profileToProfile(colors, source, ImageCms.createProfile("sRGB"), outputMode="RGB")
-    if found is None:
+    converted = ImageCms.profileToProfile(colors, source, ImageCms.createProfile("sRGB"), outputMode="RGB")
+    if converted is None:
         return picture
     if picture.mode == "RGBA":
-        found.putalpha(picture.getchannel("A"))
-    return found
+        converted.putalpha(picture.getchannel("A"))
+    return converted
 
 
 @contextmanager
-def _damage() -> Iterator[None]:
+def _as_invalid_image() -> Iterator[None]:
     """Turn every way in which a broken picture fails into one."""
     try:
         yield

@@ -1,4 +1,4 @@
-"""What the first bytes of an image tell: format, size and kind of pixels; of a JPEG, and of what is no picture."""
+"""What the first bytes of an image say of it, whatever its format; and of what is no picture."""
 
 from __future__ import annotations
 
@@ -81,8 +81,8 @@ def unpack(data: bytes, offset: int, layout: str, kind: str) -> tuple[int, ...]:
         raise InvalidImage(f"is a {kind} cut off in its header, after {len(data):,} bytes") from None
 
 
-def what_it_is(data: bytes) -> str:
-    """Say in words what bytes are that are neither PNG nor JPEG."""
+def describe_foreign(data: bytes) -> str:
+    """Return in words what bytes are that are neither PNG nor JPEG."""
     if not data:
         return "is an empty file"
     if data[:4] == b"RIFF" and data[8:12] == b"WEBP":

@@ -9,11 +9,10 @@ from io import BytesIO
 from typing import TYPE_CHECKING, Any
 
 from airflow_titan.imaging.header import Header, InvalidImage
+from airflow_titan.imaging.verify import is_opaque, mask_impurity, read_header, verify
 
 if TYPE_CHECKING:
     from airflow_titan.errors import Problem
-
-from airflow_titan.imaging.verify import impure_colours, is_opaque, read_header, verify
 
 
 @dataclass
@@ -43,7 +42,7 @@ class Image:
     @cached_property
     def identity(self) -> str:
         """
-        Name the content: its MD5 in hexadecimal, because S3 tells it of most objects without a read.
+        Return what names the content: its MD5 in hexadecimal, because S3 tells it of most objects without a read.
 
         :raises LookupError: if the bytes were not read, and S3 doesn't tell
         """
@@ -72,7 +71,7 @@ class Image:
 
         :raises InvalidImage: if they are no PNG's and no JPEG's
         """
-        return read_header(self.data or b"", whole=self.complete)
+        return read_header(self.data or b"", complete=self.complete)
 
     @property
     def has_header(self) -> bool:
@@ -85,7 +84,7 @@ class Image:
     @property
     def opaque(self) -> bool:
         """
-        Tell whether the picture is whole and no pixel transparent; looked at once, because that takes decoding.
+        Whether the picture is whole and no pixel transparent; looked at once, because that takes decoding.
 
         :raises InvalidImage: if it isn't whole
         """
@@ -102,16 +101,16 @@ class Image:
     @property
     def mask_impurity(self) -> str | None:
         """
-        Say what a mask has beside pure black and white, ``None`` for a pure one; looked at once.
+        What a mask has beside pure black and white, ``None`` for a pure one; looked at once.
 
         :raises InvalidImage: if it isn't whole
         """
         if not self.complete:
             return None
         if "impurity" not in self.facts:
-            self.facts["impurity"] = impure_colours(self.data or b"", self.header)
-        found: str | None = self.facts["impurity"]
-        return found
+            self.facts["impurity"] = mask_impurity(self.data or b"", self.header)
+        impurity: str | None = self.facts["impurity"]
+        return impurity
 
 
 @dataclass(frozen=True)
@@ -127,12 +126,12 @@ class Inverted:
         import PIL.ImageChops
 
         with PIL.Image.open(BytesIO(self.mask.data or b"")) as picture:
-            grey = picture.convert("L")
+            gray = picture.convert("L")
         file = BytesIO()
-        PIL.ImageChops.invert(grey).save(file, "PNG")
+        PIL.ImageChops.invert(gray).save(file, "PNG")
         return file.getvalue()
 
     @property
     def identity(self) -> str:
-        """Name the content, by the mask that it was made of."""
+        """What names the content: the mask that it was made of."""
         return f"inverted {self.mask.identity}"

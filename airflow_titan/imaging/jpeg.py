@@ -18,7 +18,7 @@ START_OF_SCAN = b"\xff\xda"
 END_OF_JPEG = b"\xff\xd9"
 
 
-def jpeg_header(data: bytes) -> Header:
+def read_jpeg_header(data: bytes) -> Header:
     """
     Read a JPEG's header.
 

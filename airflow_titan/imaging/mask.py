@@ -14,7 +14,7 @@ from math import ceil
 from typing import TYPE_CHECKING
 
 from airflow_titan.errors import abbreviate
-from airflow_titan.imaging.decode import ImageOutOfBounds, flat
+from airflow_titan.imaging.decode import ImageOutOfBounds, flatten_alpha
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -29,9 +29,9 @@ INSIDE, OUTSIDE = 0, 255
 _WHITE = (255, 255, 255)
 
 
-def boxed(picture: PIL.Image.Image, size: Size, boxes: Sequence[Sequence[float]]) -> PIL.Image.Image:
+def mask_from_boxes(picture: PIL.Image.Image, size: Size, boxes: Sequence[Sequence[float]]) -> PIL.Image.Image:
     """
-    Draw boxes of left, top, right and bottom.
+    Return a mask whose inside are boxes of left, top, right and bottom.
 
     :raises ImageOutOfBounds: if one doesn't lie in the picture
     """
@@ -42,12 +42,12 @@ def boxed(picture: PIL.Image.Image, size: Size, boxes: Sequence[Sequence[float]]
         limit = "0 <= left < right <= {} and 0 <= top < bottom <= {}".format(*picture.size)
         raise _outside("boxes", wrong, limit)
     corners = [((left, top), (right, top), (right, bottom), (left, bottom)) for left, top, right, bottom in boxes]
-    return _drawn(picture, size, corners)
+    return _fill(picture, size, corners)
 
 
-def outlined(picture: PIL.Image.Image, size: Size, polygons: Sequence[Polygon]) -> PIL.Image.Image:
+def mask_from_polygons(picture: PIL.Image.Image, size: Size, polygons: Sequence[Polygon]) -> PIL.Image.Image:
     """
-    Draw polygons; what one of them goes around twice is outside of it.
+    Return a mask whose inside are polygons; what one of them goes around twice is outside of it.
 
     :raises ImageOutOfBounds: if one doesn't lie in the picture
     """
@@ -58,12 +58,12 @@ def outlined(picture: PIL.Image.Image, size: Size, polygons: Sequence[Polygon]) 
     ]
     if wrong:
         raise _outside("polygons", wrong, "0 <= x <= {} and 0 <= y <= {}".format(*picture.size))
-    return _drawn(picture, size, polygons)
+    return _fill(picture, size, polygons)
 
 
-def transparent(picture: PIL.Image.Image, size: Size, below: int) -> PIL.Image.Image:
+def mask_from_alpha(picture: PIL.Image.Image, size: Size, below: int) -> PIL.Image.Image:
     """
-    Take pixels for inside that are less opaque than ``below``.
+    Return a mask whose inside are the pixels that are less opaque than ``below``.
 
     :raises ImageOutOfBounds: if the picture has no transparency
     """
@@ -71,12 +71,12 @@ def transparent(picture: PIL.Image.Image, size: Size, below: int) -> PIL.Image.I
         raise ImageOutOfBounds(
             "alpha", "a picture without transparency", "one that has some", "Mark the part in another way."
         )
-    return _by_value(picture.getchannel("A"), size, lambda value: value < below)
+    return _threshold(picture.getchannel("A"), size, lambda value: value < below)
 
 
-def bright(picture: PIL.Image.Image, size: Size, least: int) -> PIL.Image.Image:
-    """Take pixels for inside whose grey value is ``least`` or more; transparent ones are seen on white."""
-    return _by_value(flat(picture, _WHITE).convert("L"), size, lambda value: value >= least)
+def mask_from_threshold(picture: PIL.Image.Image, size: Size, minimum: int) -> PIL.Image.Image:
+    """Return a mask whose inside are pixels of gray ``minimum`` or more; transparent ones are seen on white."""
+    return _threshold(flatten_alpha(picture, _WHITE).convert("L"), size, lambda value: value >= minimum)
 
 
 def _outside(name: str, wrong: Sequence[object], limit: str) -> ImageOutOfBounds:
@@ -86,7 +86,7 @@ def _outside(name: str, wrong: Sequence[object], limit: str) -> ImageOutOfBounds
     )
 
 
-def _by_value(channel: PIL.Image.Image, size: Size, inside: Callable[[int], bool]) -> PIL.Image.Image:
+def _threshold(channel: PIL.Image.Image, size: Size, inside: Callable[[int], bool]) -> PIL.Image.Image:
     import PIL.Image
 
     if channel.size != size:
@@ -94,7 +94,7 @@ def _by_value(channel: PIL.Image.Image, size: Size, inside: Callable[[int], bool
     return channel.point([INSIDE if inside(value) else OUTSIDE for value in range(256)])
 
 
-def _drawn(picture: PIL.Image.Image, size: Size, polygons: Sequence[Polygon]) -> PIL.Image.Image:
+def _fill(picture: PIL.Image.Image, size: Size, polygons: Sequence[Polygon]) -> PIL.Image.Image:
     import PIL.Image
     import PIL.ImageDraw
 
@@ -108,15 +108,15 @@ def _drawn(picture: PIL.Image.Image, size: Size, polygons: Sequence[Polygon]) ->
 
 
 def _spans(polygon: Polygon) -> Iterator[tuple[int, int, int]]:
-    """Give the rows of a polygon as row, first and last column."""
+    """Yield the rows of a polygon as row, first and last column."""
     crossings = defaultdict(list)
     for here, there in pairwise([*polygon, polygon[0]]):
         (x, y), (end_x, end_y) = sorted((here, there), key=lambda point: point[1])
         for row in range(ceil(y - 0.5), ceil(end_y - 0.5)):
             crossings[row].append(x + (row + 0.5 - y) * (end_x - x) / (end_y - y))
-    for row, found in crossings.items():
-        found.sort()
-        for start, end in zip(found[::2], found[1::2], strict=True):
+    for row, columns in crossings.items():
+        columns.sort()
+        for start, end in zip(columns[::2], columns[1::2], strict=True):
             first, last = ceil(start - 0.5), ceil(end - 0.5) - 1
             if first <= last:
                 yield row, first, last

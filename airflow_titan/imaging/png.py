@@ -7,15 +7,24 @@ It is inflated in small blocks and looked at as it passes, so that a proof takes
 from __future__ import annotations
 
 import struct
+import zlib
 from collections import Counter
 from typing import TYPE_CHECKING
 
 from airflow_titan.imaging.header import Header, InvalidImage, unpack
-from airflow_titan.imaging.inflating import ZlibError, crc32, decompressobj
+
+try:
+    # inflates three times as fast as the standard library's, and sums ten times as fast
+    from isal import isal_zlib as _fastest
+except ImportError:  # there is no build of it for rare machines
+    _fastest: ModuleType = zlib  # type: ignore[no-redef]
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from types import ModuleType
 
+#: What inflating raises; the stub of isal calls the class an instance.
+_ZLIB_ERRORS: tuple[type[Exception], ...] = (zlib.error, _fastest.error)  # type: ignore[assignment]
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _PALETTE = 3
 _CHANNELS = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}
@@ -28,14 +37,14 @@ _LAST_FILTER = 4
 #: Bytes that are inflated at once: so many of a compressed stream, to so many at most.
 _PIECE, _BLOCK = 1 << 16, 1 << 18
 #: What a PNG's texts and colour profile may inflate to, in bytes; more is a bomb.
-_MOST_METADATA = 1 << 20
+_MAX_METADATA = 1 << 20
 
 
-def png_header(data: bytes, *, whole: bool) -> Header:
+def read_png_header(data: bytes, *, complete: bool) -> Header:
     """
     Read a PNG's header.
 
-    :param whole: whether ``data`` is all of it
+    :param complete: whether ``data`` is all of it
     :raises InvalidImage: if there is none, or it is no picture that the models take
     """
     length, kind = unpack(data, 8, ">II", "PNG")
@@ -46,18 +55,18 @@ def png_header(data: bytes, *, whole: bool) -> Header:
         raise InvalidImage("is a PNG with a header that makes no sense")
     if bits > 8:  # noqa: PLR2004 - 0 to 255 is what the models take
         raise InvalidImage("is a PNG of 16 bits a channel; save it with 8")
-    chunks = _chunks(data, before=None if whole else b"IDAT")
+    chunks = _chunks(data, before=None if complete else b"IDAT")
     count = Counter(kind for kind, _, _ in chunks if kind in {b"IHDR", b"PLTE", b"tRNS"})
     if count[b"IHDR"] > 1:
         raise InvalidImage("is a PNG with two headers")
     if color == _PALETTE and not count[b"PLTE"]:
         raise InvalidImage("is a PNG that lacks its palette")
     # transparency may come as a colour or a palette entry too, in a chunk of its own
-    see_through = color in {4, 6} or count[b"tRNS"] > 0
-    return Header("png", width, height, bits, _CHANNELS[color], alpha=see_through, interlaced=bool(interlace))
+    alpha = color in {4, 6} or count[b"tRNS"] > 0
+    return Header("png", width, height, bits, _CHANNELS[color], alpha=alpha, interlaced=bool(interlace))
 
 
-def check_chunks(data: bytes) -> None:
+def verify_png_checksums(data: bytes) -> None:
     """Check the checksum of every chunk of a PNG, and that it ends where it says."""
     for _ in _pixel_chunks(data):
         pass
@@ -66,24 +75,24 @@ def check_chunks(data: bytes) -> None:
 def verify_png(data: bytes, header: Header) -> None:
     """Inflate the pixels in small blocks and look at each row's start: a decoder's proof without its memory."""
     rows = _rows(header)
-    expected = sum(length * count for length, count in rows)
-    got = 0
+    expected = sum(row * count for row, count in rows)
+    length = 0
     try:
-        for block in _inflated(_pixel_chunks(data)):
-            if max(_row_starts(block, got, rows), default=0) > _LAST_FILTER:
+        for block in _inflate(_pixel_chunks(data)):
+            if max(_row_starts(block, length, rows), default=0) > _LAST_FILTER:
                 raise InvalidImage("is a damaged PNG: it has a row of no known kind")
-            got += len(block)
-            if got > expected:
+            length += len(block)
+            if length > expected:
                 break
-    except ZlibError as error:
+    except _ZLIB_ERRORS as error:
         raise InvalidImage(f"is a damaged PNG: {error}") from error
-    if got != expected:
+    if length != expected:
         raise InvalidImage(f"is a PNG whose pixels are not those of {header.width} by {header.height}")
 
 
 def _chunks(data: bytes, before: bytes | None = None) -> Iterator[tuple[bytes, memoryview, memoryview]]:
     """
-    Give each chunk of a PNG up to its end chunk: its kind, its content, and what its checksum is taken over.
+    Yield each chunk of a PNG up to its end chunk: its kind, its content, and what its checksum is taken over.
 
     :param before: the kind of chunk to stop before
     """
@@ -108,25 +117,25 @@ def _chunks(data: bytes, before: bytes | None = None) -> Iterator[tuple[bytes, m
 
 
 def _pixel_chunks(data: bytes) -> Iterator[memoryview]:
-    """Give the compressed pixels of a PNG piece by piece, every chunk's checksum proved on the way."""
-    before = b""
+    """Yield the compressed pixels of a PNG piece by piece, every chunk's checksum verified on the way."""
+    previous = b""
     begun = False
     metadata = 0
     for kind, content, checked in _chunks(data):
-        if crc32(checked[:-4]) != int.from_bytes(checked[-4:], "big"):
+        if _fastest.crc32(checked[:-4]) != int.from_bytes(checked[-4:], "big"):
             raise InvalidImage(f"is a damaged PNG: the checksum of its chunk {kind.decode('ascii')} is wrong")
         if kind == b"acTL":
             raise InvalidImage("is an animated PNG; save one frame of it")
         if kind in _PACKED:
-            metadata += _inflated_length(_PACKED[kind](bytes(content)), _MOST_METADATA)
-            if metadata > _MOST_METADATA:
+            metadata += _inflated_length(_PACKED[kind](bytes(content)), _MAX_METADATA)
+            if metadata > _MAX_METADATA:
                 raise InvalidImage("is a PNG whose metadata inflates to more than 1 MiB; save it without metadata")
         if kind == b"IDAT":
-            if begun and before != kind:
+            if begun and previous != kind:
                 raise InvalidImage("is a damaged PNG: its pixels are in two places")
             begun = True
             yield content
-        before = kind
+        previous = kind
 
 
 #: What is compressed in a chunk of metadata: behind a name, or behind a name, a flag, a language and a translation.
@@ -141,22 +150,22 @@ _PACKED: dict[bytes, Callable[[bytes], bytes]] = {
 }
 
 
-def _inflated_length(packed: bytes, most: int) -> int:
-    """Count what data inflates to, up to a little over ``most``. Broken data counts as far as it goes."""
-    inflater = decompressobj()
+def _inflated_length(packed: bytes, maximum: int) -> int:
+    """Count what data inflates to, up to a little over ``maximum``. Broken data counts as far as it goes."""
+    inflater = _fastest.decompressobj()
     length = 0
     try:
-        while packed and length <= most:
+        while packed and length <= maximum:
             length += len(inflater.decompress(packed, _BLOCK))
             packed = inflater.unconsumed_tail
-    except ZlibError:
+    except _ZLIB_ERRORS:
         pass
     return length
 
 
-def _inflated(chunks: Iterator[memoryview]) -> Iterator[bytes]:
+def _inflate(chunks: Iterator[memoryview]) -> Iterator[bytes]:
     """Inflate a stream in small blocks; it must end where its last chunk ends."""
-    inflater = decompressobj()
+    inflater = _fastest.decompressobj()
     for chunk in chunks:
         # what a piece leaves over is copied, so pieces are no larger; were they much smaller, threads would queue for
         # the interpreter between them
@@ -174,7 +183,7 @@ def _inflated(chunks: Iterator[memoryview]) -> Iterator[bytes]:
 
 
 def _rows(header: Header) -> list[tuple[int, int]]:
-    """Give, for each pass over a PNG, how many bytes a row inflates to and how many rows there are."""
+    """Return, for each pass over a PNG, how many bytes a row inflates to and how many rows there are."""
     passes = _ADAM7 if header.interlaced else ((0, 0, 1, 1),)
     return [
         # one byte before each row tells how it is filtered
@@ -185,7 +194,7 @@ def _rows(header: Header) -> list[tuple[int, int]]:
 
 
 def _row_starts(block: bytes, offset: int, rows: list[tuple[int, int]]) -> Iterator[int]:
-    """Give the first byte of each row that starts within a block, which begins at ``offset`` of the whole."""
+    """Yield the first byte of each row that starts within a block, which begins at ``offset`` of the whole."""
     start = -offset
     for length, count in rows:
         end = start + length * count

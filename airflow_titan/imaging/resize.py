@@ -4,21 +4,21 @@ from __future__ import annotations
 
 import hashlib
 import math
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from functools import cached_property
 from io import BytesIO
 from typing import TYPE_CHECKING, Literal
 
 from airflow_titan.imaging.decode import (
-    LYING,
+    SIDEWAYS,
     ImageOutOfBounds,
-    colored,
-    flat,
+    apply_orientation,
+    flatten_alpha,
     load,
-    opened,
-    orientation,
-    plain,
-    turned,
+    open_image,
+    read_orientation,
+    to_8_bits,
+    to_srgb,
 )
 from airflow_titan.imaging.header import Formatted
 
@@ -26,13 +26,12 @@ if TYPE_CHECKING:
     import PIL.Image
 
     from airflow_titan.imaging.decode import Color
-    from airflow_titan.models.spec import ModelSpec
 
     Size = tuple[int, int]
     Kind = Literal["png", "jpeg"]
 
 #: Longest side of a picture that is made for a model which names none, in pixels.
-MOST_SIDE = 8_192
+MAX_SIDE = 8_192
 #: JPEG qualities to try, best first, where a file has to lose weight.
 _QUALITIES = (95, 90, 85, 75, 60)
 
@@ -55,15 +54,8 @@ class Bounds:
     max_ratio: float | None = None
     max_bytes: int | None = None
 
-    @classmethod
-    def of(cls, spec: ModelSpec) -> Bounds:
-        """Take them from what is known of a model."""
-        known = {field.name: spec.parameters["image"].largest(field.name) for field in fields(cls)}
-        # base64 makes four bytes of three, and a request may hold a mask and texts besides
-        return cls(**known | {"max_bytes": known["max_bytes"] or spec.max_request_bytes // 2})
-
     def breach(self, size: Size) -> tuple[str, str] | None:
-        """Say which bound a size breaks: what it has, and what is allowed."""
+        """Return which bound a size breaks: what it has, and what is allowed."""
         short, long = sorted(size)
         if self.max_side and long > self.max_side:
             return f"a long side of {long:,} pixels", f"at most {self.max_side:,}"
@@ -121,31 +113,32 @@ def resize_to_fit(data: bytes, shape: Shape, bounds: Bounds, background: Color) 
 
     if shape.width and shape.height and shape.fit != "scale" and (breach := bounds.breach((shape.width, shape.height))):
         raise ImageOutOfBounds("width, height", *breach, "Choose a size that the model takes.")
-    picture = opened(data)
+    picture = open_image(data)
     if picture.format != "JPEG":
         load(picture)
-    turn = orientation(picture)
+    orientation = read_orientation(picture)
     # the size is planned as people see the picture, and the work done as it is stored, because turning a small
     # picture costs less
-    target, part = _plan(_swapped(picture.size, turn), shape, bounds)
-    stored, (across, down) = _swapped(target, turn), part[::-1] if turn in LYING else part
+    target, part = _plan(_swapped(picture.size, orientation), shape, bounds)
+    stored, (across, down) = _swapped(target, orientation), part[::-1] if orientation in SIDEWAYS else part
     if picture.format == "JPEG":
         # it can be decoded at a half, a quarter or an eighth; twice the size that is wanted is enough
         picture.draft(None, (round(2 * stored[0] / across), round(2 * stored[1] / down)))
         load(picture)
-    pixels = plain(picture)
+    pixels = to_8_bits(picture)
     if pixels.size != stored or part != (1, 1):
         margins = pixels.width * (1 - across) / 2, pixels.height * (1 - down) / 2
         box = (*margins, pixels.width - margins[0], pixels.height - margins[1])
         pixels = pixels.resize(stored, PIL.Image.Resampling.LANCZOS, box)
-    upright = flat(turned(colored(pixels, picture.info.get("icc_profile")), turn), background)
+    pixels = apply_orientation(to_srgb(pixels, picture.info.get("icc_profile")), orientation)
+    result = flatten_alpha(pixels, background)
     if shape.fit != "pad" or not (shape.width and shape.height):
-        return upright
+        return result
     left, top = (shape.width - target[0]) // 2, (shape.height - target[1]) // 2
-    return on_canvas(upright, (shape.width, shape.height), (left, top), background)
+    return paste_on_canvas(result, (shape.width, shape.height), (left, top), background)
 
 
-def on_canvas(picture: PIL.Image.Image, size: Size, corner: Size, background: Color) -> PIL.Image.Image:
+def paste_on_canvas(picture: PIL.Image.Image, size: Size, corner: Size, background: Color) -> PIL.Image.Image:
     """Place a picture on a canvas, its top left corner at ``corner``."""
     import PIL.Image
 
@@ -160,26 +153,26 @@ def encode(picture: PIL.Image.Image, kind: Kind = "png", max_bytes: int | None =
 
     :raises ImageOutOfBounds: if it stays too heavy
     """
-    weight = 0
+    size = 0
     for quality in (None, *_QUALITIES) if kind == "png" else _QUALITIES:
         out = BytesIO()
         if quality is None:
             picture.save(out, "PNG")
         else:
             picture.save(out, "JPEG", quality=quality)
-        weight = out.tell()
-        if max_bytes is None or weight <= max_bytes:
+        size = out.tell()
+        if max_bytes is None or size <= max_bytes:
             return File(out.getvalue(), "jpeg" if quality else "png", picture.size)
     raise ImageOutOfBounds(
         "image",
-        f"a picture of {picture.width}x{picture.height} that weighs {weight:,} bytes as its lightest JPEG",
+        f"a picture of {picture.width}x{picture.height} that weighs {size:,} bytes as its lightest JPEG",
         f"at most {max_bytes:,} bytes",
         "Ask for a smaller one, with TitanPrepareImageOperator and its max_side.",
     )
 
 
 def _plan(upright: Size, shape: Shape, bounds: Bounds) -> tuple[Size, tuple[float, float]]:
-    """Say how large a picture becomes, and which fractions of its width and height, around the centre, that shows."""
+    """Return how large a picture becomes, and which fractions of its width and height, around the center, it shows."""
     if shape.fit != "scale" and shape.width and shape.height:
         across, down = shape.width / upright[0], shape.height / upright[1]
         if shape.fit == "crop":
@@ -187,22 +180,22 @@ def _plan(upright: Size, shape: Shape, bounds: Bounds) -> tuple[Size, tuple[floa
             return (shape.width, shape.height), (across / factor, down / factor)
         return _times(upright, min(across, down)), (1, 1)
     size = _scaled(upright, shape, bounds)
-    most = tuple(min(side or MOST_SIDE, shape.max_side or MOST_SIDE) for side in (shape.width, shape.height))
+    maximum = tuple(min(side or MAX_SIDE, shape.max_side or MAX_SIDE) for side in (shape.width, shape.height))
     breach = bounds.breach(size)
-    if breach or size[0] > most[0] or size[1] > most[1]:
-        given, allowed = breach or ("{}x{} pixels".format(*size), "at most {}x{}".format(*most))
+    if breach or size[0] > maximum[0] or size[1] > maximum[1]:
+        value, limit = breach or ("{}x{} pixels".format(*size), "at most {}x{}".format(*maximum))
         raise ImageOutOfBounds(
             "image",
-            "a picture of {}x{} pixels that would come to {}".format(*upright, given),
-            allowed,
+            "a picture of {}x{} pixels that would come to {}".format(*upright, value),
+            limit,
             "Give it other proportions: fit='pad' or fit='crop' with width and height.",
         )
     return size, (1, 1)
 
 
 def _scaled(upright: Size, shape: Shape, bounds: Bounds) -> Size:
-    """Give the largest size of the same proportions that fits; larger than it was only where that is asked for."""
-    longest = min(shape.max_side or MOST_SIDE, bounds.max_side or MOST_SIDE)
+    """Return the largest size of the same proportions that fits; larger than it was only where that is asked for."""
+    longest = min(shape.max_side or MAX_SIDE, bounds.max_side or MAX_SIDE)
     factor = min(min(shape.width or longest, longest) / upright[0], min(shape.height or longest, longest) / upright[1])
     if not shape.width and not shape.height:
         factor = min(factor, 1)
@@ -221,6 +214,6 @@ def _times(size: Size, factor: float) -> Size:
     return max(1, round(size[0] * factor)), max(1, round(size[1] * factor))
 
 
-def _swapped(size: Size, turn: int) -> Size:
+def _swapped(size: Size, orientation: int) -> Size:
     """Swap width and height of a picture that lies on its side."""
-    return size[::-1] if turn in LYING else size
+    return size[::-1] if orientation in SIDEWAYS else size

@@ -1,5 +1,5 @@
 """
-Facts read from image bytes, and the proof that the bytes are a whole picture.
+What image bytes say, and the proof that they are a complete picture.
 
 The header is read first, without a decoder, so that a file which lies about its size is turned down before anybody
 allocates pixels for it. Pillow decodes only what has to be looked at pixel by pixel: masks, alpha channels and JPEGs.
@@ -11,9 +11,9 @@ from __future__ import annotations
 from io import BytesIO
 from typing import TYPE_CHECKING
 
-from airflow_titan.imaging.header import Header, InvalidImage, what_it_is
-from airflow_titan.imaging.jpeg import END_OF_JPEG, JPEG, START_OF_SCAN, jpeg_header
-from airflow_titan.imaging.png import SIGNATURE, check_chunks, png_header, verify_png
+from airflow_titan.imaging.header import Header, InvalidImage, describe_foreign
+from airflow_titan.imaging.jpeg import END_OF_JPEG, JPEG, START_OF_SCAN, read_jpeg_header
+from airflow_titan.imaging.png import SIGNATURE, read_png_header, verify_png, verify_png_checksums
 
 if TYPE_CHECKING:
     import PIL.Image
@@ -22,19 +22,19 @@ if TYPE_CHECKING:
 _PURE = frozenset({(0, 0, 0), (255, 255, 255)})
 
 
-def read_header(data: bytes, *, whole: bool = True) -> Header:
+def read_header(data: bytes, *, complete: bool = True) -> Header:
     """
     Read format, size and kind of pixels from the first bytes, without decoding.
 
     :param data: the file
-    :param whole: whether it is all of it; of the first bytes alone, those must be there that come before the pixels
+    :param complete: whether it is all of it; of the first bytes alone, those must be there that come before the pixels
     :raises InvalidImage: if it is empty, of another format, or no picture of 8 bits a channel or fewer
     """
     if data.startswith(SIGNATURE):
-        return png_header(data, whole=whole)
+        return read_png_header(data, complete=complete)
     if data.startswith(JPEG):
-        return jpeg_header(data)
-    raise InvalidImage(what_it_is(data))
+        return read_jpeg_header(data)
+    raise InvalidImage(describe_foreign(data))
 
 
 def verify(data: bytes, header: Header) -> None:
@@ -49,7 +49,7 @@ def verify(data: bytes, header: Header) -> None:
     if header.format == "png":
         verify_png(data, header)
     else:
-        _decoded(data, header).close()
+        _decode(data, header).close()
 
 
 def verify_checksums(data: bytes, header: Header) -> None:
@@ -61,36 +61,36 @@ def verify_checksums(data: bytes, header: Header) -> None:
     :raises InvalidImage: if anything is missing or damaged
     """
     if header.format == "png":
-        check_chunks(data)
+        verify_png_checksums(data)
     else:
         verify(data, header)
 
 
 def is_opaque(data: bytes, header: Header) -> bool:
     """
-    Tell whether no pixel is transparent. Decodes only pictures that have an alpha channel.
+    Return whether no pixel is transparent. Decodes only pictures that have an alpha channel.
 
     :raises InvalidImage: if the picture can't be decoded
     """
     if not header.alpha:
         return True
     verify_png(data, header)
-    with _decoded(data, header) as picture:
+    with _decode(data, header) as picture:
         pixels = picture if picture.mode in {"LA", "RGBA"} else picture.convert("RGBA")
         lowest, _ = pixels.getchannel("A").getextrema()
         return bool(lowest == 255)  # noqa: PLR2004 - the largest value of 8 bits
 
 
-def impure_colours(data: bytes, header: Header) -> str | None:
+def mask_impurity(data: bytes, header: Header) -> str | None:
     """
     Look for pixels of a mask that are neither pure black nor pure white.
 
-    :return: what was found instead, in words; ``None`` for a pure mask
+    :return: what there is instead, in words; ``None`` for a pure mask
     :raises InvalidImage: if the picture can't be decoded
     """
     if header.format == "png":
-        check_chunks(data)
-    with _decoded(data, header) as picture:
+        verify_png_checksums(data)
+    with _decode(data, header) as picture:
         # Pillow leaves rows black that a PNG lacks: a last row that has anything in it proves that none is missing
         last_row = (0, header.height - 1, header.width, header.height)
         if header.format == "png" and (header.interlaced or not picture.crop(last_row).getbbox()):
@@ -98,8 +98,8 @@ def impure_colours(data: bytes, header: Header) -> str | None:
         palette = picture.getpalette("RGB") if picture.mode == "P" else None
         if picture.mode in {"1", "L", "P"}:
             # seven times as fast as counting colours
-            wrong = picture.point([_rgb(value, palette) not in _PURE for value in range(256)])
-            if not wrong.getbbox():
+            impure = picture.point([_rgb(value, palette) not in _PURE for value in range(256)])
+            if not impure.getbbox():
                 return None
         # two colours at most is all that a pure mask can have, so counting stops at the third
         colors = picture.getcolors(256 if palette else 2)
@@ -110,7 +110,7 @@ def impure_colours(data: bytes, header: Header) -> str | None:
 
 
 def _rgb(color: object, palette: list[int] | None) -> tuple[int, ...]:
-    """Give a pixel's value as RGB, whatever the mode it came from."""
+    """Return a pixel's value as RGB, whatever the mode it came from."""
     if isinstance(color, tuple):
         return tuple(color[:3])
     if isinstance(color, int) and palette is not None:
@@ -118,14 +118,14 @@ def _rgb(color: object, palette: list[int] | None) -> tuple[int, ...]:
     return (color, color, color) if isinstance(color, int) else ()
 
 
-def _decoded(data: bytes, header: Header) -> PIL.Image.Image:
+def _decode(data: bytes, header: Header) -> PIL.Image.Image:
     """Decode with Pillow, with every way in which that fails turned into one."""
     import PIL.Image
     import PIL.ImageFile
 
     if PIL.ImageFile.LOAD_TRUNCATED_IMAGES:
         # other code of this worker told Pillow to make up what is missing, so it proves nothing
-        _prove_end(data, header)
+        _verify_end(data, header)
     try:
         picture: PIL.Image.Image = PIL.Image.open(BytesIO(data), formats=(header.format.upper(),))
         # a JPEG with several pictures inside turns itself into another format when it is opened
@@ -143,7 +143,7 @@ def _decoded(data: bytes, header: Header) -> PIL.Image.Image:
     return picture
 
 
-def _prove_end(data: bytes, header: Header) -> None:
+def _verify_end(data: bytes, header: Header) -> None:
     """Prove without Pillow that nothing is missing at the end of a picture."""
     if header.format == "png":
         verify_png(data, header)

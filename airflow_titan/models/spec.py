@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import math
+from dataclasses import fields
 from datetime import date  # noqa: TC003 - pydantic reads the annotations at run time
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
+
+from airflow_titan.imaging.resize import Bounds
 
 #: How sure a fact is: documented by AWS, observed against the live service, read in botocore's service model, unsure.
 Mark = Literal["D", "O", "V", "U"]
@@ -251,6 +254,14 @@ class ModelSpec(StrictModel):
     sizes: Sizes
     prices: tuple[Price, ...]
     routes: dict[str, str] = {}
+
+    @property
+    def image_bounds(self) -> Bounds:
+        """What it takes as an input image."""
+        image = self.parameters["image"]
+        known = {field.name: image.largest(field.name) for field in fields(Bounds)}
+        # base64 makes four bytes of three, and a request may hold a mask and texts besides
+        return Bounds(**known | {"max_bytes": known["max_bytes"] or self.max_request_bytes // 2})
 
     def takes(self, task: str, parameter: str | None = None) -> bool:
         """Return whether the model does a task, and takes a parameter for it."""

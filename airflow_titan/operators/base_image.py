@@ -87,14 +87,14 @@ def read_image(name: str, uri: str, store: ObjectStore, problems: Problems) -> b
     :return: its bytes; ``None`` where a problem was noted
     """
     from airflow_titan.generation.inputs import InputReader
-    from airflow_titan.imaging.decode import MOST_BYTES
+    from airflow_titan.imaging.decode import MAX_BYTES
 
-    image = InputReader(store).read_image(name, uri, MOST_BYTES)
+    image = InputReader(store).read_image(name, uri, MAX_BYTES)
     if image.problem:
         problems.append(image.problem)
     elif image.data is None:
         value = f"{abbreviate(uri)} with {image.weight:,} bytes"
-        problems.add(name, value, f"at most {MOST_BYTES:,} bytes", "Make the file smaller.")
+        problems.add(name, value, f"at most {MAX_BYTES:,} bytes", "Make the file smaller.")
     return image.data
 
 

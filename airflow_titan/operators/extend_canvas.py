@@ -94,13 +94,13 @@ class TitanExtendCanvasOperator(TitanImageOperator):
 
     def process(self, reader: ParameterReader, store: ObjectStore) -> list[tuple[str, File]]:
         """Make the pair."""
-        from airflow_titan.imaging.canvas import ANCHORS, Margins, around, extended
-        from airflow_titan.imaging.decode import flat, upright
-        from airflow_titan.imaging.resize import MOST_SIDE, encode
+        from airflow_titan.imaging.canvas import ANCHORS, Margins, extend_canvas, margins_around
+        from airflow_titan.imaging.decode import decode_upright, flatten_alpha
+        from airflow_titan.imaging.resize import MAX_SIDE, encode
 
         problems = reader.problems
         bounds = bounds_of(reader, self.model_id, self.model_family)
-        pixels = partial(reader.whole_number, maximum=MOST_SIDE)
+        pixels = partial(reader.whole_number, maximum=MAX_SIDE)
         margins = Margins(**{name: pixels(name, getattr(self, name), default=0, minimum=0) for name in Margins._fields})
         width = pixels("width", self.width, default=None, minimum=1)
         height = pixels("height", self.height, default=None, minimum=1)
@@ -121,9 +121,9 @@ class TitanExtendCanvasOperator(TitanImageOperator):
         if not valid or data is None:
             return []
         with noting_problems("image", uris[0], problems):
-            picture = flat(upright(data)[0], background)
+            picture = flatten_alpha(decode_upright(data)[0], background)
             if width or height:
-                margins = around(picture.size, width, height, anchor)
-            image, mask = extended(picture, margins, background, overlap, bounds)
+                margins = margins_around(picture.size, width, height, anchor)
+            image, mask = extend_canvas(picture, margins, background, overlap, bounds)
             return [("image", encode(image, max_bytes=bounds.max_bytes)), ("mask", encode(mask))]
         return []

@@ -115,11 +115,14 @@ class TitanMaskOperator(TitanImageOperator):
         below = reader.whole_number("alpha_below", self.alpha_below, default=_MIDDLE, minimum=1, maximum=255)
         threshold = reader.whole_number("threshold", self.threshold, default=0, minimum=0, maximum=255)
         ways: dict[str, tuple[bool, Draw]] = {
-            "boxes": (not is_nothing(self.boxes), partial(mask.boxed, boxes=boxes)),
-            "polygons": (not is_nothing(self.polygons), partial(mask.outlined, polygons=polygons)),
-            "alpha": (reader.truth("alpha", self.alpha, default=False), partial(mask.transparent, below=below)),
-            "threshold": (not is_nothing(self.threshold), partial(mask.bright, least=threshold)),
-            "invert": (reader.truth("invert", self.invert, default=False), partial(mask.bright, least=_MIDDLE)),
+            "boxes": (not is_nothing(self.boxes), partial(mask.mask_from_boxes, boxes=boxes)),
+            "polygons": (not is_nothing(self.polygons), partial(mask.mask_from_polygons, polygons=polygons)),
+            "alpha": (reader.truth("alpha", self.alpha, default=False), partial(mask.mask_from_alpha, below=below)),
+            "threshold": (not is_nothing(self.threshold), partial(mask.mask_from_threshold, minimum=threshold)),
+            "invert": (
+                reader.truth("invert", self.invert, default=False),
+                partial(mask.mask_from_threshold, minimum=_MIDDLE),
+            ),
         }
         chosen = [name for name, (is_chosen, _) in ways.items() if is_chosen]
         if len(chosen) == 1:
@@ -142,11 +145,11 @@ class TitanMaskOperator(TitanImageOperator):
 
     def _mask(self, draw: Draw, data: bytes, model: bytes | None) -> PIL.Image.Image:
         """Draw one mask."""
-        from airflow_titan.imaging.decode import ImageOutOfBounds, opened, upright
+        from airflow_titan.imaging.decode import ImageOutOfBounds, decode_upright, open_image
         from airflow_titan.imaging.mask import INSIDE, OUTSIDE
 
-        picture, turn = upright(data)
-        size = picture.size if model is None else opened(model).size
+        picture, turn = decode_upright(data)
+        size = picture.size if model is None else open_image(model).size
         if model is None and turn != 1:
             remedy = "Prepare it with TitanPrepareImageOperator, and give what that returns as scale_to."
             raise ImageOutOfBounds(

@@ -92,15 +92,15 @@ class TitanPrepareImageOperator(TitanImageOperator):
 
     def _shape(self, reader: ParameterReader, bounds: Bounds) -> Shape:
         """Read what the picture is to become."""
-        from airflow_titan.imaging.resize import MOST_SIDE, Shape
+        from airflow_titan.imaging.resize import MAX_SIDE, Shape
         from airflow_titan.parameters import is_nothing
 
-        maximum = bounds.max_side or MOST_SIDE
+        maximum = bounds.max_side or MAX_SIDE
         shape = Shape(
             fit=reader.word("fit", self.fit, ("scale", "pad", "crop"), default="scale"),
             width=reader.whole_number("width", self.width, default=None, minimum=1, maximum=maximum),
             height=reader.whole_number("height", self.height, default=None, minimum=1, maximum=maximum),
-            max_side=reader.whole_number("max_side", self.max_side, default=None, minimum=1, maximum=MOST_SIDE),
+            max_side=reader.whole_number("max_side", self.max_side, default=None, minimum=1, maximum=MAX_SIDE),
         )
         if shape.fit == "scale":
             return shape
@@ -122,10 +122,9 @@ def bounds_of(reader: ParameterReader, model_id: Any, model_family: Any) -> Boun
     :param reader: reads the model's id and family
     :raises ConfigurationError: if nothing is known of it
     """
-    from airflow_titan.imaging.resize import Bounds
     from airflow_titan.models.catalog import find
 
     route = deployment().choose(
         reader.text("model_id", model_id, default=None), reader.text("model_family", model_family, default=None)
     )
-    return Bounds.of(find(route.model_id, route.model_family))
+    return find(route.model_id, route.model_family).image_bounds

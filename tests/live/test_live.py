@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from airflow_titan.imaging.verify import prove, read_header
+from airflow_titan.imaging.verify import read_header, verify
 from airflow_titan.operators import TitanInpaintingOperator, TitanTextToImageOperator
 
 BUCKET = os.environ.get("TITAN_LIVE_BUCKET", "")
@@ -44,5 +44,5 @@ def test_a_picture_is_made_and_edited(request: pytest.FixtureRequest) -> None:
     for uri in (*first, *second):
         data = _read(uri)
         header = read_header(data)
-        prove(data, header)
+        verify(data, header)
         assert header.size == (record["width"], record["height"])

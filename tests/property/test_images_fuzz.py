@@ -11,7 +11,7 @@ from pictures import chunk, jpeg, mask, photo, png, rows, saved
 from PIL import Image as Pillow
 
 from airflow_titan.imaging.header import InvalidImage
-from airflow_titan.imaging.verify import impure_colours, is_opaque, prove, read_header
+from airflow_titan.imaging.verify import is_opaque, mask_impurity, read_header, verify
 
 bounded = settings(max_examples=300, deadline=None, derandomize=True)
 _starts = st.sampled_from([b"", b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", b"\xff\xd8\xff\xc0\0\x0b\x08"])
@@ -25,9 +25,9 @@ def judge(data: bytes) -> bool:
         header = read_header(data)
         if max(header.size) > 1408:
             return False
-        prove(data, header)
+        verify(data, header)
         is_opaque(data, header)
-        impure_colours(data, header)
+        mask_impurity(data, header)
     except InvalidImage:
         return False
     return True

@@ -57,3 +57,14 @@ def test_an_input_that_no_request_has_room_for_is_not_read(model_id: str) -> Non
 def test_the_heaviest_inputs_are_known_before_they_are_read(task: Task, model_id: str, most: int) -> None:
     """What a model takes bounds what a request may hold in memory."""
     assert max_input_bytes(Request(task, model_id)) == most
+
+
+def test_a_fingerprint_costs_nothing() -> None:
+    """Where only the fingerprint is asked for, the result of an earlier try is found whatever the limit is by now."""
+    location = ResultLocation("s3://b", TaskInstance(dag_id="d", task_id="t", run_id="r", map_index=-1, try_number=1))
+    request = Request(TextToImage(text="a boat"), TITAN, max_price_usd=0.0)
+    reader = InputReader(Heavy())
+    assert prepare(request, reader, location, read="stat").fingerprint
+    for depth in ("header", "whole"):
+        with pytest.raises(InvalidRequest, match="max_price_usd"):
+            prepare(request, reader, location, read=depth)

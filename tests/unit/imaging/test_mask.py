@@ -10,7 +10,7 @@ from pictures import GOOD, chunk, jpeg, mask, png, rows, saved
 from PIL import ImageDraw
 
 from airflow_titan.imaging.header import InvalidImage
-from airflow_titan.imaging.verify import impure_colours, read_header
+from airflow_titan.imaging.verify import mask_impurity, read_header
 
 
 def drawn(*, antialiased: bool) -> PIL.Image.Image:
@@ -65,29 +65,29 @@ IMPURE = {
 @pytest.mark.parametrize("name", PURE)
 def test_a_pure_mask_passes(name: str) -> None:
     """Every mode and format in which pure masks come is taken."""
-    assert impure_colours(PURE[name], read_header(PURE[name])) is None
+    assert mask_impurity(PURE[name], read_header(PURE[name])) is None
 
 
 @pytest.mark.parametrize("name", IMPURE)
 def test_any_other_colour_is_found(name: str) -> None:
     """One pixel off is enough."""
-    assert impure_colours(IMPURE[name], read_header(IMPURE[name]))
+    assert mask_impurity(IMPURE[name], read_header(IMPURE[name]))
 
 
 def test_the_odd_colour_is_named() -> None:
     """The message gives the colour, so that a person can find it."""
-    assert impure_colours(one_odd_pixel(254), read_header(one_odd_pixel(254))) == "a colour of RGB (254, 254, 254)"
+    assert mask_impurity(one_odd_pixel(254), read_header(one_odd_pixel(254))) == "a colour of RGB (254, 254, 254)"
 
 
 @pytest.mark.parametrize("cut", [1, 12, 40])
 def test_a_torn_mask_is_turned_down(cut: int) -> None:
     """A mask that is not whole is no mask, even if what is there is pure."""
     with pytest.raises(InvalidImage):
-        impure_colours(mask()[:-cut], read_header(mask()))
+        mask_impurity(mask()[:-cut], read_header(mask()))
 
 
 def test_a_mask_with_too_few_pixels_is_turned_down() -> None:
     """Rows that are missing are not taken for black."""
     short = png(64, 64, 8, 0, pixels=rows(64, 40, 8, 0))
     with pytest.raises(InvalidImage):
-        impure_colours(short, read_header(short))
+        mask_impurity(short, read_header(short))

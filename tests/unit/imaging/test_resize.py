@@ -13,13 +13,13 @@ import pytest
 from pictures import BAD, GOOD, header, jpeg, photo, png, saved
 from PIL import Image, ImageCms, ImageFile
 
-from airflow_titan.imaging.canvas import ANCHORS, Margins, around, extended
-from airflow_titan.imaging.decode import MOST_PIXELS, ImageOutOfBounds, opened, upright
+from airflow_titan.imaging.canvas import ANCHORS, Margins, extend_canvas, margins_around
+from airflow_titan.imaging.decode import MAX_PIXELS, ImageOutOfBounds, decode_upright, open_image
 from airflow_titan.imaging.header import InvalidImage
 from airflow_titan.imaging.image import Image as StoredObject
-from airflow_titan.imaging.mask import boxed, bright, outlined, transparent
+from airflow_titan.imaging.mask import mask_from_alpha, mask_from_boxes, mask_from_polygons, mask_from_threshold
 from airflow_titan.imaging.resize import Bounds, Shape, encode, resize_to_fit
-from airflow_titan.imaging.verify import impure_colours, read_header
+from airflow_titan.imaging.verify import mask_impurity, read_header
 from airflow_titan.models import catalog
 from airflow_titan.models.tasks import ImageVariation, Inpainting
 from airflow_titan.models.validation import validate
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 TITAN = catalog.find("amazon.titan-image-generator-v2:0")
-BOUNDS = Bounds.of(TITAN)
+BOUNDS = TITAN.image_bounds
 WHITE, RED, GREEN, BLUE = (255, 255, 255), (255, 0, 0), (0, 255, 0), (0, 0, 255)
 FREE = Bounds()
 
@@ -347,7 +347,7 @@ BROKEN = {
 
 
 @pytest.mark.filterwarnings("ignore:Corrupt EXIF")
-@pytest.mark.parametrize("look", [ready, upright])
+@pytest.mark.parametrize("look", [ready, decode_upright])
 @pytest.mark.parametrize("name", BROKEN)
 def test_what_is_no_picture_is_refused_in_one_way(name: str, look: Any) -> None:
     """One error, whose message ends a sentence that began with the file's name."""
@@ -364,8 +364,8 @@ def test_what_is_odd_and_sound_is_taken(name: str) -> None:
 
 def test_the_pixel_bound_is_met_exactly() -> None:
     """One row more is too much."""
-    assert opened(png(1, 1).replace(header(1, 1), header(8192, 8192))).size == (8192, 8192)
-    assert MOST_PIXELS == 8192 * 8192
+    assert open_image(png(1, 1).replace(header(1, 1), header(8192, 8192))).size == (8192, 8192)
+    assert MAX_PIXELS == 8192 * 8192
 
 
 def test_pillows_global_settings_are_neither_touched_nor_trusted(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -383,8 +383,8 @@ _HUNGRY = """
 import re, sys, warnings
 from pathlib import Path
 warnings.simplefilter("ignore")
-from airflow_titan.imaging.header import BadImage
-from airflow_titan.imaging.resize import Bounds, Shape, prepared
+from airflow_titan.imaging.header import InvalidImage
+from airflow_titan.imaging.resize import Bounds, Shape, resize_to_fit
 import PIL.Image, PIL.ImageCms
 PIL.Image.init()
 def peak():
@@ -392,8 +392,8 @@ def peak():
 before = peak()
 for path in sys.argv[1:]:
     try:
-        prepared(Path(path).read_bytes(), Shape(), Bounds(1408), (255, 255, 255))
-    except BadImage:
+        resize_to_fit(Path(path).read_bytes(), Shape(), Bounds(1408), (255, 255, 255))
+    except InvalidImage:
         pass
 print(peak() - before)
 """
@@ -429,7 +429,7 @@ def test_the_largest_pictures_cost_less_than_a_gigabyte(tmp_path: Path) -> None:
 def test_the_canvas_keeps_the_picture_and_the_mask_tells_where() -> None:
     """The pair has one size; black in the mask is the picture, to the pixel."""
     picture = corners()
-    image, mask = extended(picture, Margins(5, 0, 10, 20), BLUE, 0, FREE)
+    image, mask = extend_canvas(picture, Margins(5, 0, 10, 20), BLUE, 0, FREE)
     assert image.size == mask.size == (75, 60)
     assert list(image.crop((5, 0, 65, 40)).tobytes()) == list(picture.tobytes())
     assert mask.crop((5, 0, 65, 40)).getcolors() == [(2400, 0)]
@@ -439,18 +439,18 @@ def test_the_canvas_keeps_the_picture_and_the_mask_tells_where() -> None:
 
 def test_the_overlap_is_taken_off_only_where_something_is_new() -> None:
     """Where the picture ends with the canvas there is no seam."""
-    _, mask = extended(corners(), Margins(left=10), WHITE, 4, FREE)
+    _, mask = extend_canvas(corners(), Margins(left=10), WHITE, 4, FREE)
     assert Image.eval(mask, lambda value: 255 - value).getbbox() == (14, 0, 70, 40)
 
 
 @pytest.mark.parametrize("anchor", ANCHORS)
 def test_the_anchor_says_where_the_picture_lies(anchor: str) -> None:
     """All that is added adds up, and one side of what is named gets nothing."""
-    margins = around((60, 40), 101, 61, anchor)
+    margins = margins_around((60, 40), 101, 61, anchor)
     assert (margins.left + margins.right, margins.top + margins.bottom) == (41, 21)
     for side in anchor.split("-"):
         assert side == "center" or getattr(margins, side) == 0
-    assert around((60, 40), None, 61, anchor)[::2] == (0, 0)
+    assert margins_around((60, 40), None, 61, anchor)[::2] == (0, 0)
 
 
 @pytest.mark.parametrize(
@@ -464,44 +464,44 @@ def test_the_anchor_says_where_the_picture_lies(anchor: str) -> None:
 def test_a_canvas_that_makes_no_sense_is_told(margins: Margins, overlap: int, match: str) -> None:
     """The message names the numbers."""
     with pytest.raises(ImageOutOfBounds, match=match):
-        extended(corners(), margins, WHITE, overlap, BOUNDS)
+        extend_canvas(corners(), margins, WHITE, overlap, BOUNDS)
 
 
 def test_a_canvas_smaller_than_the_picture_is_told() -> None:
     """On one side is enough."""
     with pytest.raises(ImageOutOfBounds, match="got 50x90; allowed is at least the picture's, 60x40"):
-        around((60, 40), 50, 90, "center")
+        margins_around((60, 40), 50, 90, "center")
 
 
 def black(mask: Image.Image) -> int:
     """Count the black pixels of a mask that has no others than black and white ones."""
     assert mask.mode == "L"
     data = saved(mask)
-    assert impure_colours(data, read_header(data)) is None
+    assert mask_impurity(data, read_header(data)) is None
     return mask.histogram()[0]
 
 
 def test_a_box_holds_what_its_numbers_say() -> None:
     """Right and bottom are the first column and row outside."""
-    mask = boxed(corners(), (60, 40), [[10, 5, 20, 15], [15, 10, 25, 20]])
+    mask = mask_from_boxes(corners(), (60, 40), [[10, 5, 20, 15], [15, 10, 25, 20]])
     assert black(mask) == 100 + 100 - 25
     assert [mask.getpixel(at) for at in ((10, 5), (19, 14), (9, 5), (20, 5), (24, 19))] == [0, 0, 255, 255, 0]
-    assert black(boxed(corners(), (60, 40), [[0, 0, 60, 40]])) == 2400
+    assert black(mask_from_boxes(corners(), (60, 40), [[0, 0, 60, 40]])) == 2400
 
 
 def test_a_polygon_of_a_box_is_that_box() -> None:
     """Both go by the centres of pixels, in either direction."""
-    box = boxed(corners(), (60, 40), [[10, 5, 20, 15]])
+    box = mask_from_boxes(corners(), (60, 40), [[10, 5, 20, 15]])
     for points in ([(10, 5), (20, 5), (20, 15), (10, 15)], [(10, 15), (20, 15), (20, 5), (10, 5)]):
-        assert outlined(corners(), (60, 40), [points]).tobytes() == box.tobytes()
+        assert mask_from_polygons(corners(), (60, 40), [points]).tobytes() == box.tobytes()
 
 
 def test_neighbouring_polygons_neither_overlap_nor_leave_a_gap() -> None:
     """Triangles that share an edge make the whole."""
     one, two = [(0, 0), (60, 0), (60, 40)], [(0, 0), (60, 40), (0, 40)]
-    parts = [outlined(corners(), (60, 40), [part]) for part in (one, two)]
+    parts = [mask_from_polygons(corners(), (60, 40), [part]) for part in (one, two)]
     assert sum(map(black, parts)) == 2400
-    assert black(outlined(corners(), (60, 40), [one, two])) == 2400
+    assert black(mask_from_polygons(corners(), (60, 40), [one, two])) == 2400
 
 
 def test_a_circle_has_the_area_of_a_circle() -> None:
@@ -509,26 +509,26 @@ def test_a_circle_has_the_area_of_a_circle() -> None:
     from math import cos, pi, sin
 
     circle = [(200 + 150 * cos(at * pi / 180), 200 + 150 * sin(at * pi / 180)) for at in range(360)]
-    assert abs(black(outlined(Image.new("RGB", (400, 400)), (400, 400), [circle])) - pi * 150**2) < 100
+    assert abs(black(mask_from_polygons(Image.new("RGB", (400, 400)), (400, 400), [circle])) - pi * 150**2) < 100
 
 
 def test_shapes_are_scaled_with_the_mask() -> None:
     """Coordinates stay those of the picture that they were found in."""
-    assert black(boxed(corners(600, 400), (60, 40), [[100, 50, 200, 150]])) == 100
-    assert black(transparent(Image.new("RGBA", (600, 400)), (60, 40), 128)) == 2400
+    assert black(mask_from_boxes(corners(600, 400), (60, 40), [[100, 50, 200, 150]])) == 100
+    assert black(mask_from_alpha(Image.new("RGBA", (600, 400)), (60, 40), 128)) == 2400
 
 
 @pytest.mark.parametrize("box", [[-1, 0, 5, 5], [0, 0, 61, 5], [0, 0, 5, 41], [5, 0, 5, 5], [9, 9, 5, 10]])
 def test_a_box_beyond_the_picture_is_told(box: list[float]) -> None:
     """With the bounds that it should have kept."""
     with pytest.raises(ImageOutOfBounds, match=r"boxes: got \[.* and 1 more; allowed is 0 <= left < right <= 60"):
-        boxed(corners(), (60, 40), [box, [1, 1, 2, 2], box])
+        mask_from_boxes(corners(), (60, 40), [box, [1, 1, 2, 2], box])
 
 
 def test_a_polygon_beyond_the_picture_is_told() -> None:
     """One corner is enough."""
     with pytest.raises(ImageOutOfBounds, match=r"polygons: got .*allowed is 0 <= x <= 60 and 0 <= y <= 40"):
-        outlined(corners(), (60, 40), [[(0, 0), (5, 5), (5, 40.5)]])
+        mask_from_polygons(corners(), (60, 40), [[(0, 0), (5, 5), (5, 40.5)]])
 
 
 def test_alpha_and_brightness() -> None:
@@ -536,19 +536,19 @@ def test_alpha_and_brightness() -> None:
     ramp = Image.new("RGBA", (256, 1))
     for x in range(256):
         ramp.putpixel((x, 0), (x, x, x, 255))
-    assert black(bright(ramp, ramp.size, 200)) == 56
+    assert black(mask_from_threshold(ramp, ramp.size, 200)) == 56
     for x in range(256):
         ramp.putpixel((x, 0), (0, 0, 0, x))
-    assert black(transparent(ramp, ramp.size, 128)) == 128
-    assert black(bright(Image.new("RGBA", (4, 4)), (4, 4), 255)) == 16
+    assert black(mask_from_alpha(ramp, ramp.size, 128)) == 128
+    assert black(mask_from_threshold(Image.new("RGBA", (4, 4)), (4, 4), 255)) == 16
     with pytest.raises(ImageOutOfBounds, match="alpha: got a picture without transparency"):
-        transparent(corners(), (60, 40), 128)
+        mask_from_alpha(corners(), (60, 40), 128)
 
 
 def test_a_pair_passes_the_check() -> None:
     """Image and mask of the largest canvas are an inpainting that Titan takes."""
     image, mask = (
         StoredObject("s3://b/k", file.data, len(file.data))
-        for file in map(encode, extended(corners(), Margins(1300, 700, 48, 600), WHITE, 8, BOUNDS))
+        for file in map(encode, extend_canvas(corners(), Margins(1300, 700, 48, 600), WHITE, 8, BOUNDS))
     )
     assert validate(Inpainting(image=(image,), mask_image=(mask,)), TITAN)

@@ -13,7 +13,7 @@ from pictures import BAD, GOOD, SIGNATURE, chunk, header, jpeg, mask, photo, png
 
 from airflow_titan.imaging.header import Header, InvalidImage
 from airflow_titan.imaging.image import Image
-from airflow_titan.imaging.verify import impure_colours, is_opaque, read_header, verify
+from airflow_titan.imaging.verify import is_opaque, mask_impurity, read_header, verify
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -157,7 +157,7 @@ def test_lenient_pillow_proves_no_mask() -> None:
     """Likewise for a mask, whose missing pixels would be black."""
     half = SIGNATURE + header(64, 48, color=0) + chunk(b"IDAT", zlib.compress(bytes(49 * 20))) + chunk(b"IEND")
     with pytest.raises(InvalidImage):
-        impure_colours(half, read_header(half))
+        mask_impurity(half, read_header(half))
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ from pictures import BAD, header, jpeg, mask, photo, png, saved
 from PIL import Image
 
 from airflow_titan.errors import StoreFailed
-from airflow_titan.imaging.decode import MOST_BYTES
+from airflow_titan.imaging.decode import MAX_BYTES
 from airflow_titan.imaging.image import Image as StoredObject
 from airflow_titan.models import catalog, spec
 from airflow_titan.models.tasks import ImageVariation, Inpainting
@@ -414,10 +414,10 @@ def test_what_is_too_heavy_is_not_read(upload: Upload, monkeypatch: pytest.Monke
     """S3 says how heavy an object is."""
     from airflow_titan.imaging import decode
 
-    monkeypatch.setattr(decode, "MOST_BYTES", 100)
+    monkeypatch.setattr(decode, "MAX_BYTES", 100)
     with pytest.raises(AirflowFailException, match=r"bytes; allowed is at most 100 bytes"):
         Instance().run(prepare(image=upload(photo())))
-    assert MOST_BYTES == 64 * 1024 * 1024
+    assert MAX_BYTES == 64 * 1024 * 1024
 
 
 def test_what_may_pass_is_left_to_retries(upload: Upload, monkeypatch: pytest.MonkeyPatch) -> None:
