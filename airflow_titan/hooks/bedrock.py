@@ -15,8 +15,11 @@ from airflow.providers.amazon.aws.hooks.bedrock import BedrockRuntimeHook
 from airflow.providers.amazon.aws.hooks.s3 import S3Hook
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, NoRegionError, PartialCredentialsError, ProfileNotFound
+from pydantic import ConfigDict, with_config
+from typing_extensions import TypedDict  # pydantic takes no other before Python 3.12
 
-from airflow_titan.errors import ConfigurationError
+from airflow_titan.errors import ConfigurationError, Problems
+from airflow_titan.parameters import ParameterReader
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -28,24 +31,38 @@ if TYPE_CHECKING:
 _DEFAULTS = Config(read_timeout=300, tcp_keepalive=True)
 #: botocore sends a request again when the answer is late, and each time the model is paid.
 _ONE_ATTEMPT = Config(retries={"total_max_attempts": 1})
-#: Arguments that are numbers: a template renders them to text, which urllib3 refuses in the middle of the call.
-_NUMBERS = {"read_timeout": float, "connect_timeout": float, "max_pool_connections": int}
-
 
 #: The clients of this process, by a hash of what they are made of.
 _kept: dict[str, tuple[Any, Any]] = {}
+
+
+@with_config(ConfigDict(extra="allow"))
+class BotocoreConfig(TypedDict, total=False):
+    """
+    Those arguments of ``Config`` that a template may have rendered to text, which botocore takes as they come.
+
+    What urllib3 is given as text fails in the middle of a call. All other arguments are botocore's own affair.
+    """
+
+    read_timeout: float | None
+    connect_timeout: float | None
+    max_pool_connections: int
+    tcp_keepalive: bool | None
 
 
 class TitanBedrockHook(BedrockRuntimeHook):
     """
     Talk to Bedrock, and to S3 through the same session where the connection is the same.
 
-    :param aws_conn_id: Airflow connection for Bedrock
+    :param aws_conn_id: Airflow connection for Bedrock; ``None`` takes the environment's credentials
     :param s3_conn_id: Airflow connection for S3; default: the same
     :param region_name: AWS region of the model; default: the connection's
-    :param verify: whether or how to verify TLS certificates
-    :param botocore_config: arguments of :class:`botocore.config.Config`, laid over the connection's own
+    :param verify: whether to verify TLS certificates, or the path of those to trust; default: the connection's
+    :param botocore_config: arguments of :class:`botocore.config.Config`, or JSON of them, laid over the connection's
+        own
+    :param botocore_defaults: arguments that lie under ``botocore_config``
     :param model_region: region for Bedrock alone, instead of all the above; S3 keeps its own
+    :raises ConfigurationError: if ``botocore_config`` makes no sense
     """
 
     def __init__(
@@ -55,22 +72,18 @@ class TitanBedrockHook(BedrockRuntimeHook):
         s3_conn_id: str | None = None,
         region_name: str | None = None,
         verify: bool | str | None = None,
-        botocore_config: Mapping[str, Any] | None = None,
+        botocore_config: Mapping[str, Any] | str | None = None,
+        botocore_defaults: Mapping[str, Any] | None = None,
         model_region: str | None = None,
     ) -> None:
         super().__init__(aws_conn_id=aws_conn_id, region_name=region_name, verify=verify)
         self.s3_conn_id = s3_conn_id
         self.model_region = model_region
-        try:
-            self.own_config = Config(**{name: _number(name, value) for name, value in (botocore_config or {}).items()})
-        except (AttributeError, TypeError, ValueError, BotoCoreError) as error:
-            raise ConfigurationError(
-                f"botocore_config: {error}; allowed are the arguments of botocore.config.Config. Leave the rest out."
-            ) from error
+        self.own_config = Config(**(botocore_defaults or {})).merge(_parse_config(botocore_config))
         self._session: boto3.session.Session | None = None
 
     def get_session(self, region_name: str | None = None, deferrable: bool = False) -> boto3.session.Session:  # noqa: FBT001, FBT002 - the parent's signature
-        """Make a session once: it reads configuration files and asks for credentials each time."""
+        """Return one session for all: making it reads configuration files and asks for credentials."""
         if self._session is None:
             self._session = super().get_session(region_name, deferrable)
         return self._session
@@ -83,24 +96,28 @@ class TitanBedrockHook(BedrockRuntimeHook):
 
     def clients(self) -> tuple[Any, Any]:
         """
-        Give the two clients, ``bedrock-runtime`` and ``s3``.
+        Return the two clients, ``bedrock-runtime`` and ``s3``.
 
         They are kept for the process, for as long as nothing changes that they are made of: making them reads
         megabytes of JSON, which costs more than all the rest of a task.
 
         :raises ConfigurationError: if no region or no credentials can be found
         """
-        s3_hook = _S3Hook(
-            aws_conn_id=self.aws_conn_id if self.s3_conn_id is None else self.s3_conn_id,
-            region_name=self._region_name,
-            verify=self._verify,
-        )
-        made_of = _made_of(self, s3_hook, self.own_config, self.model_region)
-        if made_of not in _kept:
+        s3_hook = self._s3_hook()
+        key = _hash(self, s3_hook, self.own_config, self.model_region)
+        if key not in _kept:
             # one pair is kept: a process rarely needs another, and a pair holds connections
             _kept.clear()
-            _kept[made_of] = self._new_clients(s3_hook)
-        return _kept[made_of]
+            _kept[key] = self._new_clients(s3_hook)
+        return _kept[key]
+
+    def s3_client(self) -> Any:
+        """Return a client of ``s3`` alone, which needs no region and no rights on Bedrock."""
+        return self._new_s3_client(self._s3_hook())
+
+    def _s3_hook(self) -> _S3Hook:
+        conn_id = self.aws_conn_id if self.s3_conn_id is None else self.s3_conn_id
+        return _S3Hook(aws_conn_id=conn_id, region_name=self._region_name, verify=self._verify)
 
     def _new_clients(self, s3_hook: _S3Hook) -> tuple[Any, Any]:
         if self.s3_conn_id in {None, self.aws_conn_id}:
@@ -109,10 +126,8 @@ class TitanBedrockHook(BedrockRuntimeHook):
             config = _DEFAULTS.merge(self.config).merge(self.own_config).merge(_ONE_ATTEMPT)
             if self.model_region:
                 config = config.merge(Config(region_name=self.model_region))
-            return (
-                self.get_client_type(region_name=self.region_name, config=config),
-                s3_hook.get_client_type(region_name=s3_hook.region_name, config=s3_hook.config.merge(self.own_config)),
-            )
+            bedrock = self.get_client_type(region_name=self.region_name, config=config)
+            return bedrock, self._new_s3_client(s3_hook)
         except NoRegionError as error:
             raise ConfigurationError(
                 "region_name: got nothing; allowed is an AWS region that offers the model. Set it on the task, or as "
@@ -120,6 +135,9 @@ class TitanBedrockHook(BedrockRuntimeHook):
             ) from error
         except (PartialCredentialsError, ProfileNotFound) as error:
             raise ConfigurationError(f"aws_conn_id: {error}. Check connection {self.aws_conn_id!r}.") from error
+
+    def _new_s3_client(self, s3_hook: _S3Hook) -> Any:
+        return s3_hook.get_client_type(region_name=s3_hook.region_name, config=s3_hook.config.merge(self.own_config))
 
 
 class _S3Hook(S3Hook):
@@ -131,8 +149,27 @@ class _S3Hook(S3Hook):
         return self.shared_session or super().get_session(region_name, deferrable)
 
 
-def _made_of(*parts: Any) -> str:
-    """Name everything that clients are made of, by a hash: process, environment, connections and configuration."""
+def _parse_config(value: Mapping[str, Any] | str | None) -> Config:
+    """
+    Read ``botocore_config``, as it was rendered.
+
+    :raises ConfigurationError: if it is no object of arguments that ``Config`` takes
+    """
+    problems = Problems()
+    arguments = ParameterReader(problems).options(
+        "botocore_config", value, BotocoreConfig, default=BotocoreConfig(), remedy="Correct it, or leave it out."
+    )
+    problems.raise_if_any()
+    try:
+        return Config(**arguments)
+    except (TypeError, ValueError, BotoCoreError) as error:
+        raise ConfigurationError(
+            f"botocore_config: {error}; allowed are the arguments of botocore.config.Config. Leave the rest out."
+        ) from error
+
+
+def _hash(*parts: Any) -> str:
+    """Return a name for everything that clients are made of: process, environment, connections and configuration."""
     facts: list[Any] = [os.getpid(), sorted(item for item in os.environ.items() if item[0].startswith("AWS_"))]
     for part in parts:
         if part is None or isinstance(part, str):
@@ -144,8 +181,3 @@ def _made_of(*parts: Any) -> str:
         if isinstance(part, Config):
             facts.append(sorted(vars(part).items(), key=lambda item: item[0]))
     return hashlib.sha256(repr(facts).encode()).hexdigest()
-
-
-def _number(name: str, value: Any) -> Any:
-    """Give a rendered argument of ``Config`` the type that it needs."""
-    return _NUMBERS[name](value) if name in _NUMBERS and isinstance(value, str) else value

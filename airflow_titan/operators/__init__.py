@@ -1,4 +1,17 @@
-"""One operator a task of Amazon Titan Image Generator."""
+"""
+What a DAG author imports: one operator a module.
+
+May enter all other packages but ``cli`` and ``emulator``, and only inside functions where they are not light: these
+modules are imported whenever a DAG file is parsed.
+
+- Tasks of a model, one request a task instance (:mod:`~airflow_titan.operators.base_generation`): ``text_to_image``,
+  ``inpainting``, ``outpainting``, ``image_variation``, ``color_guided``, ``background_removal``.
+- Many requests: ``bulk``; and what goes with it: ``failed_requests``, ``merge_results``.
+- Pixels alone, no model (:mod:`~airflow_titan.operators.base_image`): ``prepare_image``, ``mask``, ``extend_canvas``.
+- :mod:`~airflow_titan.operators.base`: output and AWS, and a model and its limits.
+- :mod:`~airflow_titan.operators.base_parameters` and :mod:`~airflow_titan.operators.base_signature`: the parameters
+  that operators share, as type checkers see them and as ``help()`` shows them.
+"""
 
 from __future__ import annotations
 

@@ -1,20 +1,93 @@
-"""What the operators share that generate: the settings of the generation."""
+"""What operators share that make one request: they render, build a task, hand it down the line, return the keys."""
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from airflow_titan.operators.base_task import TitanTaskOperator
+from airflow.providers.common.compat.sdk import AirflowFailException, AirflowSkipException
+
+from airflow_titan.errors import ContentBlocked, TerminalError
+from airflow_titan.operators.base import TitanModelOperator
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from typing import Unpack
+
+    from airflow.providers.common.compat.sdk import Context, XComArg
+
+    from airflow_titan.aws.s3 import ObjectStore
+    from airflow_titan.generation.request import Request
+    from airflow_titan.models.tasks import Task
+    from airflow_titan.operators.base_parameters import ModelParameters
+
+
+class TitanTaskOperator(TitanModelOperator):
+    """
+    Run one task of an image model on Bedrock, and write its images to S3.
+
+    Returns the list of the images' URIs, in the model's order. The record of the result goes to XCom key ``manifest``.
+
+    Takes the parameters of :class:`~airflow_titan.operators.base.TitanModelOperator` too.
+
+    :raises AirflowFailException: if the request can't succeed; it is not retried
+    :raises AirflowSkipException: if the content filter stopped it and ``on_blocked`` is ``skip``
+    """
+
+    @property
+    @abstractmethod
+    def task_class(self) -> type[Task]:
+        """The task that this operator runs."""
+
+    def execute(self, context: Context) -> list[str]:
+        """
+        Run the task.
+
+        :return: the images' URIs, in the model's order
+        """
+        # imported here because a DAG file that only names the operator must not pay for boto3 and the hooks
+        from airflow_titan.generation.generate import CallPolicy, generate
+        from airflow_titan.generation.policy import ExponentialBackoff
+
+        try:
+            request = self._request()
+            location = self.location(context, rerun_key=self.rerun_key(context))
+            client, store = self._client_and_store(request)
+            result = generate(
+                request, client, store, location, policy=CallPolicy(rate_limiter=ExponentialBackoff(self.patience))
+            )
+        except ContentBlocked as error:
+            if request.on_blocked == "skip":
+                raise AirflowSkipException(f"ContentBlocked: {error}") from error
+            raise AirflowFailException(f"ContentBlocked: {error}") from error
+        except TerminalError as error:
+            raise AirflowFailException(f"{type(error).__name__}: {error}") from error
+        context["ti"].xcom_push(key="manifest", value=result.manifest.summary(result.manifest_uri))
+        self.log.info("Wrote %d image(s); the record is %s", len(result.manifest.outputs), result.manifest_uri)
+        return result.manifest.uris
+
+    def _request(self) -> Request:
+        """Say what is wanted, from the rendered fields."""
+        from airflow_titan.generation.request import OPTIONS, Request
+        from airflow_titan.models.tasks import parameters
+
+        task = self.task_class(**{name: getattr(self, name) for name in parameters(self.task_class)})
+        options = {name: getattr(self, name) for name in OPTIONS} | {"max_price_usd": self.price_limit}
+        return Request.from_parameters(task, options, self.deployment)
+
+    def _client_and_store(self, request: Request) -> tuple[Any, ObjectStore]:
+        """Return the Bedrock client and the store, from one session."""
+        hook = self.hook()
+        hook.model_region = self.other_region(request, hook)
+        client, s3 = hook.clients()
+        return client, self.store(s3)
 
 
 class TitanGenerationOperator(TitanTaskOperator):
     """
     Run a task that generates.
 
-    Takes the parameters of :class:`~airflow_titan.operators.base_task.TitanTaskOperator` too.
+    Takes the parameters of :class:`TitanTaskOperator` too.
 
     :param number_of_images: how many images to make; 1 to 5, default 1. (templated)
     :param width: width of the output in pixels. Without effect on edits, which keep the input's size. (templated)
@@ -34,13 +107,13 @@ class TitanGenerationOperator(TitanTaskOperator):
     def __init__(
         self,
         *,
-        number_of_images: int | str | None = None,
-        width: int | str | None = None,
-        height: int | str | None = None,
-        cfg_scale: float | str | None = None,
-        seed: int | str | None = None,
-        quality: str | None = None,
-        **kwargs: Any,
+        number_of_images: int | str | XComArg | None = None,
+        width: int | str | XComArg | None = None,
+        height: int | str | XComArg | None = None,
+        cfg_scale: float | str | XComArg | None = None,
+        seed: int | str | XComArg | None = None,
+        quality: str | XComArg | None = None,
+        **kwargs: Unpack[ModelParameters],
     ) -> None:
         super().__init__(**kwargs)
         self.number_of_images = number_of_images

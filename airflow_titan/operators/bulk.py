@@ -7,19 +7,23 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from airflow.providers.common.compat.sdk import AirflowException, AirflowFailException
 
 from airflow_titan.errors import TerminalError
-from airflow_titan.operators.base_model import TitanModelOperator
+from airflow_titan.operators.base import TitanModelOperator
+from airflow_titan.operators.base_signature import show_shared_parameters
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from typing import Unpack
 
-    from airflow.providers.common.compat.sdk import Context
+    from airflow.providers.common.compat.sdk import Context, XComArg
 
     from airflow_titan.bulk.job import BulkJob
     from airflow_titan.bulk.manifest import Published
     from airflow_titan.generation.request import Request
     from airflow_titan.hooks.bedrock import TitanBedrockHook
+    from airflow_titan.operators.base_parameters import ModelParameters
 
 
+@show_shared_parameters
 class TitanBulkOperator(TitanModelOperator):
     """
     Make many requests, of any task, in one Airflow task; each is as safe as one by an operator of its own.
@@ -29,7 +33,7 @@ class TitanBulkOperator(TitanModelOperator):
     key ``manifest``. A try that fails, or is killed, keeps what it finished: the next one pays only for what was never
     answered.
 
-    Takes the parameters of :class:`~airflow_titan.operators.base_model.TitanModelOperator` too. They hold for every
+    Takes the parameters of :class:`~airflow_titan.operators.base.TitanModelOperator` too. They hold for every
     request that doesn't say otherwise, but for ``max_price_usd``, which is the budget of the whole task.
 
     :param requests: ``s3://bucket/key`` of a JSON Lines file, one request a line; or a list of dicts. A request has the
@@ -64,29 +68,30 @@ class TitanBulkOperator(TitanModelOperator):
     def __init__(
         self,
         *,
-        requests: str | Sequence[Mapping[str, Any]],
-        defaults: Mapping[str, Any] | None = None,
-        images_as: str | None = None,
-        max_concurrency: int | str = 16,
-        requests_per_minute: float | str | None = None,
-        max_in_flight_mb: int | str = 128,
-        validate: str = "all",
-        max_failures: float | str = 0,
-        shard: int | str = 0,
-        shards: int | str = 1,
-        **kwargs: Any,
+        requests: str | Sequence[Mapping[str, Any]] | XComArg,
+        defaults: Mapping[str, Any] | XComArg | None = None,
+        images_as: str | XComArg | None = None,
+        max_concurrency: int | str | XComArg = 16,
+        requests_per_minute: float | str | XComArg | None = None,
+        max_in_flight_mb: int | str | XComArg = 128,
+        validate: str | XComArg = "all",
+        max_failures: float | str | XComArg = 0,
+        shard: int | str | XComArg = 0,
+        shards: int | str | XComArg = 1,
+        **kwargs: Unpack[ModelParameters],
     ) -> None:
         super().__init__(**kwargs)
-        self.requests = requests
-        self.defaults = defaults
-        self.images_as = images_as
-        self.max_concurrency = max_concurrency
-        self.requests_per_minute = requests_per_minute
-        self.max_in_flight_mb = max_in_flight_mb
-        self.validate = validate
-        self.max_failures = max_failures
-        self.shard = shard
-        self.shards = shards
+        # what templates render to, and what other tasks returned
+        self.requests: Any = requests
+        self.defaults: Any = defaults
+        self.images_as: Any = images_as
+        self.max_concurrency: Any = max_concurrency
+        self.requests_per_minute: Any = requests_per_minute
+        self.max_in_flight_mb: Any = max_in_flight_mb
+        self.validate: Any = validate
+        self.max_failures: Any = max_failures
+        self.shard: Any = shard
+        self.shards: Any = shards
         self._job: BulkJob | None = None
         self._stop_requested = False
 

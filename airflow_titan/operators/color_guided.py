@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from airflow_titan.models.tasks import ColorGuided
 from airflow_titan.operators.base_generation import TitanGenerationOperator
+from airflow_titan.operators.base_signature import show_shared_parameters
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from typing import Unpack
+
+    from airflow.providers.common.compat.sdk import XComArg
+
+    from airflow_titan.operators.base_parameters import GenerationParameters
 
 
+@show_shared_parameters
 class TitanColorGuidedOperator(TitanGenerationOperator):
     """
     Make a picture from words in given colours; Titan v2 and Nova Canvas.
@@ -31,11 +38,11 @@ class TitanColorGuidedOperator(TitanGenerationOperator):
     def __init__(
         self,
         *,
-        text: str,
-        colors: str | Sequence[str],
-        reference_image: str | Sequence[str] | None = None,
-        negative_text: str | None = None,
-        **kwargs: Any,
+        text: str | XComArg,
+        colors: str | Sequence[str] | XComArg,
+        reference_image: str | Sequence[str] | XComArg | None = None,
+        negative_text: str | XComArg | None = None,
+        **kwargs: Unpack[GenerationParameters],
     ) -> None:
         super().__init__(**kwargs)
         self.text = text

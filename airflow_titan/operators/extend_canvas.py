@@ -6,18 +6,22 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from airflow_titan.operators.base_image import WHITE, TitanImageOperator, noting_problems, read_image
+from airflow_titan.operators.base_signature import show_shared_parameters
 from airflow_titan.operators.prepare_image import bounds_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from typing import Unpack
 
-    from airflow.providers.common.compat.sdk import Context
+    from airflow.providers.common.compat.sdk import Context, XComArg
 
     from airflow_titan.aws.s3 import ObjectStore
     from airflow_titan.imaging.resize import File
+    from airflow_titan.operators.base_parameters import OutputParameters
     from airflow_titan.parameters import ParameterReader
 
 
+@show_shared_parameters
 class TitanExtendCanvasOperator(TitanImageOperator):
     """
     Place a picture on a larger canvas, and make the mask for outpainting what is new.
@@ -53,19 +57,19 @@ class TitanExtendCanvasOperator(TitanImageOperator):
     def __init__(
         self,
         *,
-        image: str | Sequence[Any],
-        left: int | str = 0,
-        right: int | str = 0,
-        top: int | str = 0,
-        bottom: int | str = 0,
-        width: int | str | None = None,
-        height: int | str | None = None,
-        anchor: str = "center",
-        background: str = "white",
-        overlap: int | str = 0,
-        model_id: str | None = None,
-        model_family: str | None = None,
-        **kwargs: Any,
+        image: str | Sequence[Any] | XComArg,
+        left: int | str | XComArg = 0,
+        right: int | str | XComArg = 0,
+        top: int | str | XComArg = 0,
+        bottom: int | str | XComArg = 0,
+        width: int | str | XComArg | None = None,
+        height: int | str | XComArg | None = None,
+        anchor: str | XComArg = "center",
+        background: str | XComArg = "white",
+        overlap: int | str | XComArg = 0,
+        model_id: str | XComArg | None = None,
+        model_family: str | XComArg | None = None,
+        **kwargs: Unpack[OutputParameters],
     ) -> None:
         super().__init__(**kwargs)
         self.image = image

@@ -8,19 +8,23 @@ from airflow.providers.common.compat.sdk import AirflowFailException, AirflowSki
 
 from airflow_titan.errors import InvalidRequest, Problem, Problems, TerminalError, abbreviate
 from airflow_titan.operators.base import TitanBaseOperator
+from airflow_titan.operators.base_signature import show_shared_parameters
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+    from typing import Unpack
 
-    from airflow.providers.common.compat.sdk import Context
+    from airflow.providers.common.compat.sdk import Context, XComArg
 
     from airflow_titan.aws.s3 import ObjectStore
+    from airflow_titan.operators.base_parameters import OutputParameters
 
 _SUBJECT = "collecting requests for another try"
 #: How many rows a message names.
 _NAMED = 10
 
 
+@show_shared_parameters
 class TitanFailedRequestsOperator(TitanBaseOperator):
     """
     Write the requests of a bulk task that brought no pictures to a new file, for another bulk task.
@@ -46,7 +50,11 @@ class TitanFailedRequestsOperator(TitanBaseOperator):
     template_fields: Sequence[str] = ("results", "statuses", *TitanBaseOperator.shared_fields)
 
     def __init__(
-        self, *, results: str | Sequence[Any], statuses: str | Sequence[str] | None = None, **kwargs: Any
+        self,
+        *,
+        results: str | Sequence[Any] | XComArg,
+        statuses: str | Sequence[str] | XComArg | None = None,
+        **kwargs: Unpack[OutputParameters],
     ) -> None:
         super().__init__(**kwargs)
         self.results = results

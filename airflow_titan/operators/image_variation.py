@@ -6,11 +6,18 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_titan.models.tasks import ImageVariation
 from airflow_titan.operators.base_generation import TitanGenerationOperator
+from airflow_titan.operators.base_signature import show_shared_parameters
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from typing import Unpack
+
+    from airflow.providers.common.compat.sdk import XComArg
+
+    from airflow_titan.operators.base_parameters import GenerationParameters
 
 
+@show_shared_parameters
 class TitanImageVariationOperator(TitanGenerationOperator):
     """
     Make pictures that resemble the given ones.
@@ -32,11 +39,11 @@ class TitanImageVariationOperator(TitanGenerationOperator):
     def __init__(
         self,
         *,
-        images: str | Sequence[Any],
-        text: str | None = None,
-        negative_text: str | None = None,
-        similarity_strength: float | str | None = None,
-        **kwargs: Any,
+        images: str | Sequence[Any] | XComArg,
+        text: str | XComArg | None = None,
+        negative_text: str | XComArg | None = None,
+        similarity_strength: float | str | XComArg | None = None,
+        **kwargs: Unpack[GenerationParameters],
     ) -> None:
         super().__init__(**kwargs)
         self.images = images

@@ -8,14 +8,18 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_titan.errors import abbreviate
 from airflow_titan.operators.base_image import TitanImageOperator, noting_problems, read_image
+from airflow_titan.operators.base_signature import show_shared_parameters
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+    from typing import Unpack
 
     import PIL.Image
+    from airflow.providers.common.compat.sdk import XComArg
 
     from airflow_titan.aws.s3 import ObjectStore
     from airflow_titan.imaging.resize import File
+    from airflow_titan.operators.base_parameters import OutputParameters
     from airflow_titan.parameters import ParameterReader
 
     #: Makes a mask of some size from a picture.
@@ -29,6 +33,7 @@ _A_BOX = "[left, top, right, bottom] in pixels, or a list of such"
 _A_POLYGON = "[[x, y], [x, y], [x, y], ...] in pixels, or a list of such"
 
 
+@show_shared_parameters
 class TitanMaskOperator(TitanImageOperator):
     """
     Make a mask: a PNG of pure black, which is inside, and pure white, as large as a picture.
@@ -61,15 +66,15 @@ class TitanMaskOperator(TitanImageOperator):
     def __init__(
         self,
         *,
-        image: str | Sequence[Any],
-        boxes: Sequence[Any] | str | None = None,
-        polygons: Sequence[Any] | str | None = None,
-        alpha: bool | str = False,
-        alpha_below: int | str = _MIDDLE,
-        threshold: int | str | None = None,
-        invert: bool | str = False,
-        scale_to: str | Sequence[Any] | None = None,
-        **kwargs: Any,
+        image: str | Sequence[Any] | XComArg,
+        boxes: Sequence[Any] | str | XComArg | None = None,
+        polygons: Sequence[Any] | str | XComArg | None = None,
+        alpha: bool | str | XComArg = False,
+        alpha_below: int | str | XComArg = _MIDDLE,
+        threshold: int | str | XComArg | None = None,
+        invert: bool | str | XComArg = False,
+        scale_to: str | Sequence[Any] | XComArg | None = None,
+        **kwargs: Unpack[OutputParameters],
     ) -> None:
         super().__init__(**kwargs)
         self.image = image

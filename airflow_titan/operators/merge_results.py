@@ -8,21 +8,25 @@ from airflow.providers.common.compat.sdk import AirflowFailException
 
 from airflow_titan.errors import InvalidRequest, Problem, TerminalError, abbreviate
 from airflow_titan.operators.base import TitanBaseOperator
+from airflow_titan.operators.base_signature import show_shared_parameters
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from typing import Unpack
 
-    from airflow.providers.common.compat.sdk import Context
+    from airflow.providers.common.compat.sdk import Context, XComArg
 
     from airflow_titan.aws.s3 import ObjectStore
     from airflow_titan.bulk.manifest import BulkManifest
     from airflow_titan.bulk.results import Results
+    from airflow_titan.operators.base_parameters import OutputParameters
 
 _SUBJECT = "joining results"
 #: How many lines, shards or files a message names.
 _NAMED = 10
 
 
+@show_shared_parameters
 class TitanMergeResultsOperator(TitanBaseOperator):
     """
     Join the result files of a bulk task's shards into one, in the order of the requests.
@@ -43,7 +47,7 @@ class TitanMergeResultsOperator(TitanBaseOperator):
     ui_color = "#dbe7f2"
     template_fields: Sequence[str] = ("results", *TitanBaseOperator.shared_fields)
 
-    def __init__(self, *, results: str | Sequence[Any], **kwargs: Any) -> None:
+    def __init__(self, *, results: str | Sequence[Any] | XComArg, **kwargs: Unpack[OutputParameters]) -> None:
         super().__init__(**kwargs)
         self.results = results
 

@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from airflow_titan.models.tasks import Outpainting
 from airflow_titan.operators.base_generation import TitanGenerationOperator
+from airflow_titan.operators.base_signature import show_shared_parameters
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from typing import Unpack
+
+    from airflow.providers.common.compat.sdk import XComArg
+
+    from airflow_titan.operators.base_parameters import GenerationParameters
 
 
+@show_shared_parameters
 class TitanOutpaintingOperator(TitanGenerationOperator):
     """
     Keep the inside of a mask and paint everything around it.
@@ -41,14 +48,14 @@ class TitanOutpaintingOperator(TitanGenerationOperator):
     def __init__(
         self,
         *,
-        image: str | Sequence[str],
-        text: str,
-        mask_prompt: str | None = None,
-        mask_image: str | Sequence[str] | None = None,
-        negative_text: str | None = None,
-        outpainting_mode: str | None = None,
-        return_mask: bool | str | None = None,
-        **kwargs: Any,
+        image: str | Sequence[str] | XComArg,
+        text: str | XComArg,
+        mask_prompt: str | XComArg | None = None,
+        mask_image: str | Sequence[str] | XComArg | None = None,
+        negative_text: str | XComArg | None = None,
+        outpainting_mode: str | XComArg | None = None,
+        return_mask: bool | str | XComArg | None = None,
+        **kwargs: Unpack[GenerationParameters],
     ) -> None:
         super().__init__(**kwargs)
         self.image = image

@@ -5,16 +5,21 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from airflow_titan.operators.base_image import WHITE, TitanImageOperator, noting_problems, read_image
-from airflow_titan.operators.base_model import deployment
+from airflow_titan.operators.base_signature import show_shared_parameters
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from typing import Unpack
+
+    from airflow.providers.common.compat.sdk import XComArg
 
     from airflow_titan.aws.s3 import ObjectStore
     from airflow_titan.imaging.resize import Bounds, File, Kind, Shape
+    from airflow_titan.operators.base_parameters import OutputParameters
     from airflow_titan.parameters import ParameterReader
 
 
+@show_shared_parameters
 class TitanPrepareImageOperator(TitanImageOperator):
     """
     Make any common image acceptable to a model: upright, opaque, 8-bit RGB, of a size and weight that it takes.
@@ -48,16 +53,16 @@ class TitanPrepareImageOperator(TitanImageOperator):
     def __init__(
         self,
         *,
-        image: str | Sequence[Any],
-        fit: str = "scale",
-        width: int | str | None = None,
-        height: int | str | None = None,
-        max_side: int | str | None = None,
-        background: str = "white",
-        format: str = "png",  # noqa: A002 - what Pillow's users and S3's call it
-        model_id: str | None = None,
-        model_family: str | None = None,
-        **kwargs: Any,
+        image: str | Sequence[Any] | XComArg,
+        fit: str | XComArg = "scale",
+        width: int | str | XComArg | None = None,
+        height: int | str | XComArg | None = None,
+        max_side: int | str | XComArg | None = None,
+        background: str | XComArg = "white",
+        format: str | XComArg = "png",  # noqa: A002 - what Pillow's users and S3's call it
+        model_id: str | XComArg | None = None,
+        model_family: str | XComArg | None = None,
+        **kwargs: Unpack[OutputParameters],
     ) -> None:
         super().__init__(**kwargs)
         self.image = image
@@ -122,9 +127,10 @@ def bounds_of(reader: ParameterReader, model_id: Any, model_family: Any) -> Boun
     :param reader: reads the model's id and family
     :raises ConfigurationError: if nothing is known of it
     """
+    from airflow_titan.config import model_routing
     from airflow_titan.models.catalog import find
 
-    route = deployment().choose(
+    route = model_routing().choose(
         reader.text("model_id", model_id, default=None), reader.text("model_family", model_family, default=None)
     )
     return find(route.model_id, route.model_family).image_bounds

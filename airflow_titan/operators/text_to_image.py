@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from airflow_titan.models.tasks import TextToImage
 from airflow_titan.operators.base_generation import TitanGenerationOperator
+from airflow_titan.operators.base_signature import show_shared_parameters
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from typing import Unpack
+
+    from airflow.providers.common.compat.sdk import XComArg
+
+    from airflow_titan.operators.base_parameters import GenerationParameters
 
 
+@show_shared_parameters
 class TitanTextToImageOperator(TitanGenerationOperator):
     """
     Make a picture from words.
@@ -38,13 +45,13 @@ class TitanTextToImageOperator(TitanGenerationOperator):
     def __init__(
         self,
         *,
-        text: str,
-        negative_text: str | None = None,
-        condition_image: str | Sequence[str] | None = None,
-        control_mode: str | None = None,
-        control_strength: float | str | None = None,
-        style: str | None = None,
-        **kwargs: Any,
+        text: str | XComArg,
+        negative_text: str | XComArg | None = None,
+        condition_image: str | Sequence[str] | XComArg | None = None,
+        control_mode: str | XComArg | None = None,
+        control_strength: float | str | XComArg | None = None,
+        style: str | XComArg | None = None,
+        **kwargs: Unpack[GenerationParameters],
     ) -> None:
         super().__init__(**kwargs)
         self.text = text

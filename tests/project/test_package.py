@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import importlib
 import json
 import re
@@ -9,7 +10,7 @@ import subprocess
 import sys
 import tomllib
 import zipfile
-from importlib.metadata import entry_points
+from importlib.metadata import entry_points, packages_distributions
 from pathlib import Path
 from typing import Any
 
@@ -63,13 +64,94 @@ def test_provider_info_is_valid() -> None:
     jsonschema.validate(airflow_titan.get_provider_info(), schema)
 
 
+def announced(kind: str) -> list[str]:
+    """Give the modules that the provider announces."""
+    return [module for item in airflow_titan.get_provider_info()[kind] for module in item["python-modules"]]
+
+
+def test_provider_info_names_every_operator() -> None:
+    """Each public operator's module is announced, once, and no other module."""
+    from airflow_titan import operators
+
+    public = [getattr(operators, name) for name in operators.__all__]
+    assert sorted(announced("operators")) == sorted(operator.__module__ for operator in public)
+    assert len(public) == 12
+
+
 def test_provider_info_names_what_exists() -> None:
-    """Every module that the provider announces can be imported."""
-    info = airflow_titan.get_provider_info()
-    announced = [module for kind in ("operators", "hooks") for item in info[kind] for module in item["python-modules"]]
-    assert announced
-    for module in announced:
-        importlib.import_module(module)
+    """Every module that the provider announces can be imported, and defines what it is announced for."""
+    from airflow.providers.common.compat.sdk import BaseHook, BaseOperator
+
+    for kind, base in (("operators", BaseOperator), ("hooks", BaseHook)):
+        assert announced(kind)
+        for name in announced(kind):
+            defined = [value for value in vars(importlib.import_module(name)).values()
+                       if isinstance(value, type) and issubclass(value, base) and value.__module__ == name]  # fmt: skip
+            assert [value for value in defined if value.__name__.startswith("Titan")], name
+
+
+def test_provider_info_describes_the_options_that_are_read() -> None:
+    """The section is the one that the package reads, with the same defaults."""
+    from airflow_titan import config
+
+    (section,) = airflow_titan.get_provider_info()["config"]
+    options = airflow_titan.get_provider_info()["config"][section]["options"]
+    assert section == config.SECTION
+    assert {name: option["default"] for name, option in options.items()} == {
+        name: option.default for name, option in config.OPTIONS.items()
+    }
+
+
+def imports(path: Path) -> set[str]:
+    """Give the modules that a file imports at run time: not those that only type checkers read."""
+    found = set()
+    nodes = [ast.parse(path.read_text(encoding="utf-8"))]
+    while nodes:
+        node = nodes.pop()
+        if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING":
+            nodes += node.orelse
+            continue
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            found.add(node.module)
+        nodes += ast.iter_child_nodes(node)
+    return found
+
+
+def distribution(module: str) -> str:
+    """Give the package that a module is installed from."""
+    spaces = {"airflow.providers.amazon": "apache-airflow-providers-amazon",
+              "airflow.providers.common.compat": "apache-airflow-providers-common-compat",
+              "airflow": "apache-airflow"}  # fmt: skip
+    for space, name in spaces.items():
+        if f"{module}.".startswith(f"{space}."):
+            return name
+    (name,) = set(packages_distributions()[module.partition(".")[0]])
+    return name.lower().replace("_", "-")
+
+
+@pytest.mark.parametrize("extra", [None, "emulator"])
+def test_whatever_is_imported_is_declared(extra: str | None) -> None:
+    """What a module imports is a dependency of the package, or of the extra that the module is for."""
+    from packaging.requirements import Requirement
+
+    texts = [*PROJECT["dependencies"], *(PROJECT["optional-dependencies"][extra] if extra else [])]
+    names = {Requirement(text).name for text in texts}
+    files = [
+        path for path in (ROOT / "airflow_titan").rglob("*.py") if ("emulator" in path.parts) is (extra is not None)
+    ]
+    assert files
+    known = {*sys.stdlib_module_names, "airflow_titan"}
+    missing = {
+        str(path.relative_to(ROOT)): sorted(undeclared)
+        for path in files
+        if (
+            undeclared := {distribution(module) for module in imports(path) if module.partition(".")[0] not in known}
+            - names
+        )
+    }
+    assert missing == {}
 
 
 def pins(name: str) -> dict[str, str]:

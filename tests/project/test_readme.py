@@ -34,13 +34,21 @@ def names(cell: str) -> set[str]:
     return set(re.findall(r"`(\w+)`", cell))
 
 
-def own_parameters(operator: type) -> set[str]:
-    """Give the parameters that an operator adds to those of all operators."""
+def parameters(operator: Any, *, own: bool = False) -> dict[str, Any]:
+    """Give an operator's parameters with their defaults: all, or those that it adds to those of all operators."""
+    made = operator.__init__.__wrapped__ if own else operator
     return {
-        name
-        for name, parameter in inspect.signature(operator.__init__).parameters.items()
+        name: parameter.default
+        for name, parameter in inspect.signature(made).parameters.items()
         if parameter.kind is inspect.Parameter.KEYWORD_ONLY
     }
+
+
+def explained() -> list[tuple[list[str], str]]:
+    """Give the rows of the tables of parameters: names and default."""
+    tables = re.findall(r"\n\| Parameter \|.*?\n\n", README, re.DOTALL)
+    cells = [line.strip("|").split("|") for table in tables for line in table.strip().splitlines()[2:]]
+    return [(re.findall(r"`(\w+)`", row[0]), row[-1].strip()) for row in cells]
 
 
 def test_the_dag_is_one() -> None:
@@ -67,15 +75,33 @@ def test_the_bulk_tasks_are_some() -> None:
 def test_every_operator_is_listed_with_its_parameters() -> None:
     """The table names every operator, and for each the parameters it adds."""
     listed = {next(iter(names(row[0]))): names(row[2]) | names(row[3]) for row in rows("Operator |")}
-    assert listed == {operator.__name__: own_parameters(operator) for operator in OPERATORS}
+    assert listed == {operator.__name__: set(parameters(operator, own=True)) for operator in OPERATORS}
+
+
+def test_what_an_operator_needs_is_told_as_such() -> None:
+    """A parameter without a default stands under what is needed."""
+    needed = {next(iter(names(row[0]))): names(row[2]) for row in rows("Operator |")}
+    for operator in OPERATORS:
+        required = {name for name, default in parameters(operator).items() if default is inspect.Parameter.empty}
+        assert required <= needed[operator.__name__]
 
 
 def test_every_parameter_is_explained() -> None:
     """The two tables of parameters explain all there are, and no others."""
-    tables = re.findall(r"\n\| Parameter \|.*?\n\n", README, re.DOTALL)
-    explained = [names(line.split("|")[1]) for table in tables for line in table.strip().splitlines()[2:]]
-    own = set().union(*(own_parameters(operator) for operator in OPERATORS))
-    assert set().union(*explained) == own | set(operators.TitanTextToImageOperator.shared_fields)
+    told = set().union(*(names for names, _ in explained()))
+    own = set().union(*(parameters(operator, own=True) for operator in OPERATORS))
+    assert told == own | set(operators.TitanTextToImageOperator.shared_fields)
+    assert told == set().union(*(parameters(operator) for operator in OPERATORS))
+
+
+def test_defaults_are_those_of_the_operators() -> None:
+    """What a signature says is what README says; where it says None, README has the words for it."""
+    for told, cell in explained():
+        values = cell.replace("`", "").split(", ")
+        for name, value in zip(told, values * len(told) if len(values) == 1 else values, strict=False):
+            defaults = {parameters(operator).get(name) for operator in OPERATORS} - {None}
+            if defaults - {inspect.Parameter.empty}:
+                assert {str(default) for default in defaults} == {value}, name
 
 
 def test_every_option_is_listed() -> None:

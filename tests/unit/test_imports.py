@@ -52,6 +52,22 @@ def test_the_core_knows_neither_airflow_nor_aws(module: str) -> None:
     assert [name for name in new if name.partition(".")[0] in {"airflow", "boto3", "botocore", "PIL", "numpy"}] == []
 
 
+def test_airflow_may_ask_for_provider_info_while_it_starts() -> None:
+    """Airflow asks before its configuration is made, so nothing of it may be imported, and nothing heavy either."""
+    new = added("", "import airflow_titan; airflow_titan.get_provider_info()")
+    roots = {name.partition(".")[0] for name in new}
+    assert roots & {"airflow", "boto3", "botocore", "PIL", "numpy", "pydantic", "tenacity"} == set()
+    assert [name for name in new if name.startswith("airflow_titan.")] == [
+        "airflow_titan.config",
+        "airflow_titan.errors",
+    ]
+
+
+def test_the_types_of_shared_parameters_cost_nothing() -> None:
+    """Only type checkers read them."""
+    assert "airflow_titan.operators.base_parameters" not in added("", "import airflow_titan.operators")
+
+
 def test_the_package_tells_airflow_of_itself() -> None:
     """Every module that the provider's description names is there."""
     from importlib import import_module

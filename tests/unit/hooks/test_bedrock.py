@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 import pytest
 
 from airflow_titan.errors import ConfigurationError
 from airflow_titan.hooks.bedrock import TitanBedrockHook
+from airflow_titan.operators import TitanTextToImageOperator
 
 
 @pytest.fixture
@@ -87,6 +89,60 @@ def test_settings_that_make_no_sense_are_named(settings: Any) -> None:
     """A slip in botocore_config is a clear error, before anything is sent."""
     with pytest.raises(ConfigurationError, match="botocore_config"):
         TitanBedrockHook(None, region_name="us-east-1", botocore_config=settings)
+
+
+def test_settings_may_be_text_of_an_object() -> None:
+    """As a template renders them; text that is nothing is no setting."""
+    config, _ = configs(TitanBedrockHook(None, region_name="us-east-1", botocore_config='{"read_timeout": "600"}'))
+    assert config.read_timeout == 600
+    config, _ = configs(TitanBedrockHook(None, region_name="us-east-1", botocore_config="None"))
+    assert config.read_timeout == 300
+
+
+def test_arguments_that_only_botocore_knows_are_left_to_it() -> None:
+    """Nothing that Config takes is lost, or changed, on the way."""
+    own = {"s3": {"addressing_style": "path"}, "user_agent_extra": "titan/1", "read_timeout": 7}
+    _, s3 = configs(TitanBedrockHook(None, region_name="us-east-1", botocore_config=own))
+    assert (s3.s3["addressing_style"], s3.read_timeout) == ("path", 7)
+    assert s3.user_agent_extra.endswith("titan/1")
+
+
+def test_every_wrong_setting_is_told_at_once() -> None:
+    """With its name, its value and what is allowed."""
+    settings = {"read_timeout": "long", "max_pool_connections": "many"}
+    with pytest.raises(ConfigurationError) as caught:
+        TitanBedrockHook(None, botocore_config=settings)
+    assert re.findall(r"got '(\w+)' for (\w+); allowed is a valid (\w+)", str(caught.value)) == [
+        ("long", "read_timeout", "number"), ("many", "max_pool_connections", "integer"),
+    ]  # fmt: skip
+
+
+def test_defaults_lie_under_the_tasks_settings() -> None:
+    """As those that many threads need; what the task says still wins."""
+    defaults = {"max_pool_connections": 64, "read_timeout": 9}
+    hook = TitanBedrockHook(
+        None, region_name="us-east-1", botocore_config={"read_timeout": 8}, botocore_defaults=defaults
+    )
+    config, _ = configs(hook)
+    assert (config.max_pool_connections, config.read_timeout) == (64, 8)
+
+
+def test_s3_alone_needs_no_region(connection: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Operators that call no model ask for no client of one, and use the connection of S3."""
+    monkeypatch.delenv("AWS_DEFAULT_REGION")
+    s3 = TitanBedrockHook(connection("ours"), s3_conn_id=connection("theirs")).s3_client()
+    assert s3._request_signer._credentials.access_key == "theirs-key"  # noqa: SLF001 - nothing public tells
+
+
+def test_what_operators_render_is_read() -> None:
+    """Space goes, nothing is nothing, and truth values from templates are no paths."""
+    hook = TitanTextToImageOperator(
+        task_id="a", text="a cup", aws_conn_id=None, s3_conn_id="None", region_name=" us-west-2\n", verify="False"
+    ).hook()
+    assert (hook.aws_conn_id, hook.s3_conn_id, hook.region_name, hook.verify) == (None, None, "us-west-2", False)
+    assert TitanTextToImageOperator(task_id="b", text="a cup", verify="/ca.pem").hook().verify == "/ca.pem"
+    with pytest.raises(ConfigurationError, match="region_name: got 7; allowed is text"):
+        TitanTextToImageOperator(task_id="c", text="a cup", region_name=7).hook()  # type: ignore[arg-type]
 
 
 def test_without_a_region_the_error_says_where_to_set_it(connection: Any, monkeypatch: pytest.MonkeyPatch) -> None:

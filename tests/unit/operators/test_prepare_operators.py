@@ -204,7 +204,7 @@ def test_the_target_is_the_deployments_model_unless_another_is_named(
     s3: Any, upload: Upload, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Bounds are those of the model that the picture is for."""
-    from airflow_titan.operators import base_model
+    from airflow_titan import config
 
     small = TITAN.parameters["image"].model_copy(
         update={"limits": (spec.Limit(max_side=100, mark="D", source="manual"),)}
@@ -221,7 +221,7 @@ def test_the_target_is_the_deployments_model_unless_another_is_named(
     assert opened(s3, Instance().run(prepare(image=uri))[0]).size == (100, 50)
     with pytest.raises(AirflowFailException, match=r"a long side of 1,600 pixels, for .*; allowed is at most 100"):
         Instance().run(extend(image=upload(photo(1500, 20)), left=100))
-    assert TITAN.id == base_model.DEFAULT_MODEL
+    assert TITAN.id == config.OPTIONS["model_id"].default
 
 
 @pytest.mark.parametrize(

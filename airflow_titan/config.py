@@ -1,0 +1,146 @@
+"""
+The section ``[titan]`` of Airflow's configuration: its options, their defaults, and how each is read.
+
+May enter the packages that ``models`` may, and that one. Airflow itself asks for :func:`provider_config` while it makes
+its configuration, so nothing of Airflow is imported before an option is read.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+from airflow_titan.errors import ConfigurationError, abbreviate
+
+if TYPE_CHECKING:
+    from airflow_titan.models.routing import ModelRouting
+
+SECTION = "titan"
+#: The words for truth values that Airflow's own options take.
+_TRUTHS = {"true": True, "t": True, "1": True, "false": False, "f": False, "0": False}
+
+
+@dataclass(frozen=True)
+class Option:
+    """
+    One option, in the words of Airflow's provider information.
+
+    :param default: as ``airflow.cfg`` would have it; ``None``: not set
+    :param example: a value to show; ``None`` where the default is one
+    """
+
+    description: str
+    type: Literal["string", "float", "boolean"]
+    default: str | None = None
+    example: str | None = None
+    version_added: str = "0.1.0"
+
+
+OPTIONS = {
+    "model_id": Option(
+        "Bedrock model id or ARN of tasks that name no model.",
+        type="string",
+        # the version with more tasks
+        default="amazon.titan-image-generator-v2:0",
+    ),
+    "output_root": Option(
+        "Where results of tasks without output_prefix lie, by DAG, run and task below it.",
+        type="string",
+        example="s3://my-bucket/titan",
+    ),
+    "reroute": Option(
+        "A JSON object from model id to model id: tasks that ask for the first are sent to the second. For models that "
+        "have reached the end of their life.",
+        type="string",
+        example='{"amazon.titan-image-generator-v2:0": "stability.sd3-5-large-v1:0"}',
+    ),
+    "max_price_usd_per_task": Option(
+        "The estimated price in US dollars above which a task fails before it calls the model, unless it sets "
+        "max_price_usd itself. None if not set.",
+        type="float",
+        example="0.25",
+    ),
+    "patience_seconds": Option(
+        "How long a task waits in all for a service that is throttled (429), unavailable (503) or refuses connections, "
+        "before it leaves the rest to Airflow's retries.",
+        type="float",
+        default="120",
+    ),
+    "unsafe_store": Option(
+        "Whether to work with a store that ignores conditional writes. Nothing can keep two workers from paying for "
+        "the same picture then.",
+        type="boolean",
+        default="False",
+    ),
+}
+
+
+def provider_config() -> dict[str, Any]:
+    """Return the section as Airflow's provider information describes it."""
+    return {
+        SECTION: {
+            "description": "What tasks of this provider use when they name nothing themselves.",
+            "options": {name: asdict(option) for name, option in OPTIONS.items()},
+        }
+    }
+
+
+def output_root() -> str | None:
+    """Return the prefix that results of tasks without one of their own lie below, if there is any."""
+    return _read("output_root")
+
+
+def model_routing() -> ModelRouting:
+    """
+    Return which model requests go to, where tasks name none or one that is rerouted.
+
+    :raises ConfigurationError: if ``reroute`` is no JSON object from model id to model id
+    """
+    from airflow_titan.models.routing import ModelRouting
+
+    return ModelRouting.of(_read("model_id") or "", _read("reroute"))
+
+
+def max_price_usd_per_task() -> str | None:
+    """Return what a task may cost in US dollars, as it stands there; ``None``: anything."""
+    return _read("max_price_usd_per_task") or None
+
+
+def patience_seconds() -> float:
+    """
+    Return how long a task waits for a service that is throttled or unavailable.
+
+    :raises ConfigurationError: if it is no number
+    """
+    value = _read("patience_seconds") or ""
+    try:
+        return float(value)
+    except ValueError as error:
+        raise _refused("patience_seconds", value, "a number of seconds") from error
+
+
+def unsafe_store() -> bool:
+    """
+    Tell whether stores may ignore conditional writes.
+
+    :raises ConfigurationError: if it is no truth value
+    """
+    value = _read("unsafe_store") or ""
+    try:
+        # Airflow allows a comment behind a truth value
+        return _TRUTHS[value.partition("#")[0].strip().lower()]
+    except KeyError as error:
+        raise _refused("unsafe_store", value, "True or False") from error
+
+
+def _read(name: str) -> str | None:
+    """Return the text of an option, or its default."""
+    from airflow.providers.common.compat.sdk import conf
+
+    value: str | None = conf.get(SECTION, name, fallback=OPTIONS[name].default)
+    return value
+
+
+def _refused(name: str, value: str, limit: str) -> ConfigurationError:
+    remedy = f"Correct it in airflow.cfg or AIRFLOW__{SECTION.upper()}__{name.upper()}, or leave it out."
+    return ConfigurationError(f"[{SECTION}] {name}: got {abbreviate(value)}; allowed is {limit}. {remedy}")
