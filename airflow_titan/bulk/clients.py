@@ -21,7 +21,7 @@ class ClientSource(Protocol):
 
 class BedrockClients:
     """
-    Clients by region, made when the first request needs them.
+    Clients by region, made when the first request needs them, but for the usual one.
 
     :param source: makes them
     """
@@ -29,7 +29,8 @@ class BedrockClients:
     def __init__(self, source: ClientSource) -> None:
         self._source = source
         self._regions: dict[tuple[str, str | None, str | None], str | None] = {}
-        self._clients: dict[str | None, Any] = {}
+        # at once, in the thread of the task: what is wrong with its connection is no request's fault
+        self._clients: dict[str | None, Any] = {None: source.bedrock_client(None)}
         self._lock = Lock()
 
     def client_for(self, request: Request) -> Any:

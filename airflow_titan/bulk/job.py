@@ -105,7 +105,7 @@ class JobResult:
     """
     What became of a bulk task.
 
-    :param log: where its rows and its record lie
+    :param published: where its rows and its record lie
     :param ended: why it failed, as a sentence; ``None`` if it did not
     :param may_pass: whether another try could do better
     """

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import tempfile
 import time
 from dataclasses import dataclass
@@ -22,18 +23,15 @@ if TYPE_CHECKING:
 
     from airflow_titan.aws.s3 import ObjectStore
     from airflow_titan.bulk.requests import BulkRequests
+    from airflow_titan.bulk.results import Results
     from airflow_titan.bulk.rows import Row
     from airflow_titan.generation.location import ResultLocation
 
-from airflow_titan.bulk.results import Results, log
+log = logging.getLogger(__name__)
 
 _MANIFEST = "manifest.json"
-
-#: XCom's share, in bytes of JSON.
-_SUMMARY = 2048
-
-_MODELS_TOLD = 3
-
+#: XCom's share, in bytes of JSON; and models that it names.
+_LONGEST_SUMMARY, _NAMED = 2048, 3
 _VERSION: Literal[1] = 1
 
 
@@ -88,7 +86,7 @@ class BulkManifest(_Record):
 
         :param manifest_uri: where the whole record lies
         """
-        told = {
+        summary = {
             "manifest_uri": manifest_uri,
             "results_uri": self.results_uri,
             "status": self.status,
@@ -99,12 +97,12 @@ class BulkManifest(_Record):
             "images": self.images,
             "price_usd": self.price_usd,
             "seconds": self.seconds,
-            "models": [abbreviate(model)[1:-1] for model in self.models[:_MODELS_TOLD]],
+            "models": [abbreviate(model)[1:-1] for model in self.models[:_NAMED]],
         }
-        if len(json.dumps(told)) >= _SUMMARY:
+        if len(json.dumps(summary)) >= _LONGEST_SUMMARY:
             # the task returns it anyway
-            told["results_uri"] = None
-        return told
+            summary["results_uri"] = None
+        return summary
 
 
 @dataclass(frozen=True)
@@ -228,8 +226,8 @@ class Publisher:
 def read_manifest(results_uri: str, store: ObjectStore) -> BulkManifest | None:
     """Read the record beside a result file; ``None`` if there is none, or it is of another file."""
     try:
-        found = store.read(f"{results_uri.rpartition('/')[0]}/{_MANIFEST}")
-        manifest = BulkManifest.model_validate_json(found.data) if found else None
+        stored = store.read(f"{results_uri.rpartition('/')[0]}/{_MANIFEST}")
+        manifest = BulkManifest.model_validate_json(stored.data) if stored else None
     except (StoreRefused, ValidationError):
         # without s3:ListBucket, S3 refuses what isn't there
         return None

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import logging
 import sqlite3
 from collections import Counter
 from threading import Lock
@@ -14,8 +13,6 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from airflow_titan.bulk.rows import Row
-
-log = logging.getLogger(__name__)
 
 #: Marks rows that are kept for the moment only.
 _LENT = -1
@@ -82,15 +79,15 @@ class Results:
             self.images += len(row.images)
             self._price += row.price_usd or 0
 
-    def repeated(self, most: int = 10) -> list[int]:
+    def repeated(self, maximum: int = 10) -> list[int]:
         """Name the first lines that are there twice: in one part with the same id, or in two parts."""
-        told = """
+        query = """
             SELECT line FROM rows GROUP BY line HAVING min(part) < max(part)
             UNION SELECT line FROM rows GROUP BY line, size, id HAVING count(*) > 1
             ORDER BY line LIMIT ?
         """
         with self._lock:
-            return [line for (line,) in self._rows.execute(told, (most,))]
+            return [line for (line,) in self._rows.execute(query, (maximum,))]
 
     def write(self, file: IO[bytes], provisional: Sequence[Row] = ()) -> Written:
         """

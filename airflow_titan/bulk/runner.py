@@ -166,9 +166,9 @@ class Runner:
             self._progress.tell()
 
     def _until_ended(self) -> Iterator[BulkRequest]:
-        for bulk_request in self._requests:
-            if self.ended:
-                return
+        """Yield the requests; once no more are begun, none is read, as their file may be gone by then."""
+        requests = iter(self._requests)
+        while self.ended is None and (bulk_request := next(requests, None)):
             yield bulk_request
 
     def _beginning(self) -> Iterator[BulkRequest]:
