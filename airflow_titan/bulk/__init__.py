@@ -3,8 +3,9 @@ Many requests in one task: requests in, result rows out, and what keeps rate, mo
 
 A request goes through these modules from top to bottom:
 
-- :mod:`job` puts together what all requests share, from the operator's parameters to the published rows;
-- :mod:`settings`, :mod:`requests`, :mod:`line` and :mod:`jsonl` read the requests, one line at a time;
+- :mod:`settings` reads the operator's parameters;
+- :mod:`job` puts together what all requests share, and sees to it that their rows are published;
+- :mod:`requests`, :mod:`line` and :mod:`jsonl` read the requests, one line at a time;
 - :mod:`runner` decides which are checked and begun and how the run ends, :mod:`workers` are its threads,
   :mod:`failures` counts what fails, :mod:`outcome` makes one request's result or error a row;
 - :mod:`clients`, :mod:`rate_limiter` (token bucket), :mod:`adaptive_rate` (additive increase, multiplicative decrease),

@@ -20,10 +20,8 @@ from airflow_titan.bulk.requests import BulkRequests
 from airflow_titan.bulk.results import Results
 from airflow_titan.bulk.runner import DRAIN_SECONDS, Runner
 from airflow_titan.bulk.workers import threads_for
-from airflow_titan.errors import Problems
 from airflow_titan.generation.request import Request
 from airflow_titan.models.tasks import TextToImage
-from airflow_titan.parameters import ParameterReader
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -31,73 +29,11 @@ if TYPE_CHECKING:
     from airflow_titan.aws.s3 import ObjectStore
     from airflow_titan.bulk.clients import ClientSource
     from airflow_titan.bulk.manifest import Published
+    from airflow_titan.bulk.settings import JobSettings
     from airflow_titan.generation.location import ResultLocation
     from airflow_titan.models.routing import ModelRouting
 
 log = logging.getLogger(__name__)
-
-#: Calls under way at once: more would need a quota, and a machine, that few have.
-_MOST_AT_ONCE = 1024
-
-
-@dataclass(frozen=True)
-class JobSettings:
-    """
-    How a bulk task works.
-
-    :param concurrency: how many calls may be under way at once
-    :param calls_per_minute: how many may be made a minute, in all shards; ``None`` leaves it to the service
-    :param memory_mib: how many MiB of images and answers may be in memory at once
-    :param check_first: whether all requests are checked before the first is paid
-    :param max_failures: how many requests may fail: a count as ``int``, or a share of all as ``float``
-    :param price_limit: what all may cost together, in US dollars; ``None`` for no limit
-    """
-
-    concurrency: int = 16
-    calls_per_minute: float | None = None
-    memory_mib: int = 128
-    check_first: bool = True
-    max_failures: float = 0
-    price_limit: float | None = None
-
-    @classmethod
-    def from_parameters(
-        cls,
-        *,
-        max_concurrency: Any,
-        requests_per_minute: Any,
-        max_in_flight_mb: Any,
-        validate: Any,
-        max_failures: Any,
-        max_price_usd: Any,
-    ) -> JobSettings:
-        """
-        Read the parameters of the operator.
-
-        :raises ConfigurationError: with every problem that was found
-        """
-        problems = Problems()
-        reader = ParameterReader(problems)
-        settings = cls(
-            concurrency=reader.whole_number(
-                "max_concurrency",
-                max_concurrency,
-                default=cls.concurrency,
-                minimum=1,
-                maximum=_MOST_AT_ONCE,
-                remedy="Spread the requests over shards.",
-            ),
-            # a limit that a template lost must not go unseen
-            calls_per_minute=reader.rate(
-                "requests_per_minute", requests_per_minute, default=None, required=requests_per_minute is not None
-            ),
-            memory_mib=reader.whole_number("max_in_flight_mb", max_in_flight_mb, default=cls.memory_mib, minimum=1),
-            check_first=reader.word("validate", validate, ("all", "each"), default="all") == "all",
-            max_failures=reader.share_or_count("max_failures", max_failures, default=cls.max_failures),
-            price_limit=reader.amount("max_price_usd", max_price_usd, default=None, required=max_price_usd is not None),
-        )
-        problems.raise_if_any()
-        return settings
 
 
 @dataclass(frozen=True)
@@ -157,23 +93,22 @@ class BulkJob:
         if self._runner:
             self._runner.request_stop()
 
-    def run(self, requests: Any, **request_settings: Any) -> JobResult:
+    def run(self, requests: Any) -> JobResult:
         """
         Run the requests.
 
         :param requests: the URI of a JSON Lines file, or a list of dicts, or JSON of it
-        :param request_settings: ``defaults``, ``images_as``, ``shard`` and ``shards``
         :raises TitanError: if the requests can't be read, or the rows not be written
         """
         with ExitStack() as open_files:
-            bulk_requests = open_files.enter_context(BulkRequests.read(requests, self._store, **request_settings))
+            bulk_requests = open_files.enter_context(BulkRequests.read(requests, self._store, self._settings.requests))
             results = open_files.enter_context(Results())
             return self._run(bulk_requests, results)
 
     def _run(self, bulk_requests: BulkRequests, results: Results) -> JobResult:
         settings, total = self._settings, bulk_requests.total
         rate = settings.calls_per_minute
-        limiter = SharedRateLimiter(per_minute=rate and rate / bulk_requests.settings.shards, patience=self._patience)
+        limiter = SharedRateLimiter(per_minute=rate and rate / settings.requests.shards, patience=self._patience)
         budget = Budget(settings.price_limit)
         progress = Progress(total, log=log, spent=lambda: budget.spent, refusals=lambda: limiter.refusals)
         shared = Shared(

@@ -10,7 +10,7 @@ from typing import IO, TYPE_CHECKING, Any, Self
 
 from airflow_titan.bulk.jsonl import download, fill, raw_lines, wrong
 from airflow_titan.bulk.line import ParsedLine, parse_line
-from airflow_titan.bulk.settings import EVERY_NAME, NAMES, RequestSettings
+from airflow_titan.bulk.settings import EVERY_NAME, NAMES
 from airflow_titan.errors import Problem, abbreviate
 from airflow_titan.models.tasks import TASKS
 from airflow_titan.parameters import parse_word, suggestion
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from airflow_titan.aws.s3 import ObjectStore
+    from airflow_titan.bulk.settings import RequestSettings
 
 #: Characters of an id that a message repeats whole.
 _READABLE = 100
@@ -69,23 +70,21 @@ class BulkRequests:
         self.total, self._total_of_all_shards = self._look_through()
 
     @classmethod
-    def read(cls, requests: Any, store: ObjectStore, **settings: Any) -> BulkRequests:
+    def read(cls, requests: Any, store: ObjectStore, settings: RequestSettings) -> BulkRequests:
         """
         Bring the requests here, and look through them once.
 
         :param requests: the URI of a JSON Lines file, or a list of dicts, or JSON of it
-        :param settings: the parameters of :meth:`RequestSettings.from_parameters`
+        :param settings: what holds for all of them
         :raises InvalidRequest: if there is no such object, or nothing in it, or it is something else
-        :raises ConfigurationError: if the settings are wrong
         :raises StoreFailed: if S3 fails in a way that may pass
         """
-        for_all = RequestSettings.from_parameters(**settings)
         file = tempfile.TemporaryFile()  # noqa: SIM115 - closed with the requests
         try:
             uri = fill(file, requests)
             etag = None if uri is None else download(file, uri, store)
             file.flush()
-            asked_for = cls(file, for_all, uri=uri, etag=etag)
+            asked_for = cls(file, settings, uri=uri, etag=etag)
             if not asked_for._total_of_all_shards:
                 raise wrong("nothing" if uri is None else f"{abbreviate(uri)}, which has no line", "Give one or more.")
         except BaseException:

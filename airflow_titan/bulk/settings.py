@@ -1,4 +1,4 @@
-"""What holds for all requests of a bulk task: which part of them is taken, and what lies under each."""
+"""The settings of a bulk task, as its operator was given them, and those of them that its requests share."""
 
 from __future__ import annotations
 
@@ -16,6 +16,8 @@ from airflow_titan.parameters import ParameterReader, suggestion
 #: What a request may have, by its task.
 NAMES = {name: frozenset({*parameters(task), *OPTIONS, "id", "task"}) for name, task in TASKS.items()}
 EVERY_NAME = frozenset(chain.from_iterable(NAMES.values()))
+#: Calls under way at once: more would need a quota, and a machine, that few have.
+_MOST_AT_ONCE = 1024
 _IMAGE_PARAMETERS = sorted(set(chain.from_iterable(task.image_parameters for task in TASKS.values())))
 
 
@@ -36,7 +38,56 @@ class RequestSettings:
     shards: int = 1
 
     @classmethod
-    def from_parameters(cls, *, defaults: Any, images_as: Any, shard: Any = 0, shards: Any = 1) -> RequestSettings:
+    def read(
+        cls, reader: ParameterReader, *, defaults: Any, images_as: Any, shard: Any = 0, shards: Any = 1
+    ) -> RequestSettings:
+        """Read the parameters of the operator."""
+        count = reader.whole_number("shards", shards, default=0, minimum=1, required=True)
+        number = reader.whole_number("shard", shard, default=0, minimum=0, required=True)
+        if 0 < count <= number:
+            limit = f"0 to {count - 1}, as there are {count} shards"
+            reader.problems.add("shard", str(number), limit, "Count shards from 0.")
+        parameter = reader.word("images_as", images_as, _IMAGE_PARAMETERS, default=None)
+        return cls(_read_defaults(reader, defaults, parameter), parameter, number, count)
+
+
+@dataclass(frozen=True)
+class JobSettings:
+    """
+    How a bulk task works.
+
+    :param requests: what holds for all its requests
+    :param concurrency: how many calls may be under way at once
+    :param calls_per_minute: how many may be made a minute, in all shards; ``None`` leaves it to the service
+    :param memory_mib: how many MiB of images and answers may be in memory at once
+    :param check_first: whether all requests are checked before the first is paid
+    :param max_failures: how many requests may fail: a count as ``int``, or a share of all as ``float``
+    :param price_limit: what all may cost together, in US dollars; ``None`` for no limit
+    """
+
+    requests: RequestSettings
+    concurrency: int = 16
+    calls_per_minute: float | None = None
+    memory_mib: int = 128
+    check_first: bool = True
+    max_failures: float = 0
+    price_limit: float | None = None
+
+    @classmethod
+    def from_parameters(
+        cls,
+        *,
+        defaults: Any,
+        images_as: Any,
+        shard: Any,
+        shards: Any,
+        max_concurrency: Any,
+        requests_per_minute: Any,
+        max_in_flight_mb: Any,
+        validate: Any,
+        max_failures: Any,
+        max_price_usd: Any,
+    ) -> JobSettings:
         """
         Read the parameters of the operator.
 
@@ -44,13 +95,25 @@ class RequestSettings:
         """
         problems = Problems()
         reader = ParameterReader(problems)
-        count = reader.whole_number("shards", shards, default=0, minimum=1, required=True)
-        number = reader.whole_number("shard", shard, default=0, minimum=0, required=True)
-        if 0 < count <= number:
-            limit = f"0 to {count - 1}, as there are {count} shards"
-            problems.add("shard", str(number), limit, "Count shards from 0.")
-        parameter = reader.word("images_as", images_as, _IMAGE_PARAMETERS, default=None)
-        settings = cls(_read_defaults(reader, defaults, parameter), parameter, number, count)
+        settings = cls(
+            RequestSettings.read(reader, defaults=defaults, images_as=images_as, shard=shard, shards=shards),
+            concurrency=reader.whole_number(
+                "max_concurrency",
+                max_concurrency,
+                default=cls.concurrency,
+                minimum=1,
+                maximum=_MOST_AT_ONCE,
+                remedy="Spread the requests over shards.",
+            ),
+            # a limit that a template lost must not go unseen
+            calls_per_minute=reader.rate(
+                "requests_per_minute", requests_per_minute, default=None, required=requests_per_minute is not None
+            ),
+            memory_mib=reader.whole_number("max_in_flight_mb", max_in_flight_mb, default=cls.memory_mib, minimum=1),
+            check_first=reader.word("validate", validate, ("all", "each"), default="all") == "all",
+            max_failures=reader.share_or_count("max_failures", max_failures, default=cls.max_failures),
+            price_limit=reader.amount("max_price_usd", max_price_usd, default=None, required=max_price_usd is not None),
+        )
         problems.raise_if_any()
         return settings
 

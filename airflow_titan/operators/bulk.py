@@ -102,12 +102,17 @@ class TitanBulkOperator(TitanModelOperator):
         :return: the URI of the result file
         """
         # imported here because a DAG file that only names the operator must not pay for it
-        from airflow_titan.bulk.job import BulkJob, JobSettings
+        from airflow_titan.bulk.job import BulkJob
+        from airflow_titan.bulk.settings import JobSettings
         from airflow_titan.bulk.workers import raise_open_file_limit, threads_for
         from airflow_titan.generation.request import OPTIONS
 
         try:
             settings = JobSettings.from_parameters(
+                defaults=self.defaults,
+                images_as=self.images_as,
+                shard=self.shard,
+                shards=self.shards,
                 max_concurrency=self.max_concurrency,
                 requests_per_minute=self.requests_per_minute,
                 max_in_flight_mb=self.max_in_flight_mb,
@@ -130,13 +135,7 @@ class TitanBulkOperator(TitanModelOperator):
             if self._stop_requested:
                 job.request_stop()
             try:
-                result = job.run(
-                    self.requests,
-                    defaults=self.defaults,
-                    images_as=self.images_as,
-                    shard=self.shard,
-                    shards=self.shards,
-                )
+                result = job.run(self.requests)
             finally:
                 if job.published:
                     self._push(context, job.published)

@@ -593,6 +593,15 @@ def test_wrong_settings_are_told_before_anything_runs(
     assert emulator.calls == []
 
 
+def test_all_wrong_settings_are_told_in_one_message(emulator: Emulator) -> None:
+    """Whoever mends one need not run again to learn of the next, wherever it is used."""
+    wrong = {"shards": 0, "images_as": "text", "max_concurrency": 0, "max_failures": "some", "max_price_usd": ""}
+    with pytest.raises(AirflowFailException) as caught:
+        Instance().run(bulk(some(1), **wrong))
+    assert [name for name in wrong if f"{name}: got" not in str(caught.value)] == []
+    assert emulator.calls == []
+
+
 def test_bodies_wait_on_disk(monkeypatch: pytest.MonkeyPatch) -> None:
     """A request's body lies in a file while its answer is awaited."""
     made: list[Any] = []

@@ -16,6 +16,7 @@ from airflow_titan.bulk.manifest import Source, publish
 from airflow_titan.bulk.requests import BulkRequests
 from airflow_titan.bulk.results import Results
 from airflow_titan.bulk.rows import Row
+from airflow_titan.bulk.settings import RequestSettings
 from airflow_titan.errors import StoreFailed
 from airflow_titan.generation.manifest import TaskInstance
 from airflow_titan.operators.failed_requests import TitanFailedRequestsOperator
@@ -165,7 +166,7 @@ def test_requests_without_pictures_are_collected(s3: Any, published: Published) 
 def test_collected_requests_are_requests(s3: Any, published: Published) -> None:
     """Another bulk task reads them under the same names."""
     uri = collect(published(*ALL))
-    with BulkRequests.read(uri, ObjectStore(s3), defaults={"task": "text_to_image"}, images_as=None) as found:
+    with BulkRequests.read(uri, ObjectStore(s3), RequestSettings({"task": "text_to_image"})) as found:
         assert [(line.id, line.problem) for line in found] == [("b", None), ("3", None), ("d", None), ("5", None)]
 
 

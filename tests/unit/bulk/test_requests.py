@@ -15,8 +15,10 @@ from stub import Says, Stub, scripted
 
 from airflow_titan.aws.s3 import ObjectStore
 from airflow_titan.bulk.requests import BulkRequests
-from airflow_titan.errors import ConfigurationError, InvalidRequest, StoreFailed, StoreRefused
+from airflow_titan.bulk.settings import RequestSettings
+from airflow_titan.errors import ConfigurationError, InvalidRequest, Problems, StoreFailed, StoreRefused
 from airflow_titan.models.tasks import TASKS, parameters
+from airflow_titan.parameters import ParameterReader
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -58,7 +60,10 @@ class Repeating:
 
 def listed(requests: Any, *, store: Any = None, **given: Any) -> list[BulkRequest]:
     """Read requests, from a list or by a store of the test's own."""
-    with BulkRequests.read(requests, store, **{"defaults": None, "images_as": None} | given) as lines:
+    problems = Problems()
+    settings = RequestSettings.read(ParameterReader(problems), **{"defaults": None, "images_as": None} | given)
+    problems.raise_if_any()
+    with BulkRequests.read(requests, store, settings) as lines:
         return list(lines)
 
 
@@ -106,7 +111,7 @@ def test_every_task_has_its_own_parameters(task: str) -> None:
 def test_the_file_and_its_content_are_named(s3: Any, bucket: str) -> None:
     """A record can say which requests these were."""
     etag = s3.put_object(Bucket=bucket, Key="k", Body=written("a"))["ETag"]
-    with BulkRequests.read(f"s3://{bucket}/k", ObjectStore(s3), defaults={}, images_as=None) as lines:
+    with BulkRequests.read(f"s3://{bucket}/k", ObjectStore(s3), RequestSettings({})) as lines:
         assert (lines.uri, lines.etag, lines.total) == (f"s3://{bucket}/k", etag, 1)
 
 
@@ -414,7 +419,7 @@ def test_shards_take_every_nth_request() -> None:
     shards = []
     for shard in range(3):
         store: Any = Repeating(lambda _: data, 1)
-        with BulkRequests.read("s3://b/k", store, defaults={}, images_as=None, shard=shard, shards=3) as lines:
+        with BulkRequests.read("s3://b/k", store, RequestSettings({}, shard=shard, shards=3)) as lines:
             shards.append([(line.number, line.id) for line in lines])
             assert lines.total == len(shards[-1])
     assert [[name for _, name in shard] for shard in shards] == [["0", "3", "6"], ["1", "4"], ["2", "5"]]
@@ -457,9 +462,8 @@ def test_several_pictures_go_where_several_may() -> None:
 def test_several_pictures_are_several_requests_elsewhere() -> None:
     """Each with a name of its own."""
     row = {**ROW, "images": ["s3://b/1", "s3://b/2"]}
-    with BulkRequests.read(
-        [row], ObjectStore(None), defaults={"task": "background_removal"}, images_as="image"
-    ) as lines:
+    settings = RequestSettings({"task": "background_removal"}, images_as="image")
+    with BulkRequests.read([row], ObjectStore(None), settings) as lines:
         assert lines.total == 2
         assert [(line.number, line.id, line.fields) for line in lines] == [
             (1, "a-1", {"image": "s3://b/1"}), (1, "a-2", {"image": "s3://b/2"}),
@@ -498,9 +502,8 @@ def test_pictures_cant_be_a_default_too() -> None:
 
 def test_lines_can_be_read_again_and_side_by_side() -> None:
     """Each reader goes its own way."""
-    with BulkRequests.read(
-        [{"id": name, **TEXT} for name in "abc"], ObjectStore(None), defaults={}, images_as=None
-    ) as lines:
+    requests = [{"id": name, **TEXT} for name in "abc"]
+    with BulkRequests.read(requests, ObjectStore(None), RequestSettings({})) as lines:
         one, two = iter(lines), iter(lines)
         assert [next(one).id, next(two).id, next(one).id, next(two).id] == ["a", "a", "b", "b"]
         assert [line.id for line in lines] == ["a", "b", "c"]
@@ -513,7 +516,7 @@ def test_memory_is_flat_whatever_the_files_length() -> None:
         tracemalloc.start()
         try:
             store: Any = Repeating(lambda index: written(f"sku-{index * 7919 % count}"), count)
-            with BulkRequests.read("s3://b/k", store, defaults={"width": 512}, images_as=None) as lines:
+            with BulkRequests.read("s3://b/k", store, RequestSettings({"width": 512})) as lines:
                 assert sum(line.problem is None for line in lines) == count
             return tracemalloc.get_traced_memory()[1]
         finally:
