@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from airflow_titan.aws.s3 import ObjectStore
 
 #: Bytes of the longest line that is held; of a longer one only so much, to find its id.
-MOST, HEAD = 16 << 20, 64 << 10
+MAXIMUM_LINE, HEAD = 16 << 20, 64 << 10
 _PIECE = 1 << 20
 #: What reading or writing JSON raises where there is none.
 NO_JSON = (msgspec.MsgspecError, TypeError, ValueError, RecursionError)
@@ -128,16 +128,16 @@ def raw_lines(file: IO[bytes]) -> Iterator[tuple[int, bytes, bool]]:
     """
     reader = io.BufferedReader(_View(file.fileno()), HEAD)
     number = 0
-    while data := reader.readline(MOST + 1):
+    while data := reader.readline(MAXIMUM_LINE + 1):
         number += 1
-        whole = len(data) <= MOST or data.endswith(b"\n")
-        if not whole:
+        complete = len(data) <= MAXIMUM_LINE or data.endswith(b"\n")
+        if not complete:
             data, rest = data[:HEAD], data
             while not rest.endswith(b"\n") and (rest := reader.readline(_PIECE)):
                 pass
         data = (data.removeprefix(_BOM) if number == 1 else data).strip(_BLANK)
-        if data or not whole:
-            yield number, data, whole
+        if data or not complete:
+            yield number, data, complete
 
 
 class _View(io.RawIOBase):

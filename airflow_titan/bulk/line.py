@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 
-from airflow_titan.bulk.jsonl import HEAD, MOST, NO_JSON
+from airflow_titan.bulk.jsonl import HEAD, MAXIMUM_LINE, NO_JSON
 from airflow_titan.errors import abbreviate
 
 #: Characters of an id, and levels of lists and objects in a line. No task needs more than three levels.
@@ -34,10 +34,10 @@ def parse_line(number: int, data: bytes, *, complete: bool, listed: bool) -> Par
     if flaw:
         return ParsedLine(parse_id(value["id"]) if value else _find_id(data[:HEAD]), {}, flaw)
     name = value.get("id")
-    found = str(number) if name is None else parse_id(name)
-    if found:
+    id_ = str(number) if name is None else parse_id(name)
+    if id_:
         # an empty line of defaults alone is not to be taken for one that could not be read
-        return ParsedLine(found, value or {"id": found})
+        return ParsedLine(id_, value or {"id": id_})
     limit = f"a text of 1 to {_LONGEST_ID:,} characters or a whole number"
     return ParsedLine("", value, (f"the id {abbreviate(name)}", limit, "Give one, or leave it out."))
 
@@ -46,7 +46,7 @@ def _object(data: bytes, *, complete: bool, listed: bool) -> tuple[dict[str, Any
     """Read a line's object; where it is none, say why not, as value, limit and remedy."""
     remedy = "Write one JSON object on each line, in UTF-8."
     if not complete:
-        maximum = f"{MOST >> 20} MiB"
+        maximum = f"{MAXIMUM_LINE >> 20} MiB"
         return {}, (f"a line of more than {maximum}", f"at most {maximum}", "Name pictures by their URI.")
     try:
         value = msgspec.json.decode(data)

@@ -54,7 +54,7 @@ class Progress:
         self._refusals = refusals
         self._lock = threading.Lock()
         self._began = clock()
-        self._told = self._began
+        self._last_written = self._began
         self._in_flight: set[tuple[int, str]] = set()
         self._counts: Counter[str] = Counter()
         self._images = 0
@@ -89,9 +89,9 @@ class Progress:
         """Write a line of where the run is, unless the last one was written a moment ago."""
         with self._lock:
             now = self._clock()
-            if not force and now - self._told < self._every:
+            if not force and now - self._last_written < self._every:
                 return
-            self._told = now
+            self._last_written = now
             line = self._line(now)
         self._log.info(line)
 
@@ -114,7 +114,7 @@ class Progress:
 
     def _line(self, now: float) -> str:
         counts = self._counts
-        told = [
+        parts = [
             f"{counts.total():,} of {self._total:,} requests ended",
             f"{counts['done'] + counts['partial']:,} done",
             f"{counts['failed'] + counts['invalid']:,} failed",
@@ -122,11 +122,11 @@ class Progress:
             f"{len(self._in_flight):,} in flight",
         ]
         requests, pictures, seconds = self._lately(now)
-        told.append(f"{_a_minute(pictures, seconds)} pictures a minute")
-        told.append(f"{self._spent():.2f} USD spent")
+        parts.append(f"{_a_minute(pictures, seconds)} pictures a minute")
+        parts.append(f"{self._spent():.2f} USD spent")
         if left := max(0, self._total - counts.total()):
-            told.append(f"about {_duration(left * seconds / requests)} left" if requests else "time left unknown")
-        return ", ".join(told)
+            parts.append(f"about {_duration(left * seconds / requests)} left" if requests else "time left unknown")
+        return ", ".join(parts)
 
     def _lately(self, now: float) -> tuple[int, int, float]:
         """Count requests and pictures of the last minute, or of longer if they are few, and its seconds."""

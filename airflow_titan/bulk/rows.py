@@ -32,7 +32,7 @@ STATUSES = {
 #: Those that another try may turn into pictures, once somebody has put right what was wrong.
 WITHOUT_PICTURES = ("failed", "invalid", "blocked", "not_run")
 #: Bytes of the longest request that a row repeats.
-MOST_REQUEST = 64 << 10
+MAXIMUM_REQUEST = 64 << 10
 LINES = "application/x-ndjson"
 _REMEDY = "Check that a bulk task of this package wrote it, and that it is whole."
 
@@ -71,7 +71,7 @@ class Row:
         }
         if self.request and not self.images:
             request = _encode(self.request)
-            if len(request) <= MOST_REQUEST:
+            if len(request) <= MAXIMUM_REQUEST:
                 row["request"] = msgspec.Raw(request)
         return _encode(row)
 

@@ -121,9 +121,9 @@ class TitanFailedRequestsOperator(TitanBaseOperator):
             return
         names = ", ".join(lost[:_NAMED]) + (f" and {len(lost) - _NAMED} more" if len(lost) > _NAMED else "")
         if not written:
-            told = f"no row with its request, of {len(lost)}: {names}"
+            value = f"no row with its request, of {len(lost)}: {names}"
             remedy = "Take these from the first requests: they are too large for a row, or could not be read."
-            raise InvalidRequest([Problem("results", told, "rows that hold their request", remedy)], _SUBJECT)
+            raise InvalidRequest([Problem("results", value, "rows that hold their request", remedy)], _SUBJECT)
         self.log.warning(
             "%d request(s) are left out, as their rows don't hold them: larger than 64 KiB, or unreadable: %s. "
             "Take them from the first requests.",

@@ -66,30 +66,30 @@ class TitanMergeResultsOperator(TitanBaseOperator):
             location = self.location(context)
             uris = result_uris(self.results)
             store = self.store(self._s3())
-            found = {uri: read_manifest(uri, store) for uri in uris}
-            told = {uri: manifest for uri, manifest in found.items() if manifest}
-            _check(told, whole=len(told) == len(uris))
-            if len(told) < len(uris):
+            read = ((uri, read_manifest(uri, store)) for uri in uris)
+            manifests = {uri: manifest for uri, manifest in read if manifest}
+            _check(manifests, complete=len(manifests) == len(uris))
+            if len(manifests) < len(uris):
                 self.log.warning(
                     "No record lies beside %s (%d of %d files), so nobody can tell whether all shards are there.",
-                    ", ".join([uri for uri in uris if uri not in told][:_NAMED]),
-                    len(uris) - len(told),
+                    ", ".join([uri for uri in uris if uri not in manifests][:_NAMED]),
+                    len(uris) - len(manifests),
                     len(uris),
                 )
             with Results() as results:
                 for part, uri in enumerate(uris):
-                    _add(uri, part, results, store, told.get(uri))
+                    _add(uri, part, results, store, manifests.get(uri))
                 _check_lines(results)
                 published = publish(
                     results,
                     store=store,
                     folder=location.folder(_SUBJECT),
                     owner=location.owner,
-                    requests=next((manifest.requests for manifest in told.values()), None),
+                    requests=next((manifest.requests for manifest in manifests.values()), None),
                     requests_total=results.counts.total(),
-                    models=sorted({model for manifest in told.values() for model in manifest.models}),
-                    seconds=max((manifest.seconds or 0 for manifest in told.values()), default=None),
-                    complete=all(manifest.status == "complete" for manifest in told.values()),
+                    models=sorted({model for manifest in manifests.values() for model in manifest.models}),
+                    seconds=max((manifest.seconds or 0 for manifest in manifests.values()), default=None),
+                    complete=all(manifest.status == "complete" for manifest in manifests.values()),
                 )
         except TerminalError as error:
             raise AirflowFailException(f"{type(error).__name__}: {error}") from error
@@ -98,33 +98,33 @@ class TitanMergeResultsOperator(TitanBaseOperator):
         return published.results_uri
 
 
-def _check(told: Mapping[str, BulkManifest], *, whole: bool) -> None:
+def _check(manifests: Mapping[str, BulkManifest], *, complete: bool) -> None:
     """
     See whether the shards' records belong together.
 
-    :param whole: whether every file has one
+    :param complete: whether every file has one
     :raises InvalidRequest: with every problem that was found
     """
     problems = []
-    first = next(iter(told.values()), None)
-    for uri, manifest in told.items():
+    first = next(iter(manifests.values()), None)
+    for uri, manifest in manifests.items():
         if first and (manifest.requests, manifest.shards) != (first.requests, first.shards):
             source = manifest.requests
             of = f"{source.uri} with ETag {source.etag}" if source else "a list"
-            given = f"{uri}, which is of {of} in {manifest.shards} shard(s)"
+            value = f"{uri}, which is of {of} in {manifest.shards} shard(s)"
             remedy = "Join the results of one mapped task; if the file changed between its shards, run them again."
-            problems.append(Problem("results", given, "results of the same requests and as many shards", remedy))
+            problems.append(Problem("results", value, "results of the same requests and as many shards", remedy))
     if first and not problems:
-        numbers = sorted(manifest.shard for manifest in told.values())
+        numbers = sorted(manifest.shard for manifest in manifests.values())
         twice = sorted({number for number in numbers if numbers.count(number) > 1})
         if twice:
-            given = f"shard {_listed(twice)} more than once"
-            problems.append(Problem("results", given, "each shard once", "Leave out the older file."))
+            value = f"shard {_listed(twice)} more than once"
+            problems.append(Problem("results", value, "each shard once", "Leave out the older file."))
         missing = sorted(set(range(first.shards)) - set(numbers))
-        if missing and whole:
-            given = f"{len(numbers)} of {first.shards} shards, without {_listed(missing)}"
+        if missing and complete:
+            value = f"{len(numbers)} of {first.shards} shards, without {_listed(missing)}"
             remedy = "Wait for all shards, and give the results of each."
-            problems.append(Problem("results", given, "all shards", remedy))
+            problems.append(Problem("results", value, "all shards", remedy))
     if problems:
         raise InvalidRequest(problems[:_NAMED], _SUBJECT)
 
@@ -137,9 +137,9 @@ def _add(uri: str, part: int, results: Results, store: ObjectStore, manifest: Bu
     for count, row in enumerate(read_rows(uri, store), start=1):  # noqa: B007 - counted to the end
         results.add(row, part=part)
     if manifest and count != sum(manifest.counts.values()):
-        given = f"{abbreviate(uri)} with {count:,} rows"
+        value = f"{abbreviate(uri)} with {count:,} rows"
         limit = f"the {sum(manifest.counts.values()):,} rows that its record counts"
-        raise InvalidRequest([Problem("results", given, limit, "Run that shard again.")], _SUBJECT)
+        raise InvalidRequest([Problem("results", value, limit, "Run that shard again.")], _SUBJECT)
 
 
 def _check_lines(results: Results) -> None:
