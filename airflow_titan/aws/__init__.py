@@ -1,5 +1,5 @@
 """
-The only code that talks to AWS: one invocation of a model, and objects in S3. Knows no images and no models.
+The only code that sends requests for tasks to AWS: one invocation of a model, and objects in S3.
 
 May enter ``errors``. Nothing is imported here, because boto3 is heavy and whoever names a URI doesn't need it.
 

@@ -1,4 +1,4 @@
-"""Result rows out: kept on disk while they come, written in the input's order, with a record beside them."""
+"""Result rows out: kept on disk while they come, written in the input's order."""
 
 from __future__ import annotations
 

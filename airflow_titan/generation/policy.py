@@ -1,5 +1,5 @@
 """
-How calls are made, beyond what each of them asks for: at which rate, from which budget, with how much in memory.
+How calls are made: at which rate (a 429 or 503 is waited out here), from which budget, with how much in memory.
 
 The defaults suit a task that makes one request. A task that makes thousands shares one rate and one budget among them.
 """

@@ -1,4 +1,4 @@
-"""From what a user wants to a request that is ready to be paid for: read the inputs, check, encode."""
+"""From what a user wants to a request that is ready to be paid for: read the inputs, check, encode, price."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
 """
-What is known of each model, read from ``models/data/*.toml``.
+What is known of each model, read from ``models/data/*.toml``: a new model is a table there, and no code.
 
 One file holds one family. An unknown or missing key in it is an error, so that a slip in the data shows at once.
 """

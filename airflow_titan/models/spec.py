@@ -1,4 +1,4 @@
-"""What is known of one model, as the model data write it down."""
+"""What is known of one model, as the model data write it down; and what so many images of it cost."""
 
 from __future__ import annotations
 

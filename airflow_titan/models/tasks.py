@@ -1,5 +1,5 @@
 """
-What a user can ask for: one frozen dataclass a task.
+What a user can ask for: one frozen dataclass a task. A new one needs data, an encoding and an operator, too.
 
 A task holds values as the user gave them. Templates render numbers to text, so the fields say ``Any``;
 :mod:`airflow_titan.models.validation` compares them with a model and returns the same task with every value in its own

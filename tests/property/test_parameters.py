@@ -28,13 +28,23 @@ _leaves = st.one_of(
     st.fractions(), st.complex_numbers(), st.dates(), st.just("9" * 5_000), st.just(object()), st.just(dict),
     st.from_regex(r"[+-]?[0-9.,_eE%]{1,8}( px)?|[\[{(]['\"]?[^\n]{0,8}['\"]?[\]})]", fullmatch=True),
 )  # fmt: skip
+
+
+def array_of(parts: list[Any]) -> Any:
+    """Make an array of objects; numpy itself would look into those that are lists, and fail at some."""
+    array = np.empty(len(parts), dtype=object)
+    for index, part in enumerate(parts):
+        array[index] = part
+    return array
+
+
 anything: st.SearchStrategy[Any] = st.recursive(
     _leaves,
     lambda inner: (
         st.lists(inner, max_size=3)
         | st.tuples(inner)
         | st.dictionaries(st.text(max_size=3) | st.integers(), inner, max_size=3)
-        | st.lists(inner, max_size=3).map(lambda parts: np.array(parts, dtype=object))
+        | st.lists(inner, max_size=3).map(array_of)
         | inner.map(str)
     ),
 )
