@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import inspect
 import re
-from typing import TypeVar
+from functools import cache
+from typing import TYPE_CHECKING, TypeVar
 
 from airflow.providers.common.compat.sdk import BaseOperator
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 T = TypeVar("T", bound=BaseOperator)
 
@@ -23,15 +27,24 @@ def show_shared_parameters(operator: type[T]) -> type[T]:
     parameters: dict[str, inspect.Parameter] = {}
     fields: dict[str, str] = {}
     for base in operator.__mro__[: operator.__mro__.index(BaseOperator)]:
-        if "__init__" in vars(base):
+        own_parameters, own_fields = _own(base)
+        if own_parameters:
             # what a base takes besides is what its own base takes
             parameters.pop("kwargs", None)
-            for name, parameter in inspect.signature(vars(base)["__init__"]).parameters.items():
-                parameters.setdefault(name, parameter)
-        for field in _FIELD.finditer(inspect.cleandoc(base.__doc__ or "")):
-            fields.setdefault(field[1], field[0])
+        for name, parameter in own_parameters.items():
+            parameters.setdefault(name, parameter)
+        for name, field in own_fields.items():
+            fields.setdefault(name, field)
     vars(operator)["__init__"].__signature__ = inspect.Signature([*parameters.values()], return_annotation="None")
     introduction = _FIELD.split(inspect.cleandoc(operator.__doc__ or ""), maxsplit=1)[0]
     parameters_first = sorted(fields.values(), key=lambda field: not field.startswith(":param"))
     operator.__doc__ = introduction + "\n".join(parameters_first)
     return operator
+
+
+@cache
+def _own(operator: type) -> tuple[Mapping[str, inspect.Parameter], Mapping[str, str]]:
+    """Return the parameters that an operator's own ``__init__`` has, and the fields of its own docstring."""
+    init = vars(operator).get("__init__")
+    fields = {field[1]: field[0] for field in _FIELD.finditer(inspect.cleandoc(operator.__doc__ or ""))}
+    return inspect.signature(init).parameters if init else {}, fields
