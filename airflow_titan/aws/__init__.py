@@ -1,7 +1,8 @@
 """
 The only code that sends requests for tasks to AWS: one invocation of a model, and objects in S3.
 
-May enter ``errors``. Nothing is imported here, because boto3 is heavy and whoever names a URI doesn't need it.
+May enter ``errors``. boto3 and botocore are imported here, in ``hooks``, and by the command line to ask Bedrock of its
+models; nowhere else. Nothing is imported in this file, because boto3 is heavy and whoever names a URI doesn't need it.
 
 - ``bedrock``: one request, sent once (:func:`~airflow_titan.aws.bedrock.invoke`)
 - ``s3``: objects: read, write, and write only if there is none (:class:`~airflow_titan.aws.s3.ObjectStore`)
