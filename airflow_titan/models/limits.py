@@ -1,4 +1,8 @@
-"""The limits of parameters: how each kind is measured, compared and told. The bounds themselves are model data. A new kind is a field of :class:`~airflow_titan.models.spec.Limit`."""
+"""
+The limits of parameters: how each kind is measured, compared and told. The bounds themselves are model data.
+
+A new kind is a field of :class:`~airflow_titan.models.spec.Limit`, and a row here.
+"""
 
 from __future__ import annotations
 
