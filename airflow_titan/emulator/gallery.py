@@ -32,8 +32,9 @@ _STYLE = (
     "pre{border:1px solid #8886;padding:.7rem;overflow-x:auto}"
     "ul{list-style:none;padding:0;display:grid;gap:1.1rem;grid-template-columns:repeat(auto-fill,minmax(12rem,1fr))}"
     "li{min-width:0;font-size:.8rem;overflow-wrap:anywhere}"
-    "img{width:100%;height:11rem;object-fit:contain;background:repeating-conic-gradient(#8883 0 25%,#0000 0 50%)"
-    " 0 0/16px 16px}li span{display:block;opacity:.75}"
+    "img{display:block;width:100%;height:11rem;object-fit:contain;"
+    "background:repeating-conic-gradient(#8883 0 25%,#0000 0 50%) 0 0/16px 16px}"
+    "li span,li strong{display:block;margin:.15rem 0}li span{opacity:.75}"
 )
 _STYLE_HASH = base64.b64encode(hashlib.sha256(_STYLE.encode()).digest()).decode()
 _HEADERS = [
@@ -111,7 +112,7 @@ class GalleryApp:
                 f"loaded again. For any AWS client:</p><pre>export AWS_ENDPOINT_URL=http://{escape(host)}</pre>"
             )
         else:
-            yield f"<p>{len(found):,} pictures, the newest first; page {page} of {pages}.</p>"
+            yield f"<p>The newest first: {len(found):,} in all; page {page} of {pages}.</p>"
         first = (page - 1) * _PER_PAGE
         yield "<ul>"
         yield from (self._write_picture(picture) for picture in found[first : first + _PER_PAGE])
@@ -127,11 +128,12 @@ class GalleryApp:
         prefix = f"{folder}/" if folder else ""
         address = f"{PICTURE}?{_encode({'bucket': picture.bucket, 'key': picture.key, 'v': picture.md5})}"
         origin = self._painted.origin(picture.md5)
-        said = f"<span>{escape(_shorten(origin.text))}</span><span>{escape(origin.model_id)}</span>" if origin else ""
+        text = f"<strong>{escape(_shorten(origin.text))}</strong>" if origin and origin.text else ""
+        model = f"<span>{escape(origin.model_id)}</span>" if origin else ""
         return (
             f'<li><a href="{escape(address)}"><img src="{escape(address)}&amp;small=1" loading="lazy" '
-            f'alt="{escape(name)}"></a>{_link(f"s3://{picture.bucket}/{prefix}", _place(picture.bucket, prefix))}'
-            f"<span>{escape(name)}</span>{said}<span>{picture.modified:%Y-%m-%d %H:%M:%S} UTC, "
+            f'alt="{escape(name)}"></a>{text}{_link(f"s3://{picture.bucket}/{prefix}", _place(picture.bucket, prefix))}'
+            f"<span>{escape(name)}</span>{model}<span>{picture.modified:%Y-%m-%d %H:%M:%S} UTC, "
             f"{picture.size:,} bytes</span></li>"
         )
 
