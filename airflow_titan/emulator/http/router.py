@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
 _CONTROL = "/_titan/"  # no bucket's name may begin with an underscore
+_MOTO = "/moto-api"  # moto's own control routes, which would answer anybody
 PICTURE = f"{_CONTROL}picture"
 _BEDROCK_PATH = re.compile(r"/model/.+/(?:invoke|invoke-with-response-stream|converse|converse-stream)$")
 
@@ -21,7 +22,7 @@ class Router:
     """
     The WSGI application of the whole port.
 
-    :param control: answers what is below ``/_titan/``
+    :param control: answers what is below ``/_titan/``, and refuses moto's own routes
     :param page: answers a browser that is pointed at the port, and has the pictures it shows
     :param bedrock: answers what is signed for Bedrock, and what is not signed but looks like it
     :param aws: answers everything else
@@ -48,7 +49,7 @@ class Router:
         method, path = environ["REQUEST_METHOD"], environ["RAW_URI"].partition("?")[0]
         if path == PICTURE:
             return self._page
-        if path.startswith(_CONTROL):
+        if path.startswith(_CONTROL) or environ["PATH_INFO"].startswith(_MOTO):
             return self._control
         service = scope_of(environ).service
         if service == "bedrock" or (not service and _looks_like_bedrock(method, path)):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import http.client
 import json
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 import pytest
@@ -90,6 +90,14 @@ def test_a_refused_reset_resets_nothing(emulator: Emulator) -> None:
     ask(emulator.url, "POST", "/_titan/reset", {"Host": "evil.example"})
     ask(emulator.url, "DELETE", "/_titan/faults", {"Origin": "null"})
     assert len(emulator.faults) == 1
+
+
+@pytest.mark.parametrize("path", ["/moto-api/reset", "/moto%2Dapi/reset", "/moto-api/seed", "/moto-api/"])
+@pytest.mark.parametrize("host", ["localhost", "evil.example"])
+def test_moto_has_no_routes_of_its_own(emulator: Emulator, s3: Any, bucket: str, path: str, host: str) -> None:
+    """They would empty S3 for anybody; ``/_titan/reset`` does it for this machine."""
+    assert ask(emulator.url, "POST", path, {"Host": host})[0] == (404 if host == "localhost" else 403)
+    assert s3.list_buckets()["Buckets"][0]["Name"] == bucket
 
 
 def test_another_name_may_be_allowed() -> None:
