@@ -84,6 +84,7 @@ def test_a_picture_says_what_it_was_asked_for_with(titan: Titan, emulator: Emula
     [
         '"><script>alert(1)</script>.png',
         "a b+c%2F&d.png",
+        '"onerror="alert(1).png',
         "../../x/./y.png",
         "grüße/漢字.png",
         "a'b\\c?d#e.png",
