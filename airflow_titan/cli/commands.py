@@ -27,6 +27,10 @@ def serve_emulator(options: Namespace) -> int:
             per_minute=options.per_minute,
             rate_kind=options.rate_kind,
             canned=options.canned,
+            buckets=options.bucket,
+            control_hosts=options.control_host,
+            client_timeout=options.client_timeout,
+            guide=True,
         )
     except (OSError, ValueError) as error:
         raise SystemExit(f"airflow-titan emulator: {error}") from error

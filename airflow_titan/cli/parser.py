@@ -68,6 +68,23 @@ def _add_emulator(commands: _SubParsersAction[ArgumentParser]) -> None:
     emulator.add_argument(
         "--canned", action="store_true", help="answer with pictures that lie ready, for measuring clients"
     )
+    emulator.add_argument(
+        "--bucket", action="append", default=[], metavar="NAME", help="make this bucket; may be given several times"
+    )
+    emulator.add_argument(
+        "--control-host",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="answer the routes below /_titan/ and the page of pictures by this host name too, beside loopback",
+    )
+    emulator.add_argument(
+        "--client-timeout",
+        type=number,
+        default=30.0,
+        metavar="SECONDS",
+        help="close the connection of a client that takes longer to send a request (default: 30)",
+    )
     emulator.set_defaults(run=serve_emulator)
 
 
