@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import io
 import json
+import math
 import os
 from collections.abc import Mapping
+from decimal import Decimal
 from itertools import chain
 from typing import IO, TYPE_CHECKING, Any
 
@@ -14,6 +16,7 @@ import msgspec
 from airflow_titan.aws.uri import split
 from airflow_titan.errors import InvalidRequest, Problem, abbreviate
 from airflow_titan.parameters import decode, is_list, json_value
+from airflow_titan.parameters.scalars import unwrap
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -81,14 +84,40 @@ def _entry(value: Any) -> bytes:
     name = None
     try:
         if isinstance(value, str):
-            value = msgspec.json.decode(value)
+            value = parse_json(value.encode())
         if isinstance(value, Mapping):
             name = value.get("id")
-            return encode(dict(value)) + b"\n"
+            return encode({key: None if is_missing(part) else part for key, part in value.items()}) + b"\n"
         message = f"a value of type {type(value).__name__}"
     except NO_JSON as error:
         message = f"a {type(value).__name__} that is no JSON object ({error})"
     return encode([message, name if isinstance(name, str | int) else None]) + b"\n"
+
+
+def parse_json(data: bytes) -> Any:
+    """
+    Parse JSON; NaN, which some data frames write for an empty cell, is ``null`` where it is a value of its own.
+
+    :raises Exception: one of ``NO_JSON``, if there is none
+    """
+    try:
+        return msgspec.json.decode(data)
+    except msgspec.DecodeError:
+        if b"NaN" not in data:
+            raise
+        value = json.loads(data, parse_constant=_only_nan)
+        if isinstance(value, dict):
+            value = {key: None if is_missing(part) else part for key, part in value.items()}
+        json.dumps(value, allow_nan=False)  # deeper within it is no empty cell
+        return value
+
+
+def is_missing(value: Any) -> bool:
+    """Return whether a value is what data frames have in an empty cell: ``None``, NaN, ``NA`` or ``NaT``."""
+    if value is None or type(value).__name__ in {"NAType", "NaTType"}:
+        return True
+    value = unwrap(value)
+    return value.is_nan() if isinstance(value, Decimal) else isinstance(value, float) and math.isnan(value)
 
 
 def encode(value: Any) -> bytes:
@@ -138,6 +167,12 @@ def raw_lines(file: IO[bytes]) -> Iterator[tuple[int, bytes, bool]]:
         data = (data.removeprefix(_BOM) if number == 1 else data).strip(_BLANK)
         if data or not complete:
             yield number, data, complete
+
+
+def _only_nan(name: str) -> float:
+    if name != "NaN":
+        raise ValueError(f"JSON has no {name}")
+    return math.nan
 
 
 class _View(io.RawIOBase):

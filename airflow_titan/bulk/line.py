@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 
-from airflow_titan.bulk.jsonl import HEAD, MAXIMUM_LINE, NO_JSON
+from airflow_titan.bulk.jsonl import HEAD, MAXIMUM_LINE, NO_JSON, parse_json
 from airflow_titan.errors import abbreviate
 
 #: Characters of an id, and levels of lists and objects in a line. No task needs more than three levels.
@@ -49,7 +49,7 @@ def _object(data: bytes, *, complete: bool, listed: bool) -> tuple[dict[str, Any
         maximum = f"{MAXIMUM_LINE >> 20} MiB"
         return {}, (f"a line of more than {maximum}", f"at most {maximum}", "Name pictures by their URI.")
     try:
-        value = msgspec.json.decode(data)
+        value = parse_json(data)
     except NO_JSON as error:
         message = "bytes that are no UTF-8" if isinstance(error, UnicodeDecodeError) else f"no JSON: {error}"
         return {}, (message, "a JSON object", remedy)

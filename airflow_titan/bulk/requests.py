@@ -10,10 +10,11 @@ from typing import IO, TYPE_CHECKING, Any, Self
 
 from airflow_titan.bulk.jsonl import download, fill, raw_lines, wrong
 from airflow_titan.bulk.line import ParsedLine, parse_line
+from airflow_titan.bulk.nulls import Nulls, lay_over_defaults, task_name
 from airflow_titan.bulk.settings import EVERY_NAME, NAMES
 from airflow_titan.errors import Problem, abbreviate
 from airflow_titan.models.tasks import TASKS
-from airflow_titan.parameters import parse_word, suggestion
+from airflow_titan.parameters import suggestion
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -67,6 +68,8 @@ class BulkRequests:
         self.uri, self.etag = uri, etag
         #: For each line and id that is there a second time, the number of the first line.
         self._repeated: dict[tuple[int, str], int] = {}
+        #: In how many of them ``null`` takes which defaults away.
+        self.nulls = Nulls(settings)
         self.total, self._total_of_all_shards = self._look_through()
 
     @classmethod
@@ -90,6 +93,7 @@ class BulkRequests:
         except BaseException:
             file.close()
             raise
+        asked_for.nulls.warn()
         return asked_for
 
     def __enter__(self) -> Self:
@@ -118,7 +122,9 @@ class BulkRequests:
             for mine, number, data, complete in self._mine():
                 for parsed in self._parse(number, data, complete=complete):
                     total += 1
-                    count += mine
+                    if mine:
+                        count += 1
+                        self.nulls.add(parsed.given)
                     added = seen.execute("INSERT OR IGNORE INTO ids VALUES (?, ?)", (parsed.id, number)).rowcount
                     if parsed.id and not added and mine:
                         ((first,),) = seen.execute("SELECT line FROM ids WHERE id = ?", (parsed.id,))
@@ -156,8 +162,8 @@ class BulkRequests:
         """Lay the defaults under, and see whether it is a request at all; its values are checked later."""
         if parsed.skipped:
             return BulkRequest(number, parsed.id, parsed.given, {}, "", skipped=parsed.skipped)
-        fields = self.settings.defaults | parsed.given
-        task = _task_name(fields.get("task"))
+        fields = lay_over_defaults(parsed.given, self.settings)
+        task = task_name(fields.get("task"))
         flaw = parsed.flaw or self._repetition(number, parsed.id) or self._mismatch(task, fields)
         if flaw:
             return BulkRequest(number, parsed.id, parsed.given, {}, task, Problem(_name(number, parsed.id), *flaw))
@@ -195,14 +201,6 @@ class BulkRequests:
             remedy = "It is one of the defaults: null in the line takes it away."
         limit = f"the parameters of {task}: {', '.join(sorted(names))}"
         return f"the unknown parameter {abbreviate(name)}{more}", limit, f"{remedy}{suggestion(name, names)}"
-
-
-def _task_name(value: Any) -> str:
-    """Return a task's name as it is spelt here; nothing where it is unknown."""
-    try:
-        return parse_word(value, list(TASKS))
-    except ValueError:
-        return ""
 
 
 def _name(number: int, name: str) -> str:

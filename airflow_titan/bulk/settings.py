@@ -18,6 +18,8 @@ NAMES = {name: frozenset({*parameters(task), *OPTIONS, "id", "task"}) for name, 
 EVERY_NAME = frozenset(chain.from_iterable(NAMES.values()))
 #: Calls under way at once: more would need a quota, and a machine, that few have.
 _MOST_AT_ONCE = 1024
+#: What ``null`` in a request may mean, where there is a default.
+_NULL_MEANS = ("nothing", "default")
 _IMAGE_PARAMETERS = sorted(set(chain.from_iterable(task.image_parameters for task in TASKS.values())))
 
 
@@ -28,18 +30,27 @@ class RequestSettings:
 
     :param defaults: the parameters that lie under every request's own
     :param images_as: the parameter that takes the images of each row, where the requests are a result file
+    :param null_is_default: whether what a request says nothing of, by ``null`` or an empty text, has its default
     :param shard: which part of the requests is taken, from 0
     :param shards: how many parts there are
     """
 
     defaults: dict[str, Any]
     images_as: str | None = None
+    null_is_default: bool = False
     shard: int = 0
     shards: int = 1
 
     @classmethod
     def read(
-        cls, reader: ParameterReader, *, defaults: Any, images_as: Any, shard: Any = 0, shards: Any = 1
+        cls,
+        reader: ParameterReader,
+        *,
+        defaults: Any,
+        images_as: Any,
+        null_means: Any = None,
+        shard: Any = 0,
+        shards: Any = 1,
     ) -> RequestSettings:
         """Read the parameters of the operator."""
         count = reader.whole_number("shards", shards, default=0, minimum=1, required=True)
@@ -48,7 +59,8 @@ class RequestSettings:
             limit = f"0 to {count - 1}, as there are {count} shards"
             reader.problems.add("shard", str(number), limit, "Count shards from 0.")
         parameter = reader.word("images_as", images_as, _IMAGE_PARAMETERS, default=None)
-        return cls(_read_defaults(reader, defaults, parameter), parameter, number, count)
+        null_is_default = reader.word("null_means", null_means, _NULL_MEANS, default="nothing") == "default"
+        return cls(_read_defaults(reader, defaults, parameter), parameter, null_is_default, number, count)
 
 
 @dataclass(frozen=True)
@@ -79,6 +91,7 @@ class JobSettings:
         *,
         defaults: Any,
         images_as: Any,
+        null_means: Any,
         shard: Any,
         shards: Any,
         max_concurrency: Any,
@@ -96,7 +109,9 @@ class JobSettings:
         problems = Problems()
         reader = ParameterReader(problems)
         settings = cls(
-            RequestSettings.read(reader, defaults=defaults, images_as=images_as, shard=shard, shards=shards),
+            RequestSettings.read(
+                reader, defaults=defaults, images_as=images_as, null_means=null_means, shard=shard, shards=shards
+            ),
             concurrency=reader.whole_number(
                 "max_concurrency",
                 max_concurrency,

@@ -39,9 +39,12 @@ class TitanBulkOperator(TitanModelOperator):
     :param requests: ``s3://bucket/key`` of a JSON Lines file, one request a line; or a list of dicts. A request has the
         parameters of its task's operator, ``task`` (such as ``text_to_image``) and ``id``, by default its line's
         number. (templated)
-    :param defaults: parameters that lie under every request's own; ``null`` in a request takes one away. (templated)
+    :param defaults: parameters that lie under every request's own; ``null`` in a request takes one away, or leaves it,
+        as ``null_means`` says. (templated)
     :param images_as: where ``requests`` is the result file of another bulk task: the parameter that takes each row's
         pictures, such as ``image``. (templated)
+    :param null_means: what ``null`` in a request means where there is a default, such as data frames write for an empty
+        cell: ``nothing`` (default) takes the default away, ``default`` leaves it. (templated)
     :param max_concurrency: how many calls may be under way at once; 1 to 1,024, default 16. (templated)
     :param requests_per_minute: at most so many calls a minute; divided by the shards. Default: no limit but the
         service's, which slows all calls down together. (templated)
@@ -56,8 +59,8 @@ class TitanBulkOperator(TitanModelOperator):
     """
 
     template_fields: Sequence[str] = (
-        "requests", "defaults", "images_as", "max_concurrency", "requests_per_minute", "max_in_flight_mb", "validate",
-        "max_failures", "shard", "shards", *TitanModelOperator.shared_fields,
+        "requests", "defaults", "images_as", "null_means", "max_concurrency", "requests_per_minute", "max_in_flight_mb",
+        "validate", "max_failures", "shard", "shards", *TitanModelOperator.shared_fields,
     )  # fmt: skip
     template_fields_renderers: ClassVar[dict[str, str]] = {
         **TitanModelOperator.template_fields_renderers,
@@ -71,6 +74,7 @@ class TitanBulkOperator(TitanModelOperator):
         requests: str | Sequence[Mapping[str, Any]] | XComArg,
         defaults: Mapping[str, Any] | XComArg | None = None,
         images_as: str | XComArg | None = None,
+        null_means: str | XComArg = "nothing",
         max_concurrency: int | str | XComArg = 16,
         requests_per_minute: float | str | XComArg | None = None,
         max_in_flight_mb: int | str | XComArg = 128,
@@ -85,6 +89,7 @@ class TitanBulkOperator(TitanModelOperator):
         self.requests: Any = requests
         self.defaults: Any = defaults
         self.images_as: Any = images_as
+        self.null_means: Any = null_means
         self.max_concurrency: Any = max_concurrency
         self.requests_per_minute: Any = requests_per_minute
         self.max_in_flight_mb: Any = max_in_flight_mb
@@ -111,6 +116,7 @@ class TitanBulkOperator(TitanModelOperator):
             settings = JobSettings.from_parameters(
                 defaults=self.defaults,
                 images_as=self.images_as,
+                null_means=self.null_means,
                 shard=self.shard,
                 shards=self.shards,
                 max_concurrency=self.max_concurrency,
