@@ -97,7 +97,7 @@ class BulkJob:
         """
         Run the requests.
 
-        :param requests: the URI of a JSON Lines file, or a list of dicts, or JSON of it
+        :param requests: the URI of a file, or a list of dicts, or JSON of it
         :raises TitanError: if the requests can't be read, or the rows not be written
         """
         with ExitStack() as open_files:
@@ -122,7 +122,9 @@ class BulkJob:
             memory=MemoryBudget(settings.memory_mib << 20),
             concurrency=threading.BoundedSemaphore(settings.concurrency),
         )
-        publisher = Publisher(results, bulk_requests, self._store, self._location)
+        publisher = Publisher(
+            results, bulk_requests, self._store, self._location, results_format=settings.results_format
+        )
         runner = Runner(
             bulk_requests,
             results,

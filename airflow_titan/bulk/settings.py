@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from itertools import chain
 from typing import Any
 
+from airflow_titan.bulk.formats import RESULTS_FORMATS, ResultsFormat, check_available
 from airflow_titan.bulk.jsonl import NO_JSON, encode
 from airflow_titan.errors import Problems, abbreviate
 from airflow_titan.generation.request import OPTIONS
@@ -75,6 +76,7 @@ class JobSettings:
     :param check_first: whether all requests are checked before the first is paid
     :param max_failures: how many requests may fail: a count as ``int``, or a share of all as ``float``
     :param price_limit: what all may cost together, in US dollars; ``None`` for no limit
+    :param results_format: as what their rows are written
     """
 
     requests: RequestSettings
@@ -84,6 +86,7 @@ class JobSettings:
     check_first: bool = True
     max_failures: float = 0
     price_limit: float | None = None
+    results_format: ResultsFormat = "jsonl"
 
     @classmethod
     def from_parameters(
@@ -100,6 +103,7 @@ class JobSettings:
         validate: Any,
         max_failures: Any,
         max_price_usd: Any,
+        results_format: Any = None,
     ) -> JobSettings:
         """
         Read the parameters of the operator.
@@ -128,9 +132,16 @@ class JobSettings:
             check_first=reader.word("validate", validate, ("all", "each"), default="all") == "all",
             max_failures=reader.share_or_count("max_failures", max_failures, default=cls.max_failures),
             price_limit=reader.amount("max_price_usd", max_price_usd, default=None, required=max_price_usd is not None),
+            results_format=read_results_format(reader, results_format),
         )
         problems.raise_if_any()
+        check_available(settings.results_format)
         return settings
+
+
+def read_results_format(reader: ParameterReader, value: Any) -> ResultsFormat:
+    """Read the format of a result file."""
+    return reader.word("results_format", value, RESULTS_FORMATS, default="jsonl")
 
 
 def _read_defaults(reader: ParameterReader, value: Any, images_as: str | None) -> dict[str, Any]:

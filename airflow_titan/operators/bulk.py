@@ -28,7 +28,7 @@ class TitanBulkOperator(TitanModelOperator):
     """
     Make many requests, of any task, in one Airflow task; each is as safe as one by an operator of its own.
 
-    Returns the URI of the result file: JSON Lines, one for each request in the order of the input, with ``id``,
+    Returns the URI of the result file: a row for each request in the order of the input, with ``id``,
     ``line``, ``status``, ``images``, ``manifest_uri``, ``price_usd`` and ``error``. A record with counts goes to XCom
     key ``manifest``. A try that fails, or is killed, keeps what it finished: the next one pays only for what was never
     answered.
@@ -36,9 +36,9 @@ class TitanBulkOperator(TitanModelOperator):
     Takes the parameters of :class:`~airflow_titan.operators.base.TitanModelOperator` too. They hold for every
     request that doesn't say otherwise, but for ``max_price_usd``, which is the budget of the whole task.
 
-    :param requests: ``s3://bucket/key`` of a JSON Lines file, one request a line; or a list of dicts. A request has the
-        parameters of its task's operator, ``task`` (such as ``text_to_image``) and ``id``, by default its line's
-        number. (templated)
+    :param requests: ``s3://bucket/key`` of a file, one request a line of JSON Lines (``.jsonl``), CSV or Parquet; or a
+        list of dicts. A request has the parameters of its task's operator, ``task`` (such as ``text_to_image``) and
+        ``id``, by default its line's number. (templated)
     :param defaults: parameters that lie under every request's own; ``null`` in a request takes one away, or leaves it,
         as ``null_means`` says. (templated)
     :param images_as: where ``requests`` is the result file of another bulk task: the parameter that takes each row's
@@ -54,13 +54,15 @@ class TitanBulkOperator(TitanModelOperator):
         default 0. (templated)
     :param shard: which part of the requests to take, from 0: every ``shards``-th one. (templated)
     :param shards: how many parts there are; default 1. (templated)
+    :param results_format: as what the result file is written: ``jsonl`` (default), ``csv``, or ``parquet``, which needs
+        ``airflow-titan[parquet]``. (templated)
     :raises AirflowFailException: if too many requests failed in a way that another try can't help
     :raises AirflowException: if too many failed, and another try may help
     """
 
     template_fields: Sequence[str] = (
         "requests", "defaults", "images_as", "null_means", "max_concurrency", "requests_per_minute", "max_in_flight_mb",
-        "validate", "max_failures", "shard", "shards", *TitanModelOperator.shared_fields,
+        "validate", "max_failures", "shard", "shards", "results_format", *TitanModelOperator.shared_fields,
     )  # fmt: skip
     template_fields_renderers: ClassVar[dict[str, str]] = {
         **TitanModelOperator.template_fields_renderers,
@@ -82,6 +84,7 @@ class TitanBulkOperator(TitanModelOperator):
         max_failures: float | str | XComArg = 0,
         shard: int | str | XComArg = 0,
         shards: int | str | XComArg = 1,
+        results_format: str | XComArg = "jsonl",
         **kwargs: Unpack[ModelParameters],
     ) -> None:
         super().__init__(**kwargs)
@@ -97,6 +100,7 @@ class TitanBulkOperator(TitanModelOperator):
         self.max_failures: Any = max_failures
         self.shard: Any = shard
         self.shards: Any = shards
+        self.results_format: Any = results_format
         self._job: BulkJob | None = None
         self._stop_requested = False
 
@@ -125,6 +129,7 @@ class TitanBulkOperator(TitanModelOperator):
                 validate=self.validate,
                 max_failures=self.max_failures,
                 max_price_usd=self.price_limit,
+                results_format=self.results_format,
             )
             threads = threads_for(settings.concurrency)
             raise_open_file_limit(threads)
