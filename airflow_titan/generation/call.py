@@ -38,6 +38,8 @@ log = logging.getLogger(__name__)
 #: Seconds that a claim is given beyond the time that its call may take: for reading the answer, and for keeping it in
 #: an S3 that fails for a while.
 _GRACE = 90.0
+#: Bytes that are reckoned for an answer whose length the service doesn't tell.
+_UNTOLD = 8 << 20
 #: Seconds between two looks at another worker's progress: first and longest.
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.2, 5.0
 
@@ -137,7 +139,7 @@ class PaidCall:
                 response = make_attempts(turn, lambda: self._send(slot))
         # the model is free for another call, and the money is spent, whatever becomes of the answer
         with self._telling_unknown(slot):
-            memory.take(2 * response.content_length)  # its text, and what is decoded from it
+            memory.take(2 * (response.content_length or _UNTOLD))  # its text, and what is decoded from it
             raw = response.read()
         self._request_log.info("Answered in %.1f s, AWS request id %s.", raw.elapsed_ms / 1000, raw.request_id)
         self._journal.write(slot, raw)
@@ -203,6 +205,7 @@ class PaidCall:
                 if response := self._pay(slot, memory, record):
                     return response
             elif (reason := self._claims.abandoned_reason(record)) is not None:
+                memory.take(2 * self._journal.size(slot))
                 return self._take_over(slot, reason)
             log.info("Another worker has call %d; waiting for its result.", slot)
             time.sleep(pause * random.uniform(0.5, 1))

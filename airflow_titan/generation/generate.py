@@ -139,18 +139,29 @@ class _GenerationRun:
     def _run(self, files: ExitStack) -> Result:
         responses: list[ValidatedResponse] = []
         for call in self._calls[:-1]:
-            with self._policy.memory.reserve() as memory:
-                response = call.run(memory)
-                if isinstance(response, Result):
-                    return response
-                # while the next call waits, a request holds no memory, or two of them could wait for each other
-                responses.append(response.park(files.enter_context(self._policy.new_file())))
+            parked = self._run_and_park(call, files)
+            if isinstance(parked, Result):
+                return parked
+            responses.append(parked)
         with self._policy.memory.reserve() as memory:
             response = self._calls[-1].run(memory)
             if isinstance(response, Result):
                 return response
             responses.append(response)
             return publish(self._prepared, responses, region=self._region, store=self._store, location=self._location)
+
+    def _run_and_park(self, call: PaidCall, files: ExitStack) -> ValidatedResponse | Result:
+        """
+        Get the answer of a call that others follow, and put its pictures on disk.
+
+        While the next call waits, a request holds no memory, or two of them could wait for each other. This is a method
+        of its own so that nothing keeps the pictures when it has ended.
+        """
+        with self._policy.memory.reserve() as memory:
+            response = call.run(memory)
+            if isinstance(response, Result):
+                return response
+            return response.park(files.enter_context(self._policy.new_file()))
 
 
 def _warn(prepared: Prepared, region: str, log: Log) -> None:
