@@ -65,6 +65,10 @@ class TitanBedrockHook(BedrockRuntimeHook):
     :raises ConfigurationError: if ``botocore_config`` makes no sense
     """
 
+    #: A type of connection of our own, with the fields of Amazon's, so that Airflow's button "Test" asks this hook.
+    conn_type = "titan"
+    hook_name = "Amazon Bedrock images"
+
     def __init__(
         self,
         aws_conn_id: str | None = "aws_default",
@@ -93,6 +97,49 @@ class TitanBedrockHook(BedrockRuntimeHook):
         """The region that Bedrock is asked in, unless ``model_region`` says otherwise."""
         region: str | None = self.region_name or self.get_session(self.region_name).region_name
         return region
+
+    @property
+    def read_timeout(self) -> float:
+        """Seconds that tasks wait for an answer of Bedrock's, where they don't say themselves."""
+        config: Any = _DEFAULTS.merge(self.config)
+        return float(config.read_timeout)
+
+    def client_of(self, service: str, region_name: str | None = None) -> Any:
+        """
+        Return a client of another service, by the same connection.
+
+        :param service: as boto3 names it, such as ``sts``
+        """
+        session: Any = self.get_session(self.region_name)
+        return session.client(
+            service,
+            region_name=region_name,
+            endpoint_url=self.conn_config.get_service_endpoint_url(service),
+            config=self.config.merge(self.own_config),
+            verify=self.verify,
+        )
+
+    @classmethod
+    def get_connection(cls, conn_id: str) -> Any:
+        """Return a connection as the Amazon provider wants it, whose type is ``aws``."""
+        connection = super().get_connection(conn_id)
+        if connection.conn_type == cls.conn_type:
+            connection.conn_type = "aws"
+        return connection
+
+    def test_connection(self) -> tuple[bool, str]:
+        """
+        Look at the deployment by this connection, as ``airflow-titan check`` does. Nothing is paid.
+
+        :return: whether nothing is wrong; and what is, with what to do
+        """
+        from airflow_titan.preflight.deployment import Deployment, Options
+        from airflow_titan.preflight.preflight import preflight
+        from airflow_titan.preflight.report import is_all_right, message
+
+        options = Options(self.aws_conn_id, self.s3_conn_id, region_name=self._region_name)
+        rows = preflight(Deployment(options))
+        return is_all_right(rows), message(rows)
 
     def clients(self) -> tuple[Any, Any]:
         """
@@ -144,6 +191,7 @@ class _S3Hook(S3Hook):
     """The Amazon provider's hook, with a session that it may be lent."""
 
     shared_session: boto3.session.Session | None = None
+    get_connection = TitanBedrockHook.get_connection
 
     def get_session(self, region_name: str | None = None, deferrable: bool = False) -> boto3.session.Session:  # noqa: FBT001, FBT002 - the parent's signature
         return self.shared_session or super().get_session(region_name, deferrable)

@@ -11,6 +11,8 @@ from airflow_titan.parameters import ParameterReader
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from airflow_titan.models.spec import ModelSpec
+
 
 @dataclass(frozen=True)
 class ModelRouting:
@@ -74,3 +76,18 @@ class ModelRoute:
     model_id: str
     model_family: str | None
     asked_for: str | None
+
+    def region(self, spec: ModelSpec, usual: str | None, *, named: bool) -> str | None:
+        """
+        Return the region that the model is asked in.
+
+        A request that names its region stays there, unless it was rerouted. Else a model that is offered in one region
+        only leaves no choice, and of a rerouted one's regions the first is taken.
+
+        :param spec: what is known of the model
+        :param usual: the region of the request or its connection, if there is any
+        :param named: whether the request itself names it
+        """
+        regions = () if self.model_id.startswith("arn:") else spec.regions
+        chosen_for_it = self.asked_for or (len(regions) == 1 and not named)
+        return regions[0] if regions and chosen_for_it and usual not in regions else usual

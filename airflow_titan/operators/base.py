@@ -236,17 +236,16 @@ class TitanModelOperator(TitanBaseOperator):
         return "" if reuse else str(getattr(context["ti"], "max_tries", ""))
 
     def other_region(self, request: Request, hook: TitanBedrockHook) -> str | None:
-        """
-        Return the region of a model that the deployment chose, and that isn't offered where the task would ask.
-
-        A task that names its region stays there, unless it was rerouted. Else a model that is offered in one region
-        only leaves no choice, and of a rerouted one's regions the first is taken.
-        """
+        """Return the region of a model that isn't offered where the task would ask; ``None`` where it is."""
         from airflow_titan.models.catalog import find
+        from airflow_titan.models.routing import ModelRoute
 
-        regions = () if request.model_id.startswith("arn:") else find(request.model_id, request.model_family).regions
-        chosen_for_it = request.asked_for or (len(regions) == 1 and not self.region_name)
-        if not regions or not chosen_for_it or hook.usual_region in regions:
+        if request.model_id.startswith("arn:"):
             return None
-        self.log.warning("%s is not offered in %s; asking in %s.", request.model_id, hook.usual_region, regions[0])
-        return regions[0]
+        route = ModelRoute(request.model_id, request.model_family, request.asked_for)
+        spec, usual = find(request.model_id, request.model_family), hook.usual_region
+        region = route.region(spec, usual, named=bool(self.region_name))
+        if region == usual:
+            return None
+        self.log.warning("%s is not offered in %s; asking in %s.", request.model_id, usual, region)
+        return region

@@ -96,6 +96,28 @@ class Model:
             "modelLifecycle": lifecycle,
         }
 
+    def availability(self) -> dict[str, Any]:
+        """Return what ``bedrock:GetFoundationModelAvailability`` says of it: everybody may use everything here."""
+        return {
+            "modelId": self.id,
+            "agreementAvailability": {"status": "AVAILABLE"},
+            "authorizationStatus": "AUTHORIZED",
+            "entitlementAvailability": "AVAILABLE",
+            "regionAvailability": "AVAILABLE",
+        }
+
+    def profile_summary(self, region: str) -> dict[str, Any]:
+        """Return its inference profile in the shape of ``bedrock:GetInferenceProfile``."""
+        arns = (f"arn:aws:bedrock:{name}::foundation-model/{self.id}" for name in sorted(self.regions))
+        return {
+            "inferenceProfileName": f"US {self.name}",
+            "inferenceProfileArn": f"arn:aws:bedrock:{region}:123456789012:inference-profile/{self.invoked_as}",
+            "inferenceProfileId": self.invoked_as,
+            "models": [{"modelArn": arn} for arn in arns],
+            "status": "ACTIVE",
+            "type": "SYSTEM_DEFINED",
+        }
+
     def _status_on(self, day: date | None) -> str:
         if day is None or self.legacy is None:
             return self.status

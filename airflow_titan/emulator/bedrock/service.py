@@ -1,4 +1,4 @@
-"""The front of Bedrock: InvokeModel of ``bedrock-runtime``, and the two calls of ``bedrock`` that describe models."""
+"""The front of Bedrock: InvokeModel of ``bedrock-runtime``, and those calls of ``bedrock`` that describe models."""
 
 from __future__ import annotations
 

@@ -157,3 +157,22 @@ def test_values_are_read_as_those_of_parameters_are(monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(parser, "serve_emulator", lambda options: seen.append(options) or 0)
     assert main(["emulator", "--port", "1e3", "--latency", "+0.5", "--rate-kind", "WINDOW"]) == 0
     assert (seen[0].port, seen[0].latency, seen[0].rate_kind) == (1000, 0.5, "window")
+
+
+@pytest.mark.usefixtures("bucket")
+def test_the_check_prints_a_table_and_ends_with_0(capsys: pytest.CaptureFixture[str]) -> None:
+    """Where nothing is wrong."""
+    assert main(["check"]) == 0
+    out = capsys.readouterr().out
+    assert "right     bucket                    titan-images in us-east-1" in out
+    assert "Nothing is wrong; nothing was paid." in out
+
+
+@pytest.mark.usefixtures("bucket")
+def test_the_check_prints_json_and_ends_with_1(capsys: pytest.CaptureFixture[str]) -> None:
+    """Where something is wrong; options are those of tasks."""
+    arguments = ["--json", "--region", "eu-west-1", "--model", "stability.sd3-5-large-v1:0", "--task", "Inpainting"]
+    assert main(["check", "--output-root", "s3://none/here", *arguments]) == 1
+    told = json.loads(capsys.readouterr().out)
+    assert told["right"] is False
+    assert [row["name"] for row in told["rows"] if row["status"] == "wrong"] == ["region", "bucket"]
