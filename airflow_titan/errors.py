@@ -15,7 +15,8 @@ Everything that can go wrong, as one tree.
     │   ├── ModelUnavailable     the model can't be reached by this id
     │   │   ├── UnknownModel     no such model in this region
     │   │   └── ModelRetired     the model has reached the end of its life, or is closed to this account
-    │   └── OutcomeUnknown       all calls that may be paid for were made, and none brought a usable answer
+    │   ├── OutcomeUnknown       all calls that may be paid for were made, and none brought a usable answer
+    │   └── ImagesMissing        a result's record stands, and images of it are gone or are something else by now
     └── TryAgain                 another try may pass: left to Airflow's retries
         ├── NotExecuted          the model surely did no work, so nothing was paid
         │   ├── AccountLimited   a quota is used up, or the credentials have expired
@@ -79,11 +80,13 @@ class StoreRefused(ConfigurationError):
 
     :param reason: what S3 said, where it was asked
     :param remedy: what to do about that
+    :param is_missing: whether it said that there is no such object
     """
 
-    def __init__(self, message: str, *, reason: str = "", remedy: str = "") -> None:
+    def __init__(self, message: str, *, reason: str = "", remedy: str = "", is_missing: bool = False) -> None:
         self.reason = reason
         self.remedy = remedy
+        self.is_missing = is_missing
         super().__init__(message)
 
 
@@ -141,6 +144,10 @@ class ModelRetired(ModelUnavailable):
 
 class OutcomeUnknown(TerminalError):
     """All calls that may be paid for were made, and none brought a usable answer."""
+
+
+class ImagesMissing(TerminalError):
+    """A result's record stands, and images of it are gone, or have been written over."""
 
 
 class TransientError(TitanError):

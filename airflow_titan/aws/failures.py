@@ -180,7 +180,12 @@ def s3_error(error: Exception, verb: str, uri: Any, *, permission: str | None = 
             "Check output_prefix or [titan] output_root, that the bucket exists, and that the connection allows "
             f"{permission} there."
         )
-    return errors.StoreRefused(f"S3 refuses to {verb} {name}: {reason}. {remedy}", reason=reason, remedy=remedy)
+    return errors.StoreRefused(
+        f"S3 refuses to {verb} {name}: {reason}. {remedy}",
+        reason=reason,
+        remedy=remedy,
+        is_missing=refusal.is_missing,
+    )
 
 
 def bedrock_error(error: Exception, model_id: str, seconds: float) -> errors.TitanError:

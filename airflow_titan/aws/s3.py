@@ -67,12 +67,14 @@ class ObjectContent:
     :param size: bytes of the whole object
     :param etag: names this content of it; ``None`` where S3 didn't tell
     :param etag_is_md5: whether the ETag is the MD5 of the bytes
+    :param modified: when it was written, by the store's clock; ``None`` where S3 didn't tell
     """
 
     data: bytes | None
     size: int = 0
     etag: str | None = None
     etag_is_md5: bool = False
+    modified: datetime | None = None
 
 
 class ObjectStore:
@@ -348,7 +350,8 @@ def _size(response: Mapping[str, Any]) -> int:
 
 
 def _content(data: bytes | None, response: Mapping[str, Any]) -> ObjectContent:
-    return ObjectContent(data, _size(response), str(response["ETag"]), _etag_is_md5(response))
+    etag, modified = str(response["ETag"]), response.get("LastModified")
+    return ObjectContent(data, _size(response), etag, _etag_is_md5(response), modified)
 
 
 def _etag_is_md5(response: Mapping[str, Any]) -> bool:
