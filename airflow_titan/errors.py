@@ -7,6 +7,7 @@ Everything that can go wrong, as one tree.
     ├── RequestFailed            no other try can help: the task fails at once
     │   ├── ConfigurationError   the deployment lacks a setting, or has a wrong one
     │   │   ├── StoreRefused     S3 refuses, as for want of a permission or a bucket
+    │   │   ├── DamagedRecord    a record in S3 is damaged, or of a newer version
     │   │   └── UnsafeStore      the store ignores conditional writes
     │   ├── InvalidRequest       the request breaks rules of the model; nothing was sent
     │   ├── RequestRefused       the service refused what our check let through
@@ -88,6 +89,19 @@ class StoreRefused(ConfigurationError):
         self.remedy = remedy
         self.is_missing = is_missing
         super().__init__(message)
+
+
+class DamagedRecord(ConfigurationError):
+    """
+    A record that this package keeps in S3 can't be read: damaged, or of a newer version.
+
+    :param uri: where it lies
+    :param reason: what is wrong with it, as the rest of a sentence
+    :param remedy: what to do
+    """
+
+    def __init__(self, uri: str, reason: str, remedy: str = "") -> None:
+        super().__init__(f"{uri} {reason}. {remedy or 'Put it back as it was, as from the bucket, or delete it.'}")
 
 
 class UnsafeStore(ConfigurationError):

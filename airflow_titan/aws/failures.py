@@ -9,7 +9,7 @@ of :mod:`airflow_titan.errors` that says what to do. What a service says of a re
 from __future__ import annotations
 
 import re
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from botocore.exceptions import (
     BotoCoreError,
@@ -28,12 +28,18 @@ from urllib3.exceptions import HTTPError
 
 from airflow_titan import errors
 
+if TYPE_CHECKING:
+    from airflow_titan.aws.deadline import Deadline
+
 _NO_CREDENTIALS = (NoCredentialsError, PartialCredentialsError, CredentialRetrievalError, TokenRetrievalError)
 _NO_CONNECTION = (EndpointConnectionError, ConnectTimeoutError, ProxyConnectionError)
 #: No complete answer; those above are some of them, so they are looked for first.
 _NO_ANSWER = (BotoCoreError, HTTPClientError, HTTPError)
 #: All that a call of a client may raise, and the reading of what it returned.
 AWS_ERRORS = (ClientError, *_NO_ANSWER)
+
+#: What botocore raises, too, where a reply can't be parsed, or lacks what every reply has.
+UNREADABLE = (ValueError, LookupError, TypeError, AttributeError, ArithmeticError)
 
 _SERVER_ERROR = 500
 _MISSING = frozenset({"NoSuchKey", "404", "NotFound"})
@@ -167,7 +173,8 @@ def s3_error(error: Exception, verb: str, uri: Any, *, permission: str | None = 
     """
     if not isinstance(error, ClientError):
         name = errors.abbreviate(uri)
-        lost = errors.StoreFailed(f"S3 failed to {verb} {name}: {error}")
+        said = f"its reply can't be read ({type(error).__name__}: {error})" if isinstance(error, UNREADABLE) else error
+        lost = errors.StoreFailed(f"S3 failed to {verb} {name}: {said}")
         return _of_type(_S3_FAILURES, error, name=name) or lost
     refusal = Refusal.of(error)
     name = uri if permission else errors.abbreviate(uri)
@@ -188,15 +195,22 @@ def s3_error(error: Exception, verb: str, uri: Any, *, permission: str | None = 
     )
 
 
-def bedrock_error(error: Exception, model_id: str, seconds: float) -> errors.TitanError:
+def bedrock_error(
+    error: Exception, model_id: str, seconds: float, deadline: Deadline | None = None
+) -> errors.TitanError:
     """
     Return the error for what a call of Bedrock raised.
 
-    :param error: one of ``AWS_ERRORS``
+    :param error: one of ``AWS_ERRORS`` or ``UNREADABLE``
     :param seconds: since the request was sent
+    :param deadline: what may have ended it
     """
     if not isinstance(error, ClientError):
-        return _of_type(_BEDROCK_FAILURES, error, model_id=model_id) or answer_lost(error, seconds)
+        if known := _of_type(_BEDROCK_FAILURES, error, model_id=model_id):
+            return known
+        if deadline and deadline.is_surely_unsent:
+            return errors.ConnectFailed(f"no connection to Bedrock: {error}")
+        return answer_lost(error, seconds, deadline)
     code, message, status, request_id, _ = Refusal.of(error)
     rule = next(
         rule
@@ -208,12 +222,19 @@ def bedrock_error(error: Exception, model_id: str, seconds: float) -> errors.Tit
     )
 
 
-def answer_lost(error: Exception, seconds: float) -> errors.AnswerLost:
+def answer_lost(error: Exception, seconds: float, deadline: Deadline | None = None) -> errors.AnswerLost:
     """
     Return the error for an answer of Bedrock's that didn't arrive, or not to its end.
 
     :param seconds: since the request was sent
+    :param deadline: what may have ended it
     """
+    if deadline and deadline.passed:
+        return errors.AnswerLost(
+            f"no whole answer after {seconds:.1f} s, so it may have been paid: what should have passed within "
+            f"{deadline.seconds:.0f} s came or went too slowly, and was broken off. Look at the network and the proxy "
+            "between worker and service; read_timeout in botocore_config allows more or less."
+        )
     return errors.AnswerLost(f"no whole answer after {seconds:.1f} s, so it may have been paid: {error}.")
 
 

@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from airflow_titan.aws import bedrock
+from airflow_titan.aws.deadline import answer_seconds, transfer_seconds
 from airflow_titan.errors import (
     BadAnswer,
     ImagesMissing,
@@ -43,7 +44,7 @@ if TYPE_CHECKING:
 #: What is told each time, whoever makes the call and however many are made.
 log = logging.getLogger(__name__)
 
-#: Seconds that a claim is given beyond the time that its call may take: for reading the answer, and for keeping it in
+#: Seconds that a claim is given beyond the time that its call and the reading of its answer may take: for keeping it in
 #: an S3 that fails for a while.
 _GRACE = 90.0
 #: Seconds between two looks at another worker's progress: first and longest.
@@ -70,8 +71,7 @@ class PaidCall:
         policy: CallPolicy,
         request_log: Log,
     ) -> None:
-        config = client.meta.config
-        lease = float(config.read_timeout + config.connect_timeout) + policy.rate_limiter.longest + _GRACE
+        lease = policy.rate_limiter.longest + answer_seconds(client) + transfer_seconds(client) + _GRACE
         folder = location.folder(prepared.fingerprint)
         self._prepared = prepared
         self._number = number
