@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 from airflow_titan.aws.body import PIECE, RequestBody
 from airflow_titan.aws.deadline import Deadline, answer_seconds, transfer_seconds, watch
-from airflow_titan.aws.failures import AWS_ERRORS, UNREADABLE, answer_lost, bedrock_error
+from airflow_titan.aws.failures import AWS_ERRORS, answer_lost, bedrock_error
 from airflow_titan.errors import AnswerLost, BadAnswer
 
 if TYPE_CHECKING:
@@ -74,7 +74,7 @@ class StreamedResponse:
         try:
             with self.deadline.running(self.seconds):
                 data = self._read()
-        except (*AWS_ERRORS, *UNREADABLE, OSError) as error:
+        except AWS_ERRORS as error:
             lost = answer_lost(error, time.monotonic() - self.started, self.deadline)
             raise AnswerLost(f"{lost} AWS request id {self.request_id}.") from error
         finally:
@@ -130,7 +130,7 @@ def invoke(
     try:
         with deadline.running(answer_seconds(client)):
             response = client.invoke_model(body=RequestBody(body), **arguments)
-    except (*AWS_ERRORS, *UNREADABLE, OSError) as error:
+    except AWS_ERRORS as error:
         ours = bedrock_error(error, model_id, time.monotonic() - started, deadline)
         deadline.close()
         raise ours from error

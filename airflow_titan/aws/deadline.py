@@ -267,7 +267,9 @@ def _running() -> Deadline | None:
 def _tell(connection: socket.socket) -> None:
     deadline = _running()
     if deadline is not None:
-        deadline.uses(connection)
+        # without a descriptor to spare it goes on as it is: the library's own timeouts are left
+        with suppress(OSError):
+            deadline.uses(connection)
 
 
 def watch(client: Any) -> None:

@@ -16,7 +16,7 @@ import tenacity
 
 from airflow_titan.aws.body import PIECE, RequestBody
 from airflow_titan.aws.deadline import allow, store_request, watch
-from airflow_titan.aws.failures import AWS_ERRORS, UNREADABLE, Refusal, s3_error
+from airflow_titan.aws.failures import AWS_ERRORS, Refusal, s3_error
 from airflow_titan.aws.uri import split
 from airflow_titan.errors import DamagedRecord, StoreFailed, StoreRefused, UnsafeStore
 
@@ -135,7 +135,7 @@ class ObjectStore:
         where = self._at(uri)
         try:
             return _content(None, self._s3.head_object(**where))
-        except (*AWS_ERRORS, *UNREADABLE) as error:
+        except AWS_ERRORS as error:
             raise s3_error(error, "read", uri) from error
 
     @_bounded
@@ -157,7 +157,7 @@ class ObjectStore:
                 response["Body"].close()
                 return _content(None, response)
             return _content(_read(response, first), response)
-        except (*AWS_ERRORS, *UNREADABLE, OSError) as error:
+        except AWS_ERRORS as error:
             if part and Refusal.of(error).status == _NO_SUCH_RANGE:
                 # an empty object has no first byte
                 return ObjectContent(b"")
@@ -181,7 +181,7 @@ class ObjectStore:
             data = _read(response)
             now, metadata = _store_time(response), response.get("Metadata", {})
             return StoredObject(data, response["ETag"], response["LastModified"], now, metadata)
-        except (*AWS_ERRORS, *UNREADABLE, OSError) as error:
+        except AWS_ERRORS as error:
             if Refusal.of(error).is_missing:
                 return None
             raise s3_error(error, "read", uri, permission="s3:GetObject and s3:ListBucket") from error
@@ -200,14 +200,14 @@ class ObjectStore:
             allow(_size(response))
             pieces = response["Body"].iter_chunks(PIECE)
             etag = str(response["ETag"])
-        except (*AWS_ERRORS, *UNREADABLE) as error:
+        except AWS_ERRORS as error:
             if Refusal.of(error).is_missing:
                 return None
             raise s3_error(error, "read", uri) from error
         while True:
             try:
                 piece = next(pieces, None)
-            except (*AWS_ERRORS, *UNREADABLE, OSError) as error:
+            except AWS_ERRORS as error:
                 raise s3_error(error, "read", uri) from error
             if piece is None:
                 return etag

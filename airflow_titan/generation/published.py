@@ -16,7 +16,7 @@ from pydantic import ValidationError
 
 from airflow_titan import __version__
 from airflow_titan.aws.bedrock import RawResponse
-from airflow_titan.errors import ConfigurationError, ImagesMissing, StoreRefused
+from airflow_titan.errors import DamagedRecord, ImagesMissing, StoreRefused
 from airflow_titan.generation.journal import Journal
 from airflow_titan.generation.manifest import Manifest, Output, Paid
 from airflow_titan.generation.response import ResponseImage, ValidatedResponse
@@ -119,7 +119,7 @@ def read_result(store: ObjectStore, folder: str) -> Result | DamagedResult | Non
     Read the manifest of a result, and look for its images.
 
     :return: ``None`` if there is no manifest
-    :raises ConfigurationError: if it is not of a version that this package knows
+    :raises DamagedRecord: if it is not of a version that this package knows
     """
     uri = f"{folder}/{MANIFEST}"
     entry = store.read(uri)
@@ -128,9 +128,10 @@ def read_result(store: ObjectStore, folder: str) -> Result | DamagedResult | Non
     try:
         manifest = Manifest.model_validate_json(entry.data)
     except ValidationError as error:
-        raise ConfigurationError(
-            f"{uri} is no manifest that airflow-titan {__version__} can read. Install the version that wrote it, or "
-            "delete it to pay for the picture anew."
+        raise DamagedRecord(
+            uri,
+            f"is no manifest that airflow-titan {__version__} can read",
+            "Install the version that wrote it, or delete it to pay for the picture anew.",
         ) from error
     broken = broken_images(store, _outputs(manifest), entry.modified)
     return DamagedResult(manifest, uri, entry.etag, broken) if broken else Result(manifest, uri)

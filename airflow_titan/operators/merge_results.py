@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.providers.common.compat.sdk import AirflowFailException
 
-from airflow_titan.errors import InvalidRequest, Problem, TerminalError, abbreviate
+from airflow_titan.errors import InvalidRequest, Problem, TerminalError, abbreviate, naming_what_is_exhausted
 from airflow_titan.operators.base import TitanBaseOperator
 from airflow_titan.operators.base_signature import show_shared_parameters
 
@@ -51,6 +51,7 @@ class TitanMergeResultsOperator(TitanBaseOperator):
         super().__init__(**kwargs)
         self.results = results
 
+    @naming_what_is_exhausted
     def execute(self, context: Context) -> str:
         """
         Join the files.
