@@ -7,6 +7,7 @@ Everything that can go wrong, as one tree.
     ├── RequestFailed            no other try can help: the task fails at once
     │   ├── ConfigurationError   the deployment lacks a setting, or has a wrong one
     │   │   ├── StoreRefused     S3 refuses, as for want of a permission or a bucket
+    │   │   ├── DamagedRecord    a record in S3 is damaged, or of a newer version
     │   │   └── UnsafeStore      the store ignores conditional writes
     │   ├── InvalidRequest       the request breaks rules of the model; nothing was sent
     │   ├── RequestRefused       the service refused what our check let through
@@ -15,7 +16,8 @@ Everything that can go wrong, as one tree.
     │   ├── ModelUnavailable     the model can't be reached by this id
     │   │   ├── UnknownModel     no such model in this region
     │   │   └── ModelRetired     the model has reached the end of its life, or is closed to this account
-    │   └── OutcomeUnknown       all calls that may be paid for were made, and none brought a usable answer
+    │   ├── OutcomeUnknown       all calls that may be paid for were made, and none brought a usable answer
+    │   └── ImagesMissing        a result's record stands, and images of it are gone or are something else by now
     └── TryAgain                 another try may pass: left to Airflow's retries
         ├── NotExecuted          the model surely did no work, so nothing was paid
         │   ├── AccountLimited   a quota is used up, or the credentials have expired
@@ -28,16 +30,22 @@ Everything that can go wrong, as one tree.
         ├── ServiceFailed        the service failed while working; it may have been paid
         ├── AnswerLost           the answer did not arrive; it may have been paid
         ├── BadAnswer            the answer arrived, and is not what was asked for
-        └── StoreFailed          S3 failed in a way that may pass
+        ├── StoreFailed          S3 failed in a way that may pass
+        └── WorkerExhausted      the worker has no more disk, files, threads or memory
 """
 
 from __future__ import annotations
 
+import errno
+import functools
+import os
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
+
+F = TypeVar("F", bound="Callable[..., Any]")
 
 
 @dataclass(frozen=True)
@@ -79,12 +87,27 @@ class StoreRefused(ConfigurationError):
 
     :param reason: what S3 said, where it was asked
     :param remedy: what to do about that
+    :param is_missing: whether it said that there is no such object
     """
 
-    def __init__(self, message: str, *, reason: str = "", remedy: str = "") -> None:
+    def __init__(self, message: str, *, reason: str = "", remedy: str = "", is_missing: bool = False) -> None:
         self.reason = reason
         self.remedy = remedy
+        self.is_missing = is_missing
         super().__init__(message)
+
+
+class DamagedRecord(ConfigurationError):
+    """
+    A record that this package keeps in S3 can't be read: damaged, or of a newer version.
+
+    :param uri: where it lies
+    :param reason: what is wrong with it, as the rest of a sentence
+    :param remedy: what to do
+    """
+
+    def __init__(self, uri: str, reason: str, remedy: str = "") -> None:
+        super().__init__(f"{uri} {reason}. {remedy or 'Put it back as it was, as from the bucket, or delete it.'}")
 
 
 class UnsafeStore(ConfigurationError):
@@ -143,6 +166,10 @@ class OutcomeUnknown(TerminalError):
     """All calls that may be paid for were made, and none brought a usable answer."""
 
 
+class ImagesMissing(TerminalError):
+    """A result's record stands, and images of it are gone, or have been written over."""
+
+
 class TransientError(TitanError):
     """Another try may pass."""
 
@@ -193,6 +220,61 @@ class BadAnswer(TransientError):
 
 class StoreFailed(TransientError):
     """S3 failed in a way that may pass."""
+
+
+class WorkerExhausted(TransientError):
+    """The worker lacks disk, open files, threads or memory."""
+
+
+_NO_TEMPORARY_FILES = "Free space there, or let the environment variable TMPDIR name a folder that can be written to."
+_NO_FILES = "Raise the limit (ulimit -n), or lower max_concurrency."
+#: What the system calls it when something is used up, what that is, and what to do.
+_USED_UP = {
+    errno.ENOSPC: ("the disk of temporary files is full", _NO_TEMPORARY_FILES),
+    errno.EDQUOT: ("the disk quota of temporary files is used up", _NO_TEMPORARY_FILES),
+    errno.EROFS: ("the folder of temporary files can't be written to", _NO_TEMPORARY_FILES),
+    errno.EACCES: ("the folder of temporary files can't be written to", _NO_TEMPORARY_FILES),
+    errno.ENOENT: ("there is no folder of temporary files", _NO_TEMPORARY_FILES),
+    errno.ENOTDIR: ("there is no folder of temporary files", _NO_TEMPORARY_FILES),
+    errno.EMFILE: ("this process has as many files open as it may", _NO_FILES),
+    errno.ENFILE: ("this machine has as many files open as it may", _NO_FILES),
+    errno.EAGAIN: ("no more threads can be started", "Raise the limit (ulimit -u), or lower max_concurrency."),
+    errno.ENOMEM: (
+        "there is no more memory", "Give the worker more, or lower max_concurrency and max_in_flight_mb.",
+    ),
+}  # fmt: skip
+
+
+def exhausted(error: BaseException) -> WorkerExhausted | None:
+    """Return the error of what the worker lacks, if that is what an exception of Python's says."""
+    code = error.errno if isinstance(error, OSError) else None
+    if isinstance(error, MemoryError):
+        code = errno.ENOMEM
+    elif isinstance(error, RuntimeError) and "new thread" in str(error):
+        code = errno.EAGAIN
+    elif type(error).__module__ == "sqlite3":
+        # its temporary file: it says "database or disk is full", "unable to open database file", "disk I/O error"
+        code = errno.ENOENT if "unable to open" in str(error) else errno.ENOSPC
+    if code not in _USED_UP:
+        return None
+    what, remedy = _USED_UP[code]
+    folder = f" (TMPDIR: {os.environ.get('TMPDIR', 'not set')})" if remedy is _NO_TEMPORARY_FILES else ""
+    return WorkerExhausted(f"{what}{folder}: {error or type(error).__name__}. {remedy}")
+
+
+def naming_what_is_exhausted(method: F) -> F:
+    """Let a method raise :class:`WorkerExhausted` where the worker lacks what it needs."""
+
+    @functools.wraps(method)
+    def run(*args: Any, **kwargs: Any) -> Any:
+        try:
+            return method(*args, **kwargs)
+        except Exception as error:
+            if lack := exhausted(error):
+                raise lack from error
+            raise
+
+    return cast("F", run)
 
 
 #: Longest value that a message repeats, in characters.

@@ -13,12 +13,16 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, BinaryIO
 
-from airflow_titan.aws.body import RequestBody
+from airflow_titan.aws.body import PIECE, RequestBody
+from airflow_titan.aws.deadline import Deadline, answer_seconds, transfer_seconds, watch
 from airflow_titan.aws.failures import AWS_ERRORS, answer_lost, bedrock_error
-from airflow_titan.errors import AnswerLost
+from airflow_titan.errors import AnswerLost, BadAnswer
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+#: Bytes of an answer, at most: the service's own bound for a request and for an answer.
+MAX_ANSWER = 25_000_000
 
 
 @dataclass(frozen=True)
@@ -48,6 +52,8 @@ class StreamedResponse:
     :param content_length: bytes of the body; 0 where the service doesn't tell
     :param body: what the body is read from
     :param started: when the request was sent, by this process's monotonic clock
+    :param deadline: ends the reading of a body that doesn't come to its end
+    :param seconds: how long the body may take, from when it is begun to be read
     """
 
     request_id: str
@@ -55,20 +61,48 @@ class StreamedResponse:
     content_length: int
     body: Any
     started: float
+    deadline: Deadline
+    seconds: float
 
     def read(self) -> RawResponse:
         """
         Return the whole answer.
 
-        :raises AnswerLost: if it is lost on the way
+        :raises AnswerLost: if it is lost on the way, or doesn't come to its end in time
+        :raises BadAnswer: if it is larger than any answer of the service's
         """
         try:
-            data = self.body.read()
-        except (*AWS_ERRORS, OSError) as error:
-            lost = answer_lost(error, time.monotonic() - self.started)
+            with self.deadline.running(self.seconds):
+                data = self._read()
+        except AWS_ERRORS as error:
+            lost = answer_lost(error, time.monotonic() - self.started, self.deadline)
             raise AnswerLost(f"{lost} AWS request id {self.request_id}.") from error
+        finally:
+            self.deadline.close()
         elapsed_ms = round((time.monotonic() - self.started) * 1000)
         return RawResponse(data, self.request_id, self.model_latency_ms, elapsed_ms)
+
+    def _read(self) -> bytes:
+        """Read the body, and never more of it than an answer can have."""
+        if self.content_length <= MAX_ANSWER:
+            if self.content_length:
+                data: bytes = self.body.read()
+                return data
+            pieces, size = [], 0
+            # to the empty piece: only then does the SDK look whether all has come
+            while piece := self.body.read(PIECE):
+                pieces.append(piece)
+                size += len(piece)
+                if size > MAX_ANSWER:
+                    break
+            else:
+                return b"".join(pieces)
+        self.body.close()
+        length = f"{self.content_length:,}" if self.content_length else f"more than {MAX_ANSWER:,}"
+        raise BadAnswer(
+            f"the answer has {length} bytes; an answer of the service's has {MAX_ANSWER:,} at most. AWS request id "
+            f"{self.request_id}."
+        )
 
 
 def invoke(
@@ -90,12 +124,19 @@ def invoke(
     operation = client.meta.service_model.operation_model("InvokeModel")
     if metadata and "requestMetadata" in operation.input_shape.members:
         arguments["requestMetadata"] = request_metadata(metadata)
-    started = time.monotonic()
+    watch(client)
+    started, deadline = time.monotonic(), Deadline()
     body.seek(0)
     try:
-        response = client.invoke_model(body=RequestBody(body), **arguments)
+        with deadline.running(answer_seconds(client)):
+            response = client.invoke_model(body=RequestBody(body), **arguments)
     except AWS_ERRORS as error:
-        raise bedrock_error(error, model_id, time.monotonic() - started) from error
+        ours = bedrock_error(error, model_id, time.monotonic() - started, deadline)
+        deadline.close()
+        raise ours from error
+    except BaseException:
+        deadline.close()
+        raise
     # nobody needs the request any more, and both together are a lot to keep in memory
     body.close()
     facts = response["ResponseMetadata"]
@@ -106,6 +147,8 @@ def invoke(
         content_length=_number(headers, "content-length") or 0,
         body=response["body"],
         started=started,
+        deadline=deadline,
+        seconds=transfer_seconds(client),
     )
 
 

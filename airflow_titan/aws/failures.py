@@ -9,7 +9,7 @@ of :mod:`airflow_titan.errors` that says what to do. What a service says of a re
 from __future__ import annotations
 
 import re
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from botocore.exceptions import (
     BotoCoreError,
@@ -28,22 +28,37 @@ from urllib3.exceptions import HTTPError
 
 from airflow_titan import errors
 
+if TYPE_CHECKING:
+    from airflow_titan.aws.deadline import Deadline
+
 _NO_CREDENTIALS = (NoCredentialsError, PartialCredentialsError, CredentialRetrievalError, TokenRetrievalError)
 _NO_CONNECTION = (EndpointConnectionError, ConnectTimeoutError, ProxyConnectionError)
 #: No complete answer; those above are some of them, so they are looked for first.
 _NO_ANSWER = (BotoCoreError, HTTPClientError, HTTPError)
+#: What botocore raises, too, where a reply can't be parsed, or lacks what every reply has.
+_UNREADABLE = (ValueError, LookupError, TypeError, AttributeError, ArithmeticError)
 #: All that a call of a client may raise, and the reading of what it returned.
-AWS_ERRORS = (ClientError, *_NO_ANSWER)
+AWS_ERRORS = (ClientError, *_NO_ANSWER, *_UNREADABLE, OSError)
 
 _SERVER_ERROR = 500
 _MISSING = frozenset({"NoSuchKey", "404", "NotFound"})
-#: Refusals of S3's that may pass: a retry takes new credentials, a new connection or a new look at the clock.
-_PASSING = frozenset({"ExpiredToken", "RequestTimeout", "RequestTimeTooSkewed", "OperationAborted", "SlowDown"})
+#: Refusals of S3's that may pass: a retry takes new credentials, a new connection or a new look at the clock, and what
+#: was damaged on its way is sent again.
+_PASSING = frozenset({
+    "ExpiredToken", "RequestTimeout", "RequestTimeTooSkewed", "RequestExpired", "OperationAborted", "SlowDown",
+    "BadDigest", "InvalidDigest", "IncompleteBody", "XAmzContentSHA256Mismatch", "XAmzContentChecksumMismatch",
+    "TooManyRequests", "Throttling", "ThrottlingException",
+})  # fmt: skip
+#: How services say that the worker's clock and theirs are minutes apart.
+_SKEWED = re.compile("RequestTimeTooSkewed|RequestExpired|Signature expired|Signature not yet current|too large.*clock")
+_CLOCK = "The worker's clock is wrong by minutes: set it, and keep it set by NTP (chrony, systemd-timesyncd)."
 #: What to do where S3 refuses to read what a user named, by its code.
 _READ_REMEDIES = {
     "NoSuchKey": "Check the key, and that the task which writes it runs before this one.",
     "404": "Check the key, and that the task which writes it runs before this one.",
     "NoSuchBucket": "Check the bucket's name, and the region and account of the connection.",
+    "SignatureDoesNotMatch": "Check the connection's secret key.",
+    "InvalidAccessKeyId": "Check the connection's access key.",
     "AccessDenied": "Allow s3:GetObject on it; without s3:ListBucket, S3 says this of missing objects too.",
     "InvalidObjectState": "Restore the object from its archive first.",
 }
@@ -96,7 +111,7 @@ class _Failure(NamedTuple):
 _S3_FAILURES = (
     _Failure(_NO_CREDENTIALS, errors.AccessDenied, "no AWS credentials: {error}. Check the connection."),
     _Failure(
-        (ParamValidationError,), errors.StoreRefused,
+        (ParamValidationError, UnicodeError), errors.StoreRefused,
         "S3 takes no such name as {name}: {error}. "
         "Check the parameter it comes from, output_prefix or [titan] output_root.",
     ),
@@ -105,7 +120,9 @@ _BEDROCK_FAILURES = (
     _Failure(_NO_CONNECTION, errors.ConnectFailed, "no connection to Bedrock: {error}"),
     _Failure(_NO_CREDENTIALS, errors.AccessDenied, "no AWS credentials: {error}. Check the connection aws_conn_id."),
     _Failure(
-        (ParamValidationError,), errors.ConfigurationError, "model_id: {model_id!r} is no model id or ARN: {error}"
+        (ParamValidationError, UnicodeError),
+        errors.ConfigurationError,
+        "model_id: {model_id!r} is no model id or ARN: {error}",
     ),
 )
 
@@ -124,6 +141,9 @@ _TOO_MANY = "Run fewer tasks at once with an Airflow pool, or raise the quota."
 # Looked up from top to bottom. The service tells some failures apart by their words alone, so words count.
 # Sources: botocore's service model for codes and statuses; public issues that quote the service for the words.
 _BEDROCK_RULES = (
+    _Rule(None, "", _SKEWED.pattern, errors.AccountLimited, _CLOCK),
+    _Rule(None, "RequestTimeTooSkewed", "", errors.AccountLimited, _CLOCK),
+    _Rule(None, "RequestExpired", "", errors.AccountLimited, _CLOCK),
     _Rule(None, "Throttling", "", errors.Throttled, _TOO_MANY),
     _Rule(400, "Validation", "blocked by our content filters", errors.ContentBlocked, "Reword the prompt."),
     _Rule(
@@ -141,6 +161,11 @@ _BEDROCK_RULES = (
     _Rule(400, "", "", errors.RequestRefused, "Please report it: our check should have found this before."),
     _Rule(404, "", "end of its life|marked by provider as Legacy", errors.ModelRetired, "Choose an active model."),
     _Rule(404, "", "", errors.UnknownModel, "Check model_id and region_name."),
+    _Rule(
+        403, "(?:InvalidSignature|SignatureDoesNotMatch|UnrecognizedClient|InvalidClientTokenId)", "",
+        errors.AccessDenied,
+        "Check the connection's keys: they are not those of an active user, or the secret isn't the key's own.",
+    ),
     _Rule(403, "ExpiredToken", "", errors.AccountLimited, "The credentials have expired; a retry takes new ones."),
     _Rule(
         403, "", "", errors.AccessDenied,
@@ -167,48 +192,70 @@ def s3_error(error: Exception, verb: str, uri: Any, *, permission: str | None = 
     """
     if not isinstance(error, ClientError):
         name = errors.abbreviate(uri)
-        lost = errors.StoreFailed(f"S3 failed to {verb} {name}: {error}")
+        said = f"its reply can't be read ({type(error).__name__}: {error})" if isinstance(error, _UNREADABLE) else error
+        lost = errors.StoreFailed(f"S3 failed to {verb} {name}: {said}")
         return _of_type(_S3_FAILURES, error, name=name) or lost
     refusal = Refusal.of(error)
     name = uri if permission else errors.abbreviate(uri)
     reason = f"{refusal.code}: {refusal.message}"
-    if refusal.status >= _SERVER_ERROR or refusal.code in _PASSING:
-        return errors.StoreFailed(f"S3 failed to {verb} {name}: {reason}")
+    is_skewed = _SKEWED.search(reason)
+    if refusal.status >= _SERVER_ERROR or refusal.code in _PASSING or is_skewed:
+        advice = f". {_CLOCK}" if is_skewed else ""
+        return errors.StoreFailed(f"S3 failed to {verb} {name}: {reason}{advice}")
     remedy = _READ_REMEDIES.get(refusal.code, "Check the URI and the connection's permissions.")
     if permission:
         remedy = (
             "Check output_prefix or [titan] output_root, that the bucket exists, and that the connection allows "
             f"{permission} there."
         )
-    return errors.StoreRefused(f"S3 refuses to {verb} {name}: {reason}. {remedy}", reason=reason, remedy=remedy)
+    return errors.StoreRefused(
+        f"S3 refuses to {verb} {name}: {reason}. {remedy}",
+        reason=reason,
+        remedy=remedy,
+        is_missing=refusal.is_missing,
+    )
 
 
-def bedrock_error(error: Exception, model_id: str, seconds: float) -> errors.TitanError:
+def bedrock_error(
+    error: Exception, model_id: str, seconds: float, deadline: Deadline | None = None
+) -> errors.TitanError:
     """
     Return the error for what a call of Bedrock raised.
 
     :param error: one of ``AWS_ERRORS``
     :param seconds: since the request was sent
+    :param deadline: what may have ended it
     """
     if not isinstance(error, ClientError):
-        return _of_type(_BEDROCK_FAILURES, error, model_id=model_id) or answer_lost(error, seconds)
+        if known := _of_type(_BEDROCK_FAILURES, error, model_id=model_id):
+            return known
+        if deadline and deadline.is_surely_unsent:
+            return errors.ConnectFailed(f"no connection to Bedrock: {error}")
+        return answer_lost(error, seconds, deadline)
     code, message, status, request_id, _ = Refusal.of(error)
     rule = next(
         rule
         for rule in _BEDROCK_RULES
-        if rule.status in {None, status} and code.startswith(rule.code) and re.search(rule.message, message)
+        if rule.status in {None, status} and re.match(rule.code, code) and re.search(rule.message, message)
     )
     return rule.error(
         f"{model_id}: {message.rstrip('.')} ({code}, HTTP {status}, AWS request id {request_id}). {rule.remedy}"
     )
 
 
-def answer_lost(error: Exception, seconds: float) -> errors.AnswerLost:
+def answer_lost(error: Exception, seconds: float, deadline: Deadline | None = None) -> errors.AnswerLost:
     """
     Return the error for an answer of Bedrock's that didn't arrive, or not to its end.
 
     :param seconds: since the request was sent
+    :param deadline: what may have ended it
     """
+    if deadline and deadline.passed:
+        return errors.AnswerLost(
+            f"no whole answer after {seconds:.1f} s, so it may have been paid: what should have passed within "
+            f"{deadline.seconds:.0f} s came or went too slowly, and was broken off. Look at the network and the proxy "
+            "between worker and service; read_timeout in botocore_config allows more or less."
+        )
     return errors.AnswerLost(f"no whole answer after {seconds:.1f} s, so it may have been paid: {error}.")
 
 

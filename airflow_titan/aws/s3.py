@@ -2,25 +2,29 @@
 
 from __future__ import annotations
 
+import functools
+import io
 import logging
 import re
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from io import BytesIO
-from typing import IO, TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any, TypeVar, cast
 from urllib.parse import urlsplit
 
 import tenacity
 
 from airflow_titan.aws.body import PIECE, RequestBody
+from airflow_titan.aws.deadline import allow, store_request, watch
 from airflow_titan.aws.failures import AWS_ERRORS, Refusal, s3_error
 from airflow_titan.aws.uri import split
-from airflow_titan.errors import StoreFailed, StoreRefused, UnsafeStore
+from airflow_titan.errors import DamagedRecord, StoreFailed, StoreRefused, UnsafeStore
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
     from datetime import datetime
 
+F = TypeVar("F", bound="Callable[..., Any]")
 log = logging.getLogger(__name__)
 
 _PRECONDITION_FAILED, _CONFLICT, _NOT_FOUND = 412, 409, 404
@@ -31,8 +35,26 @@ _CONDITION_FAILED = {
     "IfMatch": (_PRECONDITION_FAILED, _CONFLICT, _NOT_FOUND),
 }
 _JSON = "application/json"
+#: Bytes of a record, at most: slots and manifests have some KiB, journals an answer of the service's.
+MAX_RECORD = 32 << 20
 #: Stores that were seen to honour conditional writes, by endpoint and bucket: one probe a process is enough.
 _proven: set[tuple[str, str]] = set()
+
+
+#: What the store's methods do that don't read.
+_VERBS = {"upload": "write", "delete": "delete"}
+
+
+def _bounded(method: F) -> F:
+    """Let a method of the store end with StoreFailed where S3 neither fails nor comes to an end."""
+    verb = _VERBS.get(method.__name__, "read")
+
+    @functools.wraps(method)
+    def run(store: ObjectStore, uri: Any, *args: Any, **kwargs: Any) -> Any:
+        with store_request(store._s3, verb, uri):  # noqa: SLF001 - a method of its own
+            return method(store, uri, *args, **kwargs)
+
+    return cast("F", run)
 
 
 @dataclass(frozen=True)
@@ -67,12 +89,14 @@ class ObjectContent:
     :param size: bytes of the whole object
     :param etag: names this content of it; ``None`` where S3 didn't tell
     :param etag_is_md5: whether the ETag is the MD5 of the bytes
+    :param modified: when it was written, by the store's clock; ``None`` where S3 didn't tell
     """
 
     data: bytes | None
     size: int = 0
     etag: str | None = None
     etag_is_md5: bool = False
+    modified: datetime | None = None
 
 
 class ObjectStore:
@@ -93,11 +117,13 @@ class ObjectStore:
         encryption: Mapping[str, str] | None = None,
         unsafe: bool = False,
     ) -> None:
+        watch(s3)
         self._s3 = s3
         self._owner = {"ExpectedBucketOwner": expected_bucket_owner} if expected_bucket_owner else {}
         self._encryption = dict(encryption or {})
         self._unsafe = unsafe
 
+    @_bounded
     def head(self, uri: Any) -> ObjectContent:
         """
         Ask for the size and the ETag of an object that a user named, without reading it.
@@ -108,11 +134,11 @@ class ObjectStore:
         """
         where = self._at(uri)
         try:
-            response = self._s3.head_object(**where)
+            return _content(None, self._s3.head_object(**where))
         except AWS_ERRORS as error:
             raise s3_error(error, "read", uri) from error
-        return _content(None, response)
 
+    @_bounded
     def get(self, uri: Any, *, max_bytes: int | None = None, first: int | None = None) -> ObjectContent:
         """
         Read an object that a user named, or the first bytes of it.
@@ -130,31 +156,37 @@ class ObjectStore:
             if max_bytes is not None and _size(response) > max_bytes:
                 response["Body"].close()
                 return _content(None, response)
-            return _content(response["Body"].read(), response)
+            return _content(_read(response, first), response)
         except AWS_ERRORS as error:
             if part and Refusal.of(error).status == _NO_SUCH_RANGE:
                 # an empty object has no first byte
                 return ObjectContent(b"")
             raise s3_error(error, "read", uri) from error
 
+    @_bounded
     def read(self, uri: str) -> StoredObject | None:
         """
-        Read an object.
+        Read a record.
 
         :return: ``None`` if there is none
+        :raises ConfigurationError: if it is far too large to be one
         :raises StoreRefused: if S3 refuses
         :raises StoreFailed: if S3 fails in a way that may pass
         """
         try:
             response = self._s3.get_object(**self._at(uri))
-            data = response["Body"].read()
+            if (size := _size(response)) > MAX_RECORD:
+                response["Body"].close()
+                raise DamagedRecord(uri, f"has {size:,} bytes, and no record has more than {MAX_RECORD:,}")
+            data = _read(response)
+            now, metadata = _store_time(response), response.get("Metadata", {})
+            return StoredObject(data, response["ETag"], response["LastModified"], now, metadata)
         except AWS_ERRORS as error:
             if Refusal.of(error).is_missing:
                 return None
             raise s3_error(error, "read", uri, permission="s3:GetObject and s3:ListBucket") from error
-        now, metadata = _store_time(response), response.get("Metadata", {})
-        return StoredObject(data, response["ETag"], response["LastModified"], now, metadata)
 
+    @_bounded
     def download(self, uri: str, file: IO[bytes]) -> str | None:
         """
         Read an object into a file, a piece at a time.
@@ -165,13 +197,22 @@ class ObjectStore:
         """
         try:
             response = self._s3.get_object(**self._at(uri))
-            for piece in response["Body"].iter_chunks(PIECE):
-                file.write(piece)
+            allow(_size(response))
+            pieces = response["Body"].iter_chunks(PIECE)
+            etag = str(response["ETag"])
         except AWS_ERRORS as error:
             if Refusal.of(error).is_missing:
                 return None
             raise s3_error(error, "read", uri) from error
-        return str(response["ETag"])
+        while True:
+            try:
+                piece = next(pieces, None)
+            except AWS_ERRORS as error:
+                raise s3_error(error, "read", uri) from error
+            if piece is None:
+                return etag
+            # what the disk refuses is no failure of S3's
+            file.write(piece)
 
     def write(
         self,
@@ -193,6 +234,7 @@ class ObjectStore:
         """
         return self.upload(uri, BytesIO(data), content_type, metadata, **condition)
 
+    @_bounded
     def upload(
         self,
         uri: str,
@@ -206,6 +248,7 @@ class ObjectStore:
 
         :param file: an open file that can be sought in
         """
+        allow(file.seek(0, io.SEEK_END))
         file.seek(0)
         try:
             response = self._s3.put_object(
@@ -255,6 +298,7 @@ class ObjectStore:
         """
         return self._write_if(uri, data, IfMatch=etag)
 
+    @_bounded
     def delete(self, uri: str) -> None:
         """
         Delete an object; there may be none.
@@ -342,13 +386,27 @@ class PreconditionFailed(Exception):
         super().__init__(f"HTTP {status}")
 
 
+def _read(response: Mapping[str, Any], first: int | None = None) -> bytes:
+    """
+    Return an object's bytes.
+
+    :param first: how many of them at most: a store may not know ranges; default: all
+    """
+    length = int(response["ContentLength"])
+    allow(min(length, first or length))
+    body = response["Body"]
+    data: bytes = body.read() if first is None or length <= first else body.read(first)
+    return data
+
+
 def _size(response: Mapping[str, Any]) -> int:
     """Return the bytes of a whole object, also where a part of it was asked for."""
     return int(response.get("ContentRange", f"/{response['ContentLength']}").rpartition("/")[2])
 
 
 def _content(data: bytes | None, response: Mapping[str, Any]) -> ObjectContent:
-    return ObjectContent(data, _size(response), str(response["ETag"]), _etag_is_md5(response))
+    etag, modified = str(response["ETag"]), response.get("LastModified")
+    return ObjectContent(data, _size(response), etag, _etag_is_md5(response), modified)
 
 
 def _etag_is_md5(response: Mapping[str, Any]) -> bool:

@@ -42,7 +42,7 @@ def parse_line(number: int, data: bytes, *, complete: bool, ours: bool) -> Parse
     if id_:
         # an empty line of defaults alone is not to be taken for one that could not be read
         return ParsedLine(id_, value or {"id": id_})
-    limit = f"a text of 1 to {_LONGEST_ID:,} characters or a whole number"
+    limit = f"a text of 1 to {_LONGEST_ID:,} whole characters or a whole number"
     return ParsedLine("", value, (f"the id {abbreviate(name)}", limit, "Give one, or leave it out."))
 
 
@@ -74,7 +74,10 @@ def parse_id(value: Any) -> str:
         value = int(value)
     if isinstance(value, int) and not isinstance(value, bool):
         value = str(value)
-    return value if isinstance(value, str) and value.strip() and len(value) <= _LONGEST_ID else ""
+    if not isinstance(value, str) or not value.strip() or len(value) > _LONGEST_ID:
+        return ""
+    # half a character can be no part of a key
+    return "" if any("\ud800" <= sign <= "\udfff" for sign in value) else value
 
 
 def _find_id(data: bytes) -> str:

@@ -19,6 +19,7 @@ from airflow_titan.errors import (
     TerminalError,
     TitanError,
     abbreviate,
+    exhausted,
 )
 from airflow_titan.generation.generate import generate
 from airflow_titan.generation.policy import CallPolicy
@@ -126,6 +127,8 @@ def run_request(bulk_request: BulkRequest, shared: Shared, request_log: RequestL
         free = free and not budget.used
         return Outcome(error_row(bulk_request, status, 0.0 if free else None, error), error, model_id)
     except Exception as error:  # noqa: BLE001 - logged with its row
+        if lack := exhausted(error):
+            return Outcome(error_row(bulk_request, "failed", None, lack), lack, model_id)
         return Outcome(surprise_row(bulk_request, None, error), error, model_id)
     manifest = result.manifest
     row = Row(

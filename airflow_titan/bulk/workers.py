@@ -40,11 +40,20 @@ class Workers(Generic[T]):
 
         :param items: asked for the next item by one thread at a time
         """
-        self._running = self._count
         for number in range(self._count):
             # daemons: a task that must end now can't wait for an answer
-            name = f"titan-bulk-{number}"
-            threading.Thread(target=self._labor, args=(work, items), name=name, daemon=True).start()
+            thread = threading.Thread(target=self._labor, args=(work, items), name=f"titan-bulk-{number}", daemon=True)
+            with self._wake:
+                self._running += 1
+            try:
+                thread.start()
+            except RuntimeError as error:
+                with self._wake:
+                    self._running -= 1
+                if not number:
+                    raise
+                log.warning("Going on with %d threads of %d, as no more can be started: %s", number, self._count, error)
+                return
 
     def wait(self, seconds: float) -> bool:
         """Wait for all threads to end, no longer than so; return whether they have."""

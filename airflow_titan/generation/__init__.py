@@ -12,6 +12,7 @@ imported here, so that naming one module doesn't bring boto3 along.
 - ``claims``, ``process``: the numbered slots that bound what is paid, and who claims them
 - ``journal``: the raw answer of each paid call, kept until the manifest stands
 - ``response``: decode an answer and verify its images
-- ``publish``, ``manifest``: write the images and the record of the result; find it again
+- ``publish``, ``manifest``: write the images and the record of the result
+- ``published``: find a result again, and see that its images are still there
 - ``alternatives``: which models can stand in for one that has ended
 """

@@ -14,12 +14,21 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from airflow_titan.aws import bedrock
-from airflow_titan.errors import BadAnswer, ModelRetired, ModelUnavailable, NotExecuted, OutcomeUnknown, TerminalError
+from airflow_titan.aws.deadline import answer_seconds, transfer_seconds
+from airflow_titan.errors import (
+    BadAnswer,
+    ImagesMissing,
+    ModelRetired,
+    ModelUnavailable,
+    NotExecuted,
+    OutcomeUnknown,
+    TerminalError,
+)
 from airflow_titan.generation.alternatives import alternatives
 from airflow_titan.generation.claims import Claim, Claims
 from airflow_titan.generation.journal import Journal
 from airflow_titan.generation.policy import make_attempts
-from airflow_titan.generation.publish import Result, find_result
+from airflow_titan.generation.published import DamagedResult, Result, find_result, kept_response
 from airflow_titan.generation.response import ValidatedResponse, validate
 from airflow_titan.models.families import wire
 
@@ -35,7 +44,7 @@ if TYPE_CHECKING:
 #: What is told each time, whoever makes the call and however many are made.
 log = logging.getLogger(__name__)
 
-#: Seconds that a claim is given beyond the time that its call may take: for reading the answer, and for keeping it in
+#: Seconds that a claim is given beyond the time that its call and the reading of its answer may take: for keeping it in
 #: an S3 that fails for a while.
 _GRACE = 90.0
 #: Bytes that are reckoned for an answer whose length the service doesn't tell.
@@ -64,8 +73,7 @@ class PaidCall:
         policy: CallPolicy,
         request_log: Log,
     ) -> None:
-        config = client.meta.config
-        lease = float(config.read_timeout + config.connect_timeout) + policy.rate_limiter.longest + _GRACE
+        lease = policy.rate_limiter.longest + answer_seconds(client) + transfer_seconds(client) + _GRACE
         folder = location.folder(prepared.fingerprint)
         self._prepared = prepared
         self._number = number
@@ -80,6 +88,8 @@ class PaidCall:
         self._journal = Journal(store, folder, call=number)
         self._claim: Claim | None = None
         self._body: BinaryIO
+        #: The result that this call helps to make anew, as it was last seen.
+        self.damaged: DamagedResult | None = None
 
     def write_body(self, file: BinaryIO) -> None:
         """Write the request's body, before it is sent: from then on the inputs' bytes aren't needed for it."""
@@ -93,6 +103,7 @@ class PaidCall:
         :param memory: holds nothing yet; what the answer takes is taken from it
         :return: this call's answer; or the whole request's result, if another worker has published it
         :raises OutcomeUnknown: if all slots are used up, and none brought a usable answer
+        :raises ImagesMissing: if images of the whole request's result are gone, and no slot is left to pay for others
         """
         spent: list[str] = []
         allowed = self._prepared.request.max_paid_calls
@@ -102,10 +113,16 @@ class PaidCall:
                 self._body.close()
                 return found
             spent.append(f"call {slot}: {found}")
+        made = f"max_paid_calls: {len(spent)} of {allowed} allowed calls were made, and"
+        if self.damaged:
+            raise ImagesMissing(
+                f"{made} {self.damaged} ({'; '.join(spent)}). Raise max_paid_calls to pay for the result once more, "
+                "put the images back under these names, or clear the task with reuse=False."
+            )
         raise OutcomeUnknown(
-            f"max_paid_calls: {len(spent)} of {allowed} allowed calls were made, and none brought a usable answer "
-            f"({'; '.join(spent)}). They may have been paid: look for fingerprint {self._prepared.fingerprint} in "
-            "AWS's invocation log. To try again, raise max_paid_calls, or clear the task with reuse=False."
+            f"{made} none brought a usable answer ({'; '.join(spent)}). They may have been paid: look for fingerprint "
+            f"{self._prepared.fingerprint} in AWS's invocation log. To try again, raise max_paid_calls, or clear "
+            "the task with reuse=False."
         )
 
     def give_up(self, error: BaseException) -> None:
@@ -199,6 +216,8 @@ class PaidCall:
         while True:
             if result := self._find_result():
                 return result
+            if self.damaged and slot <= self.damaged.slot_of(self._number):
+                return self._keep(self.damaged, memory) or self._take_over(slot, "its images are gone")
             record = self._claims.read(slot)
             if record is None or record.slot.state == "unused":
                 # its owner gave it back, having paid nothing
@@ -210,6 +229,18 @@ class PaidCall:
             log.info("Another worker has call %d; waiting for its result.", slot)
             time.sleep(pause * random.uniform(0.5, 1))
             pause = min(2 * pause, _LONGEST_PAUSE)
+
+    def _keep(self, damaged: DamagedResult, memory: MemoryReservation) -> ValidatedResponse | None:
+        """Return this call's answer as it was published; ``None`` if its images aren't all there."""
+        images = damaged.images_of(self._number, self._prepared.calls)
+        if not images:
+            return None
+        memory.take(sum(image.bytes for image in images))
+        paid = damaged.manifest.calls[self._number - 1]
+        response = kept_response(self._store, self._call, paid, images)
+        if response:
+            self._policy.budget.record(None if self._price is None else self._price * paid.slot)
+        return response
 
     def _take_over(self, slot: int, reason: str) -> ValidatedResponse | Result | str:
         """
@@ -233,7 +264,22 @@ class PaidCall:
             return str(error)
 
     def _find_result(self) -> Result | None:
-        return find_result(self._store, self._location, self._prepared.fingerprint, self._policy.budget)
+        """
+        Find the whole request's result.
+
+        :raises ImagesMissing: if images of it are gone, and it isn't to be made anew
+        """
+        found = find_result(self._store, self._location, self._prepared.fingerprint, self._policy.budget)
+        if not isinstance(found, DamagedResult):
+            self.damaged = None
+            return found
+        if self._prepared.request.on_missing == "fail":
+            found.record(self._policy.budget)
+            raise found.error()
+        if self.damaged is None:
+            log.warning("on_missing: %s. It is made anew, within max_paid_calls.", found)
+        self.damaged = found
+        return None
 
     def _tags(self, slot: int) -> Mapping[str, str]:
         """Name the task instance, the request and the call for AWS's invocation log."""

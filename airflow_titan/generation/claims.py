@@ -16,9 +16,10 @@ import uuid
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, ValidationError
 
-from airflow_titan.errors import AccessDenied, StoreFailed, StoreRefused
+from airflow_titan import __version__
+from airflow_titan.errors import AccessDenied, DamagedRecord, StoreFailed, StoreRefused
 from airflow_titan.generation.process import Process
 
 if TYPE_CHECKING:
@@ -116,9 +117,23 @@ class Claims:
         return self._claimed(number, slot, self._store.replace(self._uri(number), slot.to_json(), record.etag))
 
     def read(self, number: int) -> ClaimRecord | None:
-        """Return a slot's record; ``None`` if it is gone."""
-        entry = self._store.read(self._uri(number))
-        return ClaimRecord(Slot.model_validate_json(entry.data), entry.etag, entry.age) if entry else None
+        """
+        Return a slot's record; ``None`` if it is gone.
+
+        :raises DamagedRecord: if it is damaged, or of a version that this package doesn't know
+        """
+        uri = self._uri(number)
+        entry = self._store.read(uri)
+        if entry is None:
+            return None
+        try:
+            return ClaimRecord(Slot.model_validate_json(entry.data), entry.etag, entry.age)
+        except ValidationError as error:
+            raise DamagedRecord(
+                uri,
+                f"is no slot that airflow-titan {__version__} can read",
+                "Install the version that wrote it; or delete it, which lets one more call be paid for.",
+            ) from error
 
     def release(self, claim: Claim, state: Literal["unused", "over"], detail: str) -> None:
         """Write down that a claim ended without a result. If that fails, it expires instead, so nothing is raised."""

@@ -20,7 +20,8 @@ from airflow_titan.generation.inputs import InputReader, inputs, max_input_bytes
 from airflow_titan.generation.location import ResultLocation
 from airflow_titan.generation.policy import CallPolicy
 from airflow_titan.generation.prepare import Prepared, prepare
-from airflow_titan.generation.publish import Result, find_result, publish
+from airflow_titan.generation.publish import publish
+from airflow_titan.generation.published import DamagedResult, Result, find_result
 from airflow_titan.generation.request import Request
 
 if TYPE_CHECKING:
@@ -80,7 +81,8 @@ def recall(
     """
     Find the result of an earlier try, without reading the inputs' bytes.
 
-    :return: ``None`` if there is none
+    :return: ``None`` if there is none, or images of it are gone and it is to be made anew
+    :raises ImagesMissing: if images of it are gone, and it isn't to be made anew
     """
     try:
         fingerprint = prepare(request, InputReader(store), location, read="stat").fingerprint
@@ -88,6 +90,12 @@ def recall(
         # the whole way will find out, and say so
         return None
     result = find_result(store, location, fingerprint, policy.budget)
+    if isinstance(result, DamagedResult):
+        # where it is made anew, whoever claims the next slot will say so
+        if request.on_missing == "fail":
+            result.record(policy.budget)
+            raise result.error()
+        return None
     if result:
         log.info("The result of an earlier try is there; nothing is paid.")
     return result
@@ -148,7 +156,14 @@ class _GenerationRun:
             if isinstance(response, Result):
                 return response
             responses.append(response)
-            return publish(self._prepared, responses, region=self._region, store=self._store, location=self._location)
+            return publish(
+                self._prepared,
+                responses,
+                region=self._region,
+                store=self._store,
+                location=self._location,
+                damaged=next((call.damaged for call in self._calls if call.damaged), None),
+            )
 
     def _run_and_park(self, call: PaidCall, files: ExitStack) -> ValidatedResponse | Result:
         """

@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING
 
 import tenacity
 
+from airflow_titan import __version__
 from airflow_titan.aws.bedrock import RawResponse
-from airflow_titan.errors import AccessDenied, StoreFailed, StoreRefused
+from airflow_titan.errors import AccessDenied, DamagedRecord, StoreFailed, StoreRefused
 from airflow_titan.generation.claims import call_prefix
 
 if TYPE_CHECKING:
@@ -71,17 +72,30 @@ class Journal:
             return 0
 
     def read(self, slot: int) -> RawResponse | None:
-        """Return the answer that a slot brought; ``None`` if there is none."""
+        """
+        Return the answer that a slot brought; ``None`` if there is none.
+
+        :raises DamagedRecord: if its headers are damaged
+        """
         entry = self._store.read(self._uri(slot))
         if entry is None:
             return None
         latency = entry.metadata.get("model-latency-ms", "")
-        return RawResponse(
-            body=entry.data,
-            request_id=entry.metadata.get("request-id", ""),
-            model_latency_ms=int(latency) if latency else None,
-            elapsed_ms=int(entry.metadata.get("elapsed-ms", "0")),
-        )
+        try:
+            return RawResponse(
+                body=entry.data,
+                request_id=entry.metadata.get("request-id", ""),
+                model_latency_ms=int(latency) if latency else None,
+                elapsed_ms=int(entry.metadata.get("elapsed-ms", "0")),
+            )
+        except ValueError as error:
+            raise DamagedRecord(
+                self._uri(slot),
+                f"is no journal that airflow-titan {__version__} can read: its metadata elapsed-ms or model-latency-ms "
+                "is no number",
+                "Install the version that wrote it, or put the metadata right, as the answer is paid for; or delete "
+                "it, and the next slot is claimed.",
+            ) from error
 
     def delete(self, last: int) -> None:
         """

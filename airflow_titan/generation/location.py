@@ -52,6 +52,9 @@ class ResultLocation:
                 "output_prefix: got nothing; allowed is s3://bucket/prefix. Set it on the task, or set output_root in "
                 "the [titan] section of Airflow's configuration."
             )
+        for id_ in ("dag_id", "run_id", "task_id"):
+            _check_unicode(id_, getattr(owner, id_), "Give it another id.")
+        _check_unicode("output_prefix" if prefix else "[titan] output_root", chosen, "Check what it renders to.")
         below = [] if prefix else [owner.dag_id, owner.run_id, owner.task_id]
         if owner.map_index >= 0:
             below.append(str(owner.map_index))
@@ -74,6 +77,7 @@ class ResultLocation:
 
         :raises ConfigurationError: if its keys would be too long for S3
         """
+        _check_unicode("id", request_id, "Decode its source as UTF-8.")
         prefix = f"{self.prefix}/{_segment(request_id)}"
         _, key = split(f"{prefix}/_")
         if len(key.encode()) > _MAX_PREFIX:
@@ -101,6 +105,20 @@ class ResultLocation:
         """Derive a seed up to ``maximum``: another one for each run and map index, the same one for each try."""
         digest = hashlib.sha256("\0".join(("seed", *self.identity)).encode()).digest()
         return int.from_bytes(digest[:8], "big") % (maximum + 1)
+
+
+def _check_unicode(name: str, value: str, remedy: str) -> None:
+    """
+    See that a text can be part of a key.
+
+    :raises ConfigurationError: if it holds half of a surrogate pair
+    """
+    try:
+        str(value).encode()
+    except UnicodeEncodeError:
+        raise ConfigurationError(
+            f"{name}: got {abbreviate(value)} with half of a surrogate pair; allowed is valid Unicode. {remedy}"
+        ) from None
 
 
 def _segment(name: str) -> str:

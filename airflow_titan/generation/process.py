@@ -78,6 +78,7 @@ def _start(pid: int) -> str | None:
         gone = process.status() in {psutil.STATUS_ZOMBIE, psutil.STATUS_DEAD}
     except psutil.NoSuchProcess:
         return ""
-    except (psutil.Error, OSError, RuntimeError):
+    except (psutil.Error, OSError, RuntimeError, ValueError, OverflowError):
+        # of a number that no process can have, likewise
         return None
     return "" if gone else str(round((created - boot) * _TICKS))

@@ -1,20 +1,17 @@
-"""A published result: write the images, and the manifest last; find it again, and clear up after it."""
+"""Publish a result: write the images, and the manifest last; clear up after it."""
 
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from pydantic import ValidationError
-
 from airflow_titan import __version__
-from airflow_titan.errors import AccessDenied, ConfigurationError, StoreFailed, StoreRefused
+from airflow_titan.errors import AccessDenied, StoreFailed, StoreRefused
 from airflow_titan.generation.inputs import inputs
-from airflow_titan.generation.journal import Journal
 from airflow_titan.generation.location import DIGITS
 from airflow_titan.generation.manifest import Blocked, Input, Manifest, Model, Output, Paid
+from airflow_titan.generation.published import MANIFEST, DamagedResult, Result, delete_journals, read_result
 from airflow_titan.generation.response import content_blocked
 from airflow_titan.imaging.image import Image
 from airflow_titan.models.tasks import setting
@@ -25,44 +22,12 @@ if TYPE_CHECKING:
     from airflow_titan.aws.s3 import ObjectStore
     from airflow_titan.generation.location import ResultLocation
     from airflow_titan.generation.manifest import TaskInstance
-    from airflow_titan.generation.policy import Budget
     from airflow_titan.generation.prepare import Prepared
     from airflow_titan.generation.response import ParkedImage, ResponseImage, ValidatedResponse
     from airflow_titan.models.tasks import Task
 
-_MANIFEST = "manifest.json"
-
-
-@dataclass(frozen=True)
-class Result:
-    """What became of a request: the record, and where it lies."""
-
-    manifest: Manifest
-    manifest_uri: str
-
-
-def find_result(store: ObjectStore, location: ResultLocation, fingerprint: str, budget: Budget) -> Result | None:
-    """
-    Find a published result, and clear up after a worker that died before it could.
-
-    :param budget: what its calls are counted in
-    :return: ``None`` if there is none
-    """
-    folder = location.folder(fingerprint)
-    manifest = read_manifest(store, folder)
-    if manifest is None:
-        return None
-    delete_journals(store, folder, manifest)
-    for paid in manifest.calls:
-        # the slots before the one that brought the answer may have been paid too
-        budget.record(None if paid.price_usd is None else paid.price_usd * paid.slot)
-    return Result(manifest, f"{folder}/{_MANIFEST}")
-
-
-def delete_journals(store: ObjectStore, folder: str, manifest: Manifest) -> None:
-    """Delete the journals that a manifest makes needless."""
-    for call, paid in enumerate(manifest.calls, start=1):
-        Journal(store, folder, call=call).delete(paid.slot)
+#: How often a manifest is looked at again that others write at the same time.
+_REPLACEMENTS = 5
 
 
 def publish(
@@ -72,12 +37,14 @@ def publish(
     region: str,
     store: ObjectStore,
     location: ResultLocation,
+    damaged: DamagedResult | None = None,
 ) -> Result:
     """
     Write a result: the images byte for byte, then the manifest, if no other worker has written one.
 
     :param responses: the answer of each call
     :param region: where the model was asked
+    :param damaged: the result that is made anew, because images of it are gone
     :return: the result that stands, which is the other worker's if that was faster
     :raises ContentBlocked: if the content filter left nothing
     :raises StoreFailed: if S3 fails or refuses; the answers are kept, and another try goes on from there
@@ -101,40 +68,32 @@ def publish(
     try:
         for output, image in [*zip(outputs, images, strict=True), *masks]:
             store.write(output.uri, image.data, output.content_type)
-        if store.create(f"{folder}/{_MANIFEST}", manifest.to_json()) is None:
-            manifest = _standing(store, folder)
+        result = _write_manifest(store, folder, manifest, damaged)
     except (StoreRefused, AccessDenied) as error:
         # the money is spent by now: what S3 refuses today may be allowed when somebody has put it right
         raise StoreFailed(f"{error} The answer is kept, so that another try costs nothing.") from error
-    delete_journals(store, folder, manifest)
-    return Result(manifest, f"{folder}/{_MANIFEST}")
+    delete_journals(store, folder, result.manifest)
+    return result
 
 
-def read_manifest(store: ObjectStore, folder: str) -> Manifest | None:
+def _write_manifest(store: ObjectStore, folder: str, manifest: Manifest, damaged: DamagedResult | None) -> Result:
     """
-    Read the manifest of a result.
+    Write a manifest if there is none, or in place of one whose images are gone.
 
-    :return: ``None`` if there is none
-    :raises ConfigurationError: if it is not of a version that this package knows
+    :param damaged: the result that is made anew, if any is known
+    :return: the result that stands, which is another worker's if that was faster
+    :raises StoreFailed: if it can't be told what stands
     """
-    uri = f"{folder}/{_MANIFEST}"
-    entry = store.read(uri)
-    if entry is None:
-        return None
-    try:
-        return Manifest.model_validate_json(entry.data)
-    except ValidationError as error:
-        raise ConfigurationError(
-            f"{uri} is no manifest that airflow-titan {__version__} can read. Install the version that wrote it, or "
-            "delete it to pay for the picture anew."
-        ) from error
-
-
-def _standing(store: ObjectStore, folder: str) -> Manifest:
-    manifest = read_manifest(store, folder)
-    if manifest is None:
-        raise StoreFailed(f"the manifest in {folder} was there, and is gone again")
-    return manifest
+    uri, data = f"{folder}/{MANIFEST}", manifest.to_json()
+    for _ in range(_REPLACEMENTS):
+        written = store.replace(uri, data, damaged.etag) if damaged else store.create(uri, data)
+        if written is not None:
+            return Result(manifest, uri)
+        standing = read_result(store, folder)
+        if isinstance(standing, Result):
+            return standing
+        damaged = standing
+    raise StoreFailed(f"the manifest in {folder} changes each time that it is looked at")
 
 
 def _manifest(

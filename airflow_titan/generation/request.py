@@ -16,10 +16,12 @@ if TYPE_CHECKING:
     from airflow_titan.models.tasks import Task
 
     OnBlocked = Literal["fail", "skip", "keep"]
+    OnMissing = Literal["fail", "regenerate"]
 
 #: The parameters that are read here.
-OPTIONS = ("model_id", "model_family", "on_blocked", "max_paid_calls", "max_price_usd", "translate")
+OPTIONS = ("model_id", "model_family", "on_blocked", "on_missing", "max_paid_calls", "max_price_usd", "translate")
 _ON_BLOCKED: tuple[OnBlocked, ...] = ("fail", "skip", "keep")
+_ON_MISSING: tuple[OnMissing, ...] = ("fail", "regenerate")
 _DEFAULT_MAX_PAID_CALLS = 2
 
 
@@ -34,6 +36,8 @@ class Request:
     :param asked_for: the model that the task named, where the deployment sends it to another
     :param on_blocked: what to do when the content filter stops something: ``fail``, ``skip`` the task, or ``keep``
         what came back
+    :param on_missing: what to do when the record of an earlier result stands, and an image of it is gone or is
+        something else by now: ``fail``, or ``regenerate`` it within ``max_paid_calls``
     :param max_paid_calls: how many calls to the model may ever be paid for it; a second one is made only where the
         outcome of the first is unknown; where a family makes one call an image, for each of them
     :param max_price_usd: refuse what is estimated to cost more, in US dollars
@@ -45,6 +49,7 @@ class Request:
     model_family: str | None = None
     asked_for: str | None = None
     on_blocked: OnBlocked = "fail"
+    on_missing: OnMissing = "fail"
     max_paid_calls: int = _DEFAULT_MAX_PAID_CALLS
     max_price_usd: float | None = None
     lenient: bool = False
@@ -80,6 +85,7 @@ class Request:
             model_family=route.model_family,
             asked_for=route.asked_for,
             on_blocked=reader.word("on_blocked", options.get("on_blocked"), _ON_BLOCKED, default="fail"),
+            on_missing=reader.word("on_missing", options.get("on_missing"), _ON_MISSING, default="fail"),
             max_paid_calls=reader.whole_number(
                 "max_paid_calls", options.get("max_paid_calls"), default=_DEFAULT_MAX_PAID_CALLS, minimum=1
             ),

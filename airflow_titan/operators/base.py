@@ -169,6 +169,8 @@ class TitanModelOperator(TitanBaseOperator):
     :param model_family: the family (``titan``) or model id behind an ARN that hides its model. (templated)
     :param on_blocked: what to do when the content filter stops something: ``fail`` (default), ``skip`` the task, or
         ``keep`` what came back. (templated)
+    :param on_missing: what to do when the record of an earlier result stands and an image of it was deleted or written
+        over: ``fail`` (default), or ``regenerate`` it, within ``max_paid_calls``. (templated)
     :param max_paid_calls: how many calls may ever be paid for a request, default 2: one, and one more only where
         the outcome of the first is unknown. 1 is strictly at most once. (templated)
     :param reuse: whether a re-run or a clear returns the result that is there (default); ``False`` makes a fresh
@@ -183,7 +185,7 @@ class TitanModelOperator(TitanBaseOperator):
 
     #: What every operator that asks a model takes besides its task's own parameters.
     shared_fields: ClassVar[tuple[str, ...]] = (
-        "model_id", "model_family", "on_blocked", "max_paid_calls", "reuse", "max_price_usd", "translate",
+        "model_id", "model_family", "on_blocked", "on_missing", "max_paid_calls", "reuse", "max_price_usd", "translate",
         *TitanBaseOperator.shared_fields,
     )  # fmt: skip
     template_fields: Sequence[str] = shared_fields
@@ -194,6 +196,7 @@ class TitanModelOperator(TitanBaseOperator):
         model_id: str | XComArg | None = None,
         model_family: str | XComArg | None = None,
         on_blocked: str | XComArg = "fail",
+        on_missing: str | XComArg = "fail",
         max_paid_calls: int | str | XComArg = 2,
         reuse: bool | str | XComArg = True,
         max_price_usd: float | str | XComArg | None = None,
@@ -204,6 +207,7 @@ class TitanModelOperator(TitanBaseOperator):
         self.model_id = model_id
         self.model_family = model_family
         self.on_blocked = on_blocked
+        self.on_missing = on_missing
         self.max_paid_calls = max_paid_calls
         self.reuse = reuse
         self.max_price_usd = max_price_usd

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow.providers.common.compat.sdk import AirflowFailException, AirflowSkipException
 
-from airflow_titan.errors import ContentBlocked, TerminalError
+from airflow_titan.errors import ContentBlocked, TerminalError, naming_what_is_exhausted
 from airflow_titan.operators.base import TitanModelOperator
 
 if TYPE_CHECKING:
@@ -39,6 +39,7 @@ class TitanTaskOperator(TitanModelOperator):
     def task_class(self) -> type[Task]:
         """The task that this operator runs."""
 
+    @naming_what_is_exhausted
     def execute(self, context: Context) -> list[str]:
         """
         Run the task.

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from airflow.providers.common.compat.sdk import AirflowFailException
 
-from airflow_titan.errors import Problems, TerminalError, abbreviate
+from airflow_titan.errors import Problems, TerminalError, abbreviate, naming_what_is_exhausted
 from airflow_titan.operators.base import TitanBaseOperator
 
 if TYPE_CHECKING:
@@ -53,6 +53,7 @@ class TitanImageOperator(TitanBaseOperator):
         :return: a name and a file for each; of no use where a problem was noted
         """
 
+    @naming_what_is_exhausted
     def execute(self, context: Context) -> list[str]:
         """
         Make the images and write them.

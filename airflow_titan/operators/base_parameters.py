@@ -102,6 +102,7 @@ class ModelParameters(OutputParameters, total=False):
     model_id: str | XComArg | None
     model_family: str | XComArg | None
     on_blocked: str | XComArg
+    on_missing: str | XComArg
     max_paid_calls: int | str | XComArg
     reuse: bool | str | XComArg
     max_price_usd: float | str | XComArg | None

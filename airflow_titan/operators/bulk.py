@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow.providers.common.compat.sdk import AirflowException, AirflowFailException
 
-from airflow_titan.errors import TerminalError
+from airflow_titan.errors import TerminalError, naming_what_is_exhausted
 from airflow_titan.operators.base import TitanModelOperator
 from airflow_titan.operators.base_signature import show_shared_parameters
 
@@ -104,6 +104,7 @@ class TitanBulkOperator(TitanModelOperator):
         self._job: BulkJob | None = None
         self._stop_requested = False
 
+    @naming_what_is_exhausted
     def execute(self, context: Context) -> str:
         """
         Run the requests.

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.providers.common.compat.sdk import AirflowFailException, AirflowSkipException
 
-from airflow_titan.errors import InvalidRequest, Problem, Problems, TerminalError, abbreviate
+from airflow_titan.errors import InvalidRequest, Problem, Problems, TerminalError, abbreviate, naming_what_is_exhausted
 from airflow_titan.operators.base import TitanBaseOperator
 from airflow_titan.operators.base_signature import show_shared_parameters
 
@@ -60,6 +60,7 @@ class TitanFailedRequestsOperator(TitanBaseOperator):
         self.results = results
         self.statuses = statuses
 
+    @naming_what_is_exhausted
     def execute(self, context: Context) -> str:
         """
         Collect the requests and write them.

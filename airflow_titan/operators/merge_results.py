@@ -6,7 +6,14 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.providers.common.compat.sdk import AirflowFailException
 
-from airflow_titan.errors import InvalidRequest, Problem, Problems, TerminalError, abbreviate
+from airflow_titan.errors import (
+    InvalidRequest,
+    Problem,
+    Problems,
+    TerminalError,
+    abbreviate,
+    naming_what_is_exhausted,
+)
 from airflow_titan.operators.base import TitanBaseOperator
 from airflow_titan.operators.base_signature import show_shared_parameters
 
@@ -61,6 +68,7 @@ class TitanMergeResultsOperator(TitanBaseOperator):
         self.results = results
         self.results_format: Any = results_format
 
+    @naming_what_is_exhausted
     def execute(self, context: Context) -> str:
         """
         Join the files.

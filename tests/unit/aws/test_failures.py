@@ -69,3 +69,32 @@ def test_the_remedy_goes_by_whose_object_it_is() -> None:
     assert isinstance(input_refused, errors.StoreRefused)
     assert (input_refused.reason, "runs before" in input_refused.remedy) == ("NoSuchKey: because", True)
     assert "allows s3:PutObject" in str(s3_error(refused("NoSuchKey", 404), "write", _URI, permission="s3:PutObject"))
+
+
+@pytest.mark.parametrize(
+    ("status", "code", "message"),
+    [
+        (403, "RequestTimeTooSkewed", "The difference between the request time and the current time is too large."),
+        (403, "InvalidSignatureException", "Signature expired: 20261126T000000Z is now earlier than 20261126T090000Z"),
+        (403, "InvalidSignatureException", "Signature not yet current: 20261126T180000Z is still later than now"),
+        (400, "RequestExpired", "Request has expired."),
+    ],
+)
+def test_a_wrong_clock_is_told_alike(status: int, code: str, message: str) -> None:
+    """By S3 and by Bedrock: it may pass on another worker, and the advice is to set the clock."""
+    said = {"Error": {"Code": code, "Message": message}, "ResponseMetadata": {"HTTPStatusCode": status}}
+    error = ClientError(said, "Operation")  # type: ignore[arg-type]
+    ours = bedrock_error(error, "m", 1), s3_error(error, "read", "s3://b/k")
+    assert [type(error) for error in ours] == [errors.AccountLimited, errors.StoreFailed]
+    assert all("clock is wrong by minutes: set it" in str(error) and "NTP" in str(error) for error in ours)
+
+
+def test_wrong_keys_are_no_missing_permission() -> None:
+    """A signature by another secret says to check the keys, and never passes."""
+    said = {
+        "Error": {"Code": "InvalidSignatureException", "Message": "The request signature we calculated does not match"},
+        "ResponseMetadata": {"HTTPStatusCode": 403},
+    }
+    error = bedrock_error(ClientError(said, "InvokeModel"), "m", 1)  # type: ignore[arg-type]
+    assert isinstance(error, errors.AccessDenied)
+    assert "Check the connection's keys" in str(error)

@@ -102,7 +102,7 @@ def test_a_line_becomes_a_request(read: Read) -> None:
 @pytest.mark.parametrize("task", TASKS)
 def test_every_task_has_its_own_parameters(task: str) -> None:
     """And those that all operators share."""
-    shared = ["model_id", "model_family", "on_blocked", "max_paid_calls", "max_price_usd", "translate"]
+    shared = ["model_id", "model_family", "on_blocked", "on_missing", "max_paid_calls", "max_price_usd", "translate"]
     names = [*parameters(TASKS[task]), *shared]
     (line,) = listed([{"task": task, **dict.fromkeys(names, "x")}])
     assert line.fields == dict.fromkeys(names, "x")

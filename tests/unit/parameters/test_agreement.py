@@ -35,8 +35,8 @@ REQUEST: dict[str, Any] = {"text": "a jar", "colors": ["#336699", "#FFFFFF"], "w
 FLAGGED = "something flagged"
 
 OPTIONAL = (
-    "number_of_images", "cfg_scale", "quality", "reference_image", "on_blocked", "max_paid_calls", "translate",
-    "model_id", "model_family",
+    "number_of_images", "cfg_scale", "quality", "reference_image", "on_blocked", "on_missing", "max_paid_calls",
+    "translate", "model_id", "model_family",
 )  # fmt: skip
 
 #: A parameter of a request, a value for it, and the plain value that it means.
@@ -52,6 +52,7 @@ IN_REQUESTS: list[tuple[str, Any, Any]] = [
     ("max_price_usd", Decimal("0.5"), 0.5),
     ("cfg_scale", np.float32(7.5), 7.5),
     ("on_blocked", "SKIP", "skip"),
+    ("on_missing", " Regenerate", "regenerate"),
     ("translate", " Lenient", "lenient"),
     ("quality", "PREMIUM", "premium"),
     ("colors", '["#336699", "#FFFFFF"]', ["#336699", "#FFFFFF"]),
@@ -157,8 +158,8 @@ def test_a_seed_that_renders_to_nothing_is_derived(emulator: Emulator, bucket: s
     [
         ("number_of_images", "1,000"), ("number_of_images", True), ("seed", "7 px"), ("max_paid_calls", "2.5"),
         ("max_paid_calls", True), ("max_paid_calls", 0), ("max_price_usd", ""), ("max_price_usd", "None"),
-        ("max_price_usd", "$5"), ("on_blocked", "skipped"), ("quality", "best"), ("translate", True),
-        ("colors", "reddish"), ("colors", ""), ("colors", "[]"), ("model_id", 7),
+        ("max_price_usd", "$5"), ("on_blocked", "skipped"), ("on_missing", "repay"), ("quality", "best"),
+        ("translate", True), ("colors", "reddish"), ("colors", ""), ("colors", "[]"), ("model_id", 7),
     ],
 )  # fmt: skip
 def test_what_is_no_value_is_refused_alike(name: str, value: Any, emulator: Emulator, bucket: str) -> None:

@@ -1,0 +1,255 @@
+"""
+What leaves an operator is this package's error or Airflow's, whatever network, S3, Bedrock, disk and records do.
+
+Each exception that a client can raise is raised at each request of a task, on a first try and on a later one.
+"""
+
+from __future__ import annotations
+
+import errno
+import http.client
+import json
+import sqlite3
+import tempfile
+import threading
+import zlib
+from typing import TYPE_CHECKING, Any
+
+import botocore.exceptions
+import pytest
+import urllib3.exceptions
+from airflow.providers.common.compat.sdk import AirflowException, AirflowFailException
+from botocore.client import BaseClient
+from botocore.exceptions import ClientError
+from instance import Instance
+from pictures import photo
+
+from airflow_titan.errors import TitanError, TransientError, WorkerExhausted
+from airflow_titan.operators import (
+    TitanBulkOperator,
+    TitanFailedRequestsOperator,
+    TitanImageVariationOperator,
+    TitanMergeResultsOperator,
+    TitanPrepareImageOperator,
+    TitanTextToImageOperator,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from airflow_titan.emulator import Emulator
+
+OURS = (TitanError, AirflowFailException, AirflowException)
+BUCKET = "titan-images"
+TEXT = {"text": "a harbor", "width": 320, "height": 704}
+QUICK = {"retries": {"total_max_attempts": 1}}
+
+
+def refusal(status: int, code: str) -> ClientError:
+    """Make what a client raises where a service refuses."""
+    said = {"Error": {"Code": code, "Message": "because"}, "ResponseMetadata": {"HTTPStatusCode": status}}
+    return ClientError(said, "Operation")  # type: ignore[arg-type]
+
+
+def of_botocore() -> list[Exception]:
+    """Make one of each of botocore's own exceptions."""
+    words = dict.fromkeys(
+        ("error", "endpoint_url", "proxy_url", "report", "provider", "cred_var", "error_msg", "msg", "actual_bytes",
+         "expected_bytes", "data_path", "service_name", "param", "value", "type_name", "reason"), "x",
+    )  # fmt: skip
+    found = []
+    for kind in vars(botocore.exceptions).values():
+        if isinstance(kind, type) and issubclass(kind, botocore.exceptions.BotoCoreError):
+            try:
+                found.append(kind(**words))
+            except (KeyError, TypeError):
+                continue
+    return found
+
+
+RAISED: list[Exception] = [
+    *of_botocore(),
+    *(refusal(status, code) for status, code in (
+        (400, "BadDigest"), (400, "InvalidDigest"), (400, "IncompleteBody"), (400, "RequestTimeout"), (403, "Odd"),
+        (400, "XAmzContentSHA256Mismatch"), (403, "RequestTimeTooSkewed"), (403, "SignatureDoesNotMatch"),
+        (404, "NoSuchKey"), (404, "NoSuchBucket"), (409, "OperationAborted"), (429, "TooManyRequests"),
+        (500, "InternalError"), (503, "SlowDown"), (301, "PermanentRedirect"), (0, ""),
+    )),
+    *(OSError(code, "no") for code in (errno.ECONNRESET, errno.EPIPE, errno.EMFILE, errno.ENETUNREACH)),
+    TimeoutError("late"), ConnectionResetError("gone"), EOFError("end"), ValueError("odd"), KeyError("ETag"),
+    TypeError("none"), AttributeError("none"), UnicodeDecodeError("utf-8", b"x", 0, 1, "odd"), OverflowError("large"),
+    http.client.LineTooLong("header"), http.client.IncompleteRead(b""), http.client.BadStatusLine("x"),
+    urllib3.exceptions.ProtocolError("broken"), urllib3.exceptions.DecodeError("odd"), zlib.error("odd"),
+    json.JSONDecodeError("odd", "x", 0),
+]  # fmt: skip
+
+
+@pytest.fixture(autouse=True)
+def _quick(bucket: str, s3: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have an input, a connection, and no patience."""
+    s3.put_object(Bucket=bucket, Key="in.png", Body=photo(320, 320))
+    monkeypatch.setenv("AIRFLOW_CONN_AWS_DEFAULT", "aws://")
+    monkeypatch.setenv("AIRFLOW__TITAN__PATIENCE_SECONDS", "0")
+    monkeypatch.setattr("airflow_titan.generation.journal._PATIENCE", 0)
+    monkeypatch.setattr("time.sleep", lambda _: None)
+
+
+OPERATORS: dict[str, Callable[[], Any]] = {
+    "text": lambda: TitanTextToImageOperator(task_id="task", botocore_config=QUICK, **TEXT),
+    "variation": lambda: TitanImageVariationOperator(
+        task_id="task", images=f"s3://{BUCKET}/in.png", botocore_config=QUICK
+    ),
+    "prepare": lambda: TitanPrepareImageOperator(task_id="task", image=f"s3://{BUCKET}/in.png", botocore_config=QUICK),
+    "bulk": lambda: TitanBulkOperator(
+        task_id="task", requests=[{"task": "text_to_image", **TEXT}], max_concurrency=1, botocore_config=QUICK
+    ),
+    "merge": lambda: TitanMergeResultsOperator(
+        task_id="task", results=f"s3://{BUCKET}/rows.jsonl", botocore_config=QUICK
+    ),
+    "failed": lambda: TitanFailedRequestsOperator(
+        task_id="task", results=f"s3://{BUCKET}/rows.jsonl", botocore_config=QUICK
+    ),
+}
+
+
+def ends(operator: Any, number: int) -> str:
+    """Run a task to its end; give the error's name, if it is one that may leave it."""
+    try:
+        Instance(try_number=number).run(operator)
+    except OURS as error:
+        return type(error).__name__
+    return ""
+
+
+@pytest.mark.parametrize("operator", OPERATORS)
+@pytest.mark.parametrize("number", [1, 2])
+def test_nothing_raw_leaves_an_operator(
+    operator: str, number: int, s3: Any, emulator: Emulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each exception at each kind of request."""
+    row = {"id": "a", "line": 1, "status": "failed", "request": {"text": "x"}}
+    s3.put_object(Bucket=BUCKET, Key="rows.jsonl", Body=json.dumps(row).encode())
+    send, at, raised = BaseClient._make_api_call, "", RAISED[0]  # noqa: SLF001 - where all that a client raises comes by
+
+    def failing(client: Any, operation: str, arguments: Any) -> Any:
+        if operation == at:
+            raise raised
+        return send(client, operation, arguments)
+
+    operations = ("PutObject", "GetObject", "HeadObject", "DeleteObject", "InvokeModel")
+    ended = {}
+    for at in operations:
+        for raised in RAISED:
+            with monkeypatch.context() as patch:
+                patch.setattr(BaseClient, "_make_api_call", failing)
+                ended[at, repr(raised)] = ends(OPERATORS[operator](), number)
+    assert emulator.billed <= 2
+    assert any(ended.values())
+
+
+FULL = [
+    (OSError(errno.ENOSPC, "No space left on device"), "TMPDIR"), (OSError(errno.EDQUOT, "Disk quota"), "TMPDIR"),
+    (OSError(errno.EROFS, "Read-only file system"), "TMPDIR"),
+    (FileNotFoundError(errno.ENOENT, "No usable temporary directory found"), "TMPDIR"),
+    (OSError(errno.EMFILE, "Too many open files"), "ulimit -n"), (OSError(errno.ENFILE, "Too many"), "ulimit -n"),
+    (MemoryError(), "max_in_flight_mb"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("error", "remedy"), FULL, ids=lambda value: repr(value)[:30])
+@pytest.mark.parametrize("operator", ["bulk", "merge", "failed"])
+def test_a_worker_without_room_says_so(
+    operator: str, error: BaseException, remedy: str, s3: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What it lacks and what to do, from every operator that keeps something on disk."""
+    s3.put_object(Bucket=BUCKET, Key="rows.jsonl", Body=b"")
+
+    def fail(*_: object, **__: object) -> None:
+        raise error
+
+    monkeypatch.setattr(tempfile, "TemporaryFile", fail)
+    with pytest.raises(WorkerExhausted, match=remedy) as raised:
+        Instance().run(OPERATORS[operator]())
+    assert isinstance(raised.value, TransientError)
+
+
+def test_a_database_without_room_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    """SQLite has words of its own for it."""
+
+    def fail(*_: object, **__: object) -> None:
+        raise sqlite3.OperationalError("database or disk is full")
+
+    monkeypatch.setattr(sqlite3, "connect", fail)
+    with pytest.raises(WorkerExhausted, match=r"disk of temporary files is full.*TMPDIR"):
+        Instance().run(OPERATORS["bulk"]())
+
+
+@pytest.mark.parametrize("started", [0, 1])
+def test_a_bulk_task_makes_do_with_fewer_threads(started: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With none at all it says so."""
+    start = threading.Thread.start
+
+    def few(thread: threading.Thread) -> None:
+        if thread.name.startswith("titan-bulk") and int(thread.name.rpartition("-")[2]) >= started:
+            raise RuntimeError("can't start new thread")
+        start(thread)
+
+    monkeypatch.setattr(threading.Thread, "start", few)
+    if started:
+        assert Instance().run(OPERATORS["bulk"]())
+    else:
+        with pytest.raises(WorkerExhausted, match=r"no more threads.*ulimit -u"):
+            Instance().run(OPERATORS["bulk"]())
+
+
+RECORDS = [b"", b"{", b"[]", b"null", b"\xff", b'{"version": 2}', b'{"version": 1, "state": "lost"}', b"[" * 100_000]
+
+
+@pytest.mark.parametrize("damage", RECORDS, ids=lambda data: repr(data)[:20])
+@pytest.mark.parametrize("name", ["slot-1.json", "manifest.json"])
+def test_a_damaged_record_is_named(name: str, damage: bytes, s3: Any, emulator: Emulator) -> None:
+    """Or one of a newer version: at once, with its URI and what to do, and nothing is paid."""
+    (uri,) = Instance().run(OPERATORS["text"]())
+    folder = uri.removeprefix(f"s3://{BUCKET}/").rpartition("/")[0]
+    if name == "slot-1.json":
+        s3.delete_object(Bucket=BUCKET, Key=f"{folder}/manifest.json")
+    s3.put_object(Bucket=BUCKET, Key=f"{folder}/{name}", Body=damage)
+    with pytest.raises(AirflowFailException, match=rf"DamagedRecord: s3://.*{name} is no .*Install the version"):
+        Instance(try_number=2).run(OPERATORS["text"]())
+    assert emulator.billed == 1
+
+
+@pytest.mark.parametrize("metadata", [{"elapsed-ms": "soon"}, {"model-latency-ms": "1.5"}, {"elapsed-ms": "9" * 5000}])
+def test_a_damaged_journal_is_named(metadata: dict[str, str], s3: Any, emulator: Emulator) -> None:
+    """Its headers are read like any record."""
+    (uri,) = Instance().run(OPERATORS["text"]())
+    folder = uri.removeprefix(f"s3://{BUCKET}/").rpartition("/")[0]
+    s3.delete_object(Bucket=BUCKET, Key=f"{folder}/manifest.json")
+    if len(str(metadata)) > 2000:
+        metadata = {"elapsed-ms": "9" * 1500 + "x"}
+    s3.put_object(Bucket=BUCKET, Key=f"{folder}/answer-1", Body=b"{}", Metadata=metadata)
+    with pytest.raises(AirflowFailException, match=r"DamagedRecord: s3://.*/answer-1 is no journal"):
+        Instance(try_number=2).run(OPERATORS["text"]())
+    assert emulator.billed == 1
+
+
+@pytest.mark.parametrize("pid", [-1, 0, 10**30])
+def test_a_slot_of_an_odd_process_is_somebody_elses(pid: int, s3: Any, emulator: Emulator) -> None:
+    """Its number tells nothing; the try that has ended does."""
+    (uri,) = Instance().run(OPERATORS["text"]())
+    folder = uri.removeprefix(f"s3://{BUCKET}/").rpartition("/")[0]
+    slot = json.loads(s3.get_object(Bucket=BUCKET, Key=f"{folder}/slot-1.json")["Body"].read())
+    slot["process"]["pid"] = pid
+    s3.put_object(Bucket=BUCKET, Key=f"{folder}/slot-1.json", Body=json.dumps(slot).encode())
+    s3.delete_object(Bucket=BUCKET, Key=f"{folder}/manifest.json")
+    assert ends(OPERATORS["text"](), 1) == ""
+    assert emulator.billed == 2
+
+
+@pytest.mark.parametrize("name", ["dag_id", "run_id", "task_id"])
+@pytest.mark.parametrize("operator", ["text", "prepare", "bulk", "merge"])
+def test_half_a_character_in_an_id_is_named(name: str, operator: str, emulator: Emulator) -> None:
+    """No key can hold it."""
+    with pytest.raises(AirflowFailException, match=rf"{name}: got .* half of a surrogate pair"):
+        Instance(**{name: "a\ud800b"}).run(OPERATORS[operator]())  # type: ignore[arg-type]
+    assert emulator.calls == []
