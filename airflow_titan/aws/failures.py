@@ -15,26 +15,25 @@ from botocore.exceptions import (
     BotoCoreError,
     ClientError,
     ConnectTimeoutError,
-    CredentialRetrievalError,
     EndpointConnectionError,
     HTTPClientError,
-    NoCredentialsError,
     ParamValidationError,
-    PartialCredentialsError,
     ProxyConnectionError,
-    TokenRetrievalError,
+    SSLError,
 )
 from urllib3.exceptions import HTTPError
 
 from airflow_titan import errors
+from airflow_titan.aws.credentials import fetches_credentials, session_error
 
-_NO_CREDENTIALS = (NoCredentialsError, PartialCredentialsError, CredentialRetrievalError, TokenRetrievalError)
 _NO_CONNECTION = (EndpointConnectionError, ConnectTimeoutError, ProxyConnectionError)
 #: No complete answer; those above are some of them, so they are looked for first.
 _NO_ANSWER = (BotoCoreError, HTTPClientError, HTTPError)
 #: All that a call of a client may raise, and the reading of what it returned.
 AWS_ERRORS = (ClientError, *_NO_ANSWER)
 
+#: How failures name the connection of a client that no hook watches.
+_S3_CONNECTION, _BEDROCK_CONNECTION = "s3_conn_id or aws_conn_id: got a connection", "aws_conn_id: got a connection"
 _SERVER_ERROR = 500
 _MISSING = frozenset({"NoSuchKey", "404", "NotFound"})
 #: Refusals of S3's that may pass: a retry takes new credentials, a new connection or a new look at the clock.
@@ -94,7 +93,6 @@ class _Failure(NamedTuple):
 
 
 _S3_FAILURES = (
-    _Failure(_NO_CREDENTIALS, errors.AccessDenied, "no AWS credentials: {error}. Check the connection."),
     _Failure(
         (ParamValidationError,), errors.StoreRefused,
         "S3 takes no such name as {name}: {error}. "
@@ -103,7 +101,6 @@ _S3_FAILURES = (
 )  # fmt: skip
 _BEDROCK_FAILURES = (
     _Failure(_NO_CONNECTION, errors.ConnectFailed, "no connection to Bedrock: {error}"),
-    _Failure(_NO_CREDENTIALS, errors.AccessDenied, "no AWS credentials: {error}. Check the connection aws_conn_id."),
     _Failure(
         (ParamValidationError,), errors.ConfigurationError, "model_id: {model_id!r} is no model id or ARN: {error}"
     ),
@@ -165,6 +162,11 @@ def s3_error(error: Exception, verb: str, uri: Any, *, permission: str | None = 
     :param permission: what must be allowed on an object of our own; ``None`` for one that the user named, of which the
         remedy goes by what S3 says
     """
+    if fetches_credentials(error) or _is_untrusted(error):
+        failure = session_error(error, _S3_CONNECTION)
+        if isinstance(failure, errors.TransientError):
+            return errors.StoreFailed(f"S3 failed to {verb} {errors.abbreviate(uri)}: {failure}")
+        return errors.AccessDenied(str(failure))
     if not isinstance(error, ClientError):
         name = errors.abbreviate(uri)
         lost = errors.StoreFailed(f"S3 failed to {verb} {name}: {error}")
@@ -190,6 +192,8 @@ def bedrock_error(error: Exception, model_id: str, seconds: float) -> errors.Tit
     :param error: one of ``AWS_ERRORS``
     :param seconds: since the request was sent
     """
+    if fetches_credentials(error) or _is_untrusted(error):
+        return session_error(error, _BEDROCK_CONNECTION)
     if not isinstance(error, ClientError):
         return _of_type(_BEDROCK_FAILURES, error, model_id=model_id) or answer_lost(error, seconds)
     code, message, status, request_id, _ = Refusal.of(error)
@@ -201,6 +205,11 @@ def bedrock_error(error: Exception, model_id: str, seconds: float) -> errors.Tit
     return rule.error(
         f"{model_id}: {message.rstrip('.')} ({code}, HTTP {status}, AWS request id {request_id}). {rule.remedy}"
     )
+
+
+def _is_untrusted(error: Exception) -> bool:
+    """Tell whether the other end's certificate is not trusted, so that no request was sent."""
+    return isinstance(error, SSLError) and "CERTIFICATE_VERIFY_FAILED" in str(error)
 
 
 def answer_lost(error: Exception, seconds: float) -> errors.AnswerLost:
