@@ -8,6 +8,7 @@ models; nowhere else. Nothing is imported in this file, because boto3 is heavy a
 - ``s3``: objects: read, write, and write only if there is none (:class:`~airflow_titan.aws.s3.ObjectStore`)
 - ``credentials``: what goes wrong before a request can be signed
 - ``failures``: what botocore raises, sorted by what it means
+- ``endpoint``: whether it is AWS that a client asks
 - ``uri``: ``s3://bucket/key`` taken apart
 - ``body``: a file on its way to a server, in few large pieces
 """

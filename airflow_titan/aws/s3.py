@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from io import BytesIO
 from typing import IO, TYPE_CHECKING, Any
-from urllib.parse import urlsplit
 
 import tenacity
 
 from airflow_titan.aws.body import PIECE, RequestBody
+from airflow_titan.aws.endpoint import is_aws
 from airflow_titan.aws.failures import AWS_ERRORS, Refusal, s3_error
 from airflow_titan.aws.uri import split
 from airflow_titan.errors import StoreFailed, StoreRefused, UnsafeStore
@@ -304,9 +304,8 @@ class ObjectStore:
         AWS documents them for all of S3, so only other endpoints are asked, once a process.
         """
         endpoint = str(self._s3.meta.endpoint_url)
-        host = urlsplit(endpoint).hostname or ""
         bucket = endpoint, split(uri)[0]
-        if bucket in _proven or host.endswith((".amazonaws.com", ".amazonaws.com.cn")):
+        if bucket in _proven or is_aws(self._s3):
             return
         try:
             self.write(uri, data, IfNoneMatch="*")

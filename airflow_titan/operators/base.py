@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import logging
+from abc import abstractmethod
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from airflow.providers.common.compat.sdk import BaseOperator
+from airflow.providers.common.compat.sdk import AirflowException, AirflowFailException, BaseOperator
 
 from airflow_titan import config
+from airflow_titan.errors import TerminalError, TransientError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -20,6 +23,9 @@ if TYPE_CHECKING:
     from airflow_titan.hooks.bedrock import TitanBedrockHook
     from airflow_titan.models.routing import ModelRouting
     from airflow_titan.operators.base_parameters import AirflowParameters, OutputParameters
+
+
+log = logging.getLogger(__name__)
 
 
 class TitanBaseOperator(BaseOperator):
@@ -73,6 +79,33 @@ class TitanBaseOperator(BaseOperator):
         self.region_name = region_name
         self.verify: Any = verify
         self.botocore_config: Any = botocore_config
+
+    def execute(self, context: Context) -> Any:
+        """
+        Do the work; an error that is known by name ends the task with its message alone.
+
+        What lies behind it is in the log at DEBUG: a reader of the task's log shouldn't have to look for the one line
+        that says what to do.
+        """
+        ended: Exception
+        try:
+            return self.run_task(context)
+        except TerminalError as error:
+            log.debug("What lies behind it", exc_info=error)
+            ended = AirflowFailException(f"{type(error).__name__}: {error}")
+        except (TransientError, AirflowException) as error:
+            log.debug("What lies behind it", exc_info=error)
+            ended = _without_history(error)
+        # here, where nothing is being handled, so that no other error is shown above it
+        raise ended
+
+    @abstractmethod
+    def run_task(self, context: Context) -> Any:
+        """
+        Do the work, from the rendered fields.
+
+        :return: what the task returns
+        """
 
     def location(self, context: Context, *, rerun_key: str = "") -> ResultLocation:
         """
@@ -156,6 +189,12 @@ class TitanBaseOperator(BaseOperator):
         texts = {name: reader.text(name, getattr(self, name), default=None) for name in names}
         problems.raise_if_any()
         return texts
+
+
+def _without_history(error: Exception) -> Exception:
+    """Return an error as if it had been raised first: without the calls, and the errors, that led to it."""
+    error.__cause__ = error.__context__ = None
+    return error.with_traceback(None)
 
 
 class TitanModelOperator(TitanBaseOperator):
