@@ -9,6 +9,7 @@ models; nowhere else. Nothing is imported in this file, because boto3 is heavy a
 - ``credentials``: what goes wrong before a request can be signed
 - ``failures``: what botocore raises, sorted by what it means
 - ``endpoint``: whether it is AWS that a client asks
-- ``uri``: ``s3://bucket/key`` taken apart
+- ``encryption``: which pairs of encryption and key S3 takes
+- ``uri``: ``s3://bucket/key`` taken apart, and the other forms of it
 - ``body``: a file on its way to a server, in few large pieces
 """

@@ -25,6 +25,7 @@ from urllib3.exceptions import HTTPError
 
 from airflow_titan import errors
 from airflow_titan.aws.credentials import fetches_credentials, session_error
+from airflow_titan.aws.uri import decoded
 
 _NO_CONNECTION = (EndpointConnectionError, ConnectTimeoutError, ProxyConnectionError)
 #: No complete answer; those above are some of them, so they are looked for first.
@@ -36,6 +37,8 @@ AWS_ERRORS = (ClientError, *_NO_ANSWER)
 _S3_CONNECTION, _BEDROCK_CONNECTION = "s3_conn_id or aws_conn_id: got a connection", "aws_conn_id: got a connection"
 _SERVER_ERROR = 500
 _MISSING = frozenset({"NoSuchKey", "404", "NotFound"})
+#: What S3 says of keys that aren't there, to those who may list the bucket and to those who may not.
+_MAYBE_ENCODED = _MISSING | {"AccessDenied", "403", "Forbidden"}
 #: Refusals of S3's that may pass: a retry takes new credentials, a new connection or a new look at the clock.
 _PASSING = frozenset({"ExpiredToken", "RequestTimeout", "RequestTimeTooSkewed", "OperationAborted", "SlowDown"})
 #: What to do where S3 refuses to read what a user named, by its code.
@@ -177,6 +180,8 @@ def s3_error(error: Exception, verb: str, uri: Any, *, permission: str | None = 
     if refusal.status >= _SERVER_ERROR or refusal.code in _PASSING:
         return errors.StoreFailed(f"S3 failed to {verb} {name}: {reason}")
     remedy = _READ_REMEDIES.get(refusal.code, "Check the URI and the connection's permissions.")
+    if not permission and refusal.code in _MAYBE_ENCODED and (plain := decoded(uri)):
+        remedy = f"Its key looks encoded, as events of S3 tell keys: {plain} may be meant. {remedy}"
     if permission:
         remedy = (
             "Check output_prefix or [titan] output_root, that the bucket exists, and that the connection allows "
