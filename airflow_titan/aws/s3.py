@@ -10,15 +10,15 @@ from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from io import BytesIO
 from typing import IO, TYPE_CHECKING, Any, TypeVar, cast
-from urllib.parse import urlsplit
 
 import tenacity
 
 from airflow_titan.aws.body import PIECE, RequestBody
 from airflow_titan.aws.deadline import allow, store_request, watch
+from airflow_titan.aws.endpoint import is_aws
 from airflow_titan.aws.failures import AWS_ERRORS, Refusal, s3_error
 from airflow_titan.aws.uri import split
-from airflow_titan.errors import DamagedRecord, StoreFailed, StoreRefused, UnsafeStore
+from airflow_titan.errors import DamagedRecord, StoreFailed, StoreRefused, UnsafeStore, abbreviate
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -107,6 +107,9 @@ class ObjectStore:
     :param expected_bucket_owner: the account that must own every bucket; ``None`` leaves it unchecked
     :param encryption: arguments of ``PutObject`` for server-side encryption, in boto3's names
     :param unsafe: whether to work with a store that ignores conditional writes, and so can't prevent paying twice
+    :param connection: the Airflow connection that ``s3`` is of, empty for the environment's credentials: URIs may name
+        it; default: unknown
+    :param request_payer: ``requester``, where the requester pays
     """
 
     def __init__(
@@ -116,12 +119,17 @@ class ObjectStore:
         expected_bucket_owner: str | None = None,
         encryption: Mapping[str, str] | None = None,
         unsafe: bool = False,
+        connection: str | None = None,
+        request_payer: str | None = None,
     ) -> None:
         watch(s3)
         self._s3 = s3
         self._owner = {"ExpectedBucketOwner": expected_bucket_owner} if expected_bucket_owner else {}
         self._encryption = dict(encryption or {})
+        if request_payer:
+            self._owner["RequestPayer"] = request_payer
         self._unsafe = unsafe
+        self._connection = connection
 
     @_bounded
     def head(self, uri: Any) -> ObjectContent:
@@ -196,7 +204,11 @@ class ObjectStore:
         :raises StoreFailed: if S3 fails in a way that may pass
         """
         try:
-            response = self._s3.get_object(**self._at(uri))
+            where = self._at(uri)
+        except ValueError as error:
+            raise StoreRefused(f"{abbreviate(uri)} can't be read: it {error}.") from None
+        try:
+            response = self._s3.get_object(**where)
             allow(_size(response))
             pieces = response["Body"].iter_chunks(PIECE)
             etag = str(response["ETag"])
@@ -348,9 +360,8 @@ class ObjectStore:
         AWS documents them for all of S3, so only other endpoints are asked, once a process.
         """
         endpoint = str(self._s3.meta.endpoint_url)
-        host = urlsplit(endpoint).hostname or ""
-        bucket = endpoint, split(uri)[0]
-        if bucket in _proven or host.endswith((".amazonaws.com", ".amazonaws.com.cn")):
+        bucket = endpoint, split(uri, self._connection)[0]
+        if bucket in _proven or is_aws(self._s3):
             return
         try:
             self.write(uri, data, IfNoneMatch="*")
@@ -368,7 +379,7 @@ class ObjectStore:
         raise UnsafeStore(f"{message}. Use S3 or a store that honours them, or set [titan] unsafe_store = True.")
 
     def _at(self, uri: Any) -> dict[str, str]:
-        bucket, key = split(uri)
+        bucket, key = split(uri, self._connection)
         return {"Bucket": bucket, "Key": key, **self._owner}
 
 

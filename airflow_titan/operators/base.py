@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import logging
+from abc import abstractmethod
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from airflow.providers.common.compat.sdk import BaseOperator
+from airflow.providers.common.compat.sdk import AirflowException, AirflowFailException, BaseOperator
 
 from airflow_titan import config
+from airflow_titan.errors import TerminalError, TransientError, exhausted
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -22,6 +25,9 @@ if TYPE_CHECKING:
     from airflow_titan.operators.base_parameters import AirflowParameters, OutputParameters
 
 
+log = logging.getLogger(__name__)
+
+
 class TitanBaseOperator(BaseOperator):
     """
     Write images to S3.
@@ -31,6 +37,7 @@ class TitanBaseOperator(BaseOperator):
     :param server_side_encryption: ``AES256``, ``aws:kms`` or ``aws:kms:dsse``; default: the bucket's. (templated)
     :param sse_kms_key_id: the KMS key for ``aws:kms``; default: the account's. (templated)
     :param expected_bucket_owner: account id that must own every bucket; default: unchecked. (templated)
+    :param request_payer: ``requester``, to read from buckets whose owner lets the requester pay. (templated)
     :param aws_conn_id: Airflow connection, default ``aws_default``; ``None`` takes the environment's credentials.
         (templated)
     :param s3_conn_id: Airflow connection for S3; default: the same as ``aws_conn_id``. (templated)
@@ -43,7 +50,7 @@ class TitanBaseOperator(BaseOperator):
 
     #: What every operator takes.
     shared_fields: ClassVar[tuple[str, ...]] = (
-        "output_prefix", "server_side_encryption", "sse_kms_key_id", "expected_bucket_owner",
+        "output_prefix", "server_side_encryption", "sse_kms_key_id", "expected_bucket_owner", "request_payer",
         "aws_conn_id", "s3_conn_id", "region_name", "verify", "botocore_config",
     )  # fmt: skip
     template_fields: Sequence[str] = shared_fields
@@ -56,6 +63,7 @@ class TitanBaseOperator(BaseOperator):
         server_side_encryption: str | XComArg | None = None,
         sse_kms_key_id: str | XComArg | None = None,
         expected_bucket_owner: str | XComArg | None = None,
+        request_payer: str | XComArg | None = None,
         aws_conn_id: str | XComArg | None = "aws_default",
         s3_conn_id: str | XComArg | None = None,
         region_name: str | XComArg | None = None,
@@ -68,11 +76,44 @@ class TitanBaseOperator(BaseOperator):
         self.server_side_encryption = server_side_encryption
         self.sse_kms_key_id = sse_kms_key_id
         self.expected_bucket_owner = expected_bucket_owner
+        self.request_payer = request_payer
         self.aws_conn_id: Any = aws_conn_id
         self.s3_conn_id = s3_conn_id
         self.region_name = region_name
         self.verify: Any = verify
         self.botocore_config: Any = botocore_config
+
+    def execute(self, context: Context) -> Any:
+        """
+        Do the work; an error that is known by name ends the task with its message alone.
+
+        What lies behind it is in the log at DEBUG: a reader of the task's log shouldn't have to look for the one line
+        that says what to do.
+        """
+        ended: Exception
+        try:
+            return self.run_task(context)
+        except TerminalError as error:
+            log.debug("What lies behind it", exc_info=error)
+            ended = AirflowFailException(f"{type(error).__name__}: {error}")
+        except (TransientError, AirflowException) as error:
+            log.debug("What lies behind it", exc_info=error)
+            ended = _without_history(error)
+        except Exception as error:
+            if (lack := exhausted(error)) is None:
+                raise
+            log.debug("What lies behind it", exc_info=error)
+            ended = lack
+        # here, where nothing is being handled, so that no other error is shown above it
+        raise ended
+
+    @abstractmethod
+    def run_task(self, context: Context) -> Any:
+        """
+        Do the work, from the rendered fields.
+
+        :return: what the task returns
+        """
 
     def location(self, context: Context, *, rerun_key: str = "") -> ResultLocation:
         """
@@ -92,7 +133,9 @@ class TitanBaseOperator(BaseOperator):
             try_number=ti.try_number,
         )
         prefix = self._texts("output_prefix")["output_prefix"]
-        return ResultLocation.of(owner, prefix=prefix, root=config.output_root(), rerun_key=rerun_key)
+        return ResultLocation.of(
+            owner, prefix=prefix, root=config.output_root(), rerun_key=rerun_key, connection=self._s3_connection()
+        )
 
     def store(self, s3: Any) -> ObjectStore:
         """
@@ -102,13 +145,14 @@ class TitanBaseOperator(BaseOperator):
         """
         from airflow_titan.aws.s3 import ObjectStore
 
-        texts = self._texts("server_side_encryption", "sse_kms_key_id", "expected_bucket_owner")
-        encryption = {"ServerSideEncryption": texts["server_side_encryption"], "SSEKMSKeyId": texts["sse_kms_key_id"]}
+        texts = self._texts("expected_bucket_owner")
         return ObjectStore(
             s3,
             expected_bucket_owner=texts["expected_bucket_owner"],
-            encryption={name: value for name, value in encryption.items() if value},
+            encryption=self._encryption(),
             unsafe=config.unsafe_store(),
+            connection=self._s3_connection(),
+            request_payer=self._request_payer(),
         )
 
     def hook(self, botocore_defaults: Mapping[str, Any] | None = None) -> TitanBedrockHook:
@@ -133,6 +177,37 @@ class TitanBaseOperator(BaseOperator):
         """Return the S3 client. Bedrock is not needed, and so no client of it and no region."""
         return self.hook().s3_client()
 
+    def _s3_connection(self) -> str:
+        """Return the connection by which S3 is asked; nothing for the environment's credentials."""
+        return self._texts("s3_conn_id")["s3_conn_id"] or str(self.aws_conn_id or "")
+
+    def _encryption(self) -> dict[str, str]:
+        """
+        Return the arguments of ``PutObject`` for encryption.
+
+        :raises ConfigurationError: for a pair that S3 would refuse
+        """
+        from airflow_titan.aws.encryption import WORDS, encryption_arguments
+        from airflow_titan.errors import Problems
+        from airflow_titan.parameters import ParameterReader
+
+        problems = Problems()
+        reader = ParameterReader(problems)
+        word = reader.word("server_side_encryption", self.server_side_encryption, WORDS, default=None)
+        key = reader.text("sse_kms_key_id", self.sse_kms_key_id, default=None)
+        problems.raise_if_any()
+        return encryption_arguments(word, key)
+
+    def _request_payer(self) -> str | None:
+        """Read who pays for requests to S3."""
+        from airflow_titan.errors import Problems
+        from airflow_titan.parameters import ParameterReader
+
+        problems = Problems()
+        payer = ParameterReader(problems).word("request_payer", self.request_payer, ("requester",), default=None)
+        problems.raise_if_any()
+        return payer
+
     def _verified_by(self) -> bool | str | None:
         """Read whether TLS certificates are verified, or the path of those to trust."""
         from airflow_titan.parameters import is_nothing, parse_truth
@@ -156,6 +231,12 @@ class TitanBaseOperator(BaseOperator):
         texts = {name: reader.text(name, getattr(self, name), default=None) for name in names}
         problems.raise_if_any()
         return texts
+
+
+def _without_history(error: Exception) -> Exception:
+    """Return an error as if it had been raised first: without the calls, and the errors, that led to it."""
+    error.__cause__ = error.__context__ = None
+    return error.with_traceback(None)
 
 
 class TitanModelOperator(TitanBaseOperator):

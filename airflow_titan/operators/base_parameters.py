@@ -89,6 +89,7 @@ class OutputParameters(AirflowParameters, total=False):
     server_side_encryption: str | XComArg | None
     sse_kms_key_id: str | XComArg | None
     expected_bucket_owner: str | XComArg | None
+    request_payer: str | XComArg | None
     aws_conn_id: str | XComArg | None
     s3_conn_id: str | XComArg | None
     region_name: str | XComArg | None

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow.providers.common.compat.sdk import AirflowException, AirflowFailException
 
-from airflow_titan.errors import TerminalError, naming_what_is_exhausted
 from airflow_titan.operators.base import TitanModelOperator
 from airflow_titan.operators.base_signature import show_shared_parameters
 
@@ -104,8 +103,7 @@ class TitanBulkOperator(TitanModelOperator):
         self._job: BulkJob | None = None
         self._stop_requested = False
 
-    @naming_what_is_exhausted
-    def execute(self, context: Context) -> str:
+    def run_task(self, context: Context) -> str:
         """
         Run the requests.
 
@@ -117,42 +115,39 @@ class TitanBulkOperator(TitanModelOperator):
         from airflow_titan.bulk.workers import raise_open_file_limit, threads_for
         from airflow_titan.generation.request import OPTIONS
 
+        settings = JobSettings.from_parameters(
+            defaults=self.defaults,
+            images_as=self.images_as,
+            null_means=self.null_means,
+            shard=self.shard,
+            shards=self.shards,
+            max_concurrency=self.max_concurrency,
+            requests_per_minute=self.requests_per_minute,
+            max_in_flight_mb=self.max_in_flight_mb,
+            validate=self.validate,
+            max_failures=self.max_failures,
+            max_price_usd=self.price_limit,
+            results_format=self.results_format,
+        )
+        threads = threads_for(settings.concurrency)
+        raise_open_file_limit(threads)
+        hook = self.hook({"max_pool_connections": threads})
+        job = self._job = BulkJob(
+            settings,
+            location=self.location(context, rerun_key=self.rerun_key(context)),
+            store=self.store(hook.clients()[1]),
+            clients=_Clients(self, hook),
+            options={name: getattr(self, name) for name in OPTIONS},
+            routing=self.deployment,
+            patience=self.patience,
+        )
+        if self._stop_requested:
+            job.request_stop()
         try:
-            settings = JobSettings.from_parameters(
-                defaults=self.defaults,
-                images_as=self.images_as,
-                null_means=self.null_means,
-                shard=self.shard,
-                shards=self.shards,
-                max_concurrency=self.max_concurrency,
-                requests_per_minute=self.requests_per_minute,
-                max_in_flight_mb=self.max_in_flight_mb,
-                validate=self.validate,
-                max_failures=self.max_failures,
-                max_price_usd=self.price_limit,
-                results_format=self.results_format,
-            )
-            threads = threads_for(settings.concurrency)
-            raise_open_file_limit(threads)
-            hook = self.hook({"max_pool_connections": threads})
-            job = self._job = BulkJob(
-                settings,
-                location=self.location(context, rerun_key=self.rerun_key(context)),
-                store=self.store(hook.clients()[1]),
-                clients=_Clients(self, hook),
-                options={name: getattr(self, name) for name in OPTIONS},
-                routing=self.deployment,
-                patience=self.patience,
-            )
-            if self._stop_requested:
-                job.request_stop()
-            try:
-                result = job.run(self.requests)
-            finally:
-                if job.published:
-                    self._push(context, job.published)
-        except TerminalError as error:
-            raise AirflowFailException(f"{type(error).__name__}: {error}") from error
+            result = job.run(self.requests)
+        finally:
+            if job.published:
+                self._push(context, job.published)
         results_uri = result.published.results_uri
         if result.ended is None:
             return results_uri

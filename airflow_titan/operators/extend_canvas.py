@@ -85,13 +85,13 @@ class TitanExtendCanvasOperator(TitanImageOperator):
         self.model_id = model_id
         self.model_family = model_family
 
-    def execute(self, context: Context) -> list[str]:
+    def run_task(self, context: Context) -> list[str]:
         """
         Make the pair and write it.
 
         :return: the URIs of the image and of the mask
         """
-        uris = super().execute(context)
+        uris = super().run_task(context)
         for key, uri in zip(("image", "mask"), uris, strict=True):
             context["ti"].xcom_push(key=key, value=uri)
         return uris

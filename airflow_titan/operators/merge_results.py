@@ -4,16 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from airflow.providers.common.compat.sdk import AirflowFailException
-
-from airflow_titan.errors import (
-    InvalidRequest,
-    Problem,
-    Problems,
-    TerminalError,
-    abbreviate,
-    naming_what_is_exhausted,
-)
+from airflow_titan.errors import InvalidRequest, Problem, Problems, abbreviate
 from airflow_titan.operators.base import TitanBaseOperator
 from airflow_titan.operators.base_signature import show_shared_parameters
 
@@ -68,8 +59,7 @@ class TitanMergeResultsOperator(TitanBaseOperator):
         self.results = results
         self.results_format: Any = results_format
 
-    @naming_what_is_exhausted
-    def execute(self, context: Context) -> str:
+    def run_task(self, context: Context) -> str:
         """
         Join the files.
 
@@ -80,38 +70,35 @@ class TitanMergeResultsOperator(TitanBaseOperator):
         from airflow_titan.bulk.results import Results
         from airflow_titan.bulk.rows import result_uris
 
-        try:
-            location, results_format = self.location(context), self._format()
-            uris = result_uris(self.results)
-            store = self.store(self._s3())
-            read = ((uri, read_manifest(uri, store)) for uri in uris)
-            manifests = {uri: manifest for uri, manifest in read if manifest}
-            _check(manifests, complete=len(manifests) == len(uris))
-            if len(manifests) < len(uris):
-                self.log.warning(
-                    "No record lies beside %s (%d of %d files), so nobody can tell whether all shards are there.",
-                    ", ".join([uri for uri in uris if uri not in manifests][:_NAMED]),
-                    len(uris) - len(manifests),
-                    len(uris),
-                )
-            with Results() as results:
-                for part, uri in enumerate(uris):
-                    _add(uri, part, results, store, manifests.get(uri))
-                _check_lines(results)
-                published = publish(
-                    results,
-                    store=store,
-                    folder=location.folder(_SUBJECT),
-                    owner=location.owner,
-                    requests=next((manifest.requests for manifest in manifests.values()), None),
-                    requests_total=results.counts.total(),
-                    models=sorted({model for manifest in manifests.values() for model in manifest.models}),
-                    seconds=max((manifest.seconds or 0 for manifest in manifests.values()), default=None),
-                    results_format=results_format,
-                    complete=all(manifest.status == "complete" for manifest in manifests.values()),
-                )
-        except TerminalError as error:
-            raise AirflowFailException(f"{type(error).__name__}: {error}") from error
+        location, results_format = self.location(context), self._format()
+        uris = result_uris(self.results)
+        store = self.store(self._s3())
+        read = ((uri, read_manifest(uri, store)) for uri in uris)
+        manifests = {uri: manifest for uri, manifest in read if manifest}
+        _check(manifests, complete=len(manifests) == len(uris))
+        if len(manifests) < len(uris):
+            self.log.warning(
+                "No record lies beside %s (%d of %d files), so nobody can tell whether all shards are there.",
+                ", ".join([uri for uri in uris if uri not in manifests][:_NAMED]),
+                len(uris) - len(manifests),
+                len(uris),
+            )
+        with Results() as results:
+            for part, uri in enumerate(uris):
+                _add(uri, part, results, store, manifests.get(uri))
+            _check_lines(results)
+            published = publish(
+                results,
+                store=store,
+                folder=location.folder(_SUBJECT),
+                owner=location.owner,
+                requests=next((manifest.requests for manifest in manifests.values()), None),
+                requests_total=results.counts.total(),
+                models=sorted({model for manifest in manifests.values() for model in manifest.models}),
+                seconds=max((manifest.seconds or 0 for manifest in manifests.values()), default=None),
+                results_format=results_format,
+                complete=all(manifest.status == "complete" for manifest in manifests.values()),
+            )
         context["ti"].xcom_push(key="manifest", value=published.manifest.summary(published.manifest_uri))
         self.log.info("Joined %d file(s) into %s", len(uris), published.results_uri)
         return published.results_uri

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import json
+import os
 import re
 from collections.abc import Mapping
 from decimal import Decimal
@@ -105,7 +106,13 @@ def parse_uris(value: Any) -> list[Any]:
     :raises ValueError: if the lists go deeper than any can be meant to
     """
     # a key may end in spaces
-    return [part.strip("\t\r\n").lstrip() if isinstance(part, str) else part for part in parts_of(value)]
+    return [part.strip("\t\r\n").lstrip() if isinstance(part, str) else part for part in map(_path, parts_of(value))]
+
+
+def _path(part: Any) -> Any:
+    """Return the text of a path, as ``ObjectStoragePath`` and ``UPath`` are; anything else as it is."""
+    is_path = isinstance(part, os.PathLike) or (hasattr(part, "protocol") and hasattr(part, "storage_options"))
+    return str(part) if is_path else part
 
 
 def parse_mapping(value: Any) -> dict[str, Any]:
