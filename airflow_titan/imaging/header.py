@@ -41,12 +41,12 @@ class InvalidImage(ValueError):
     The bytes are not a whole picture of a kind that the models take; the message says what they are instead.
 
     :param preparable: whether ``TitanPrepareImageOperator`` makes a picture of it that they take
-    :param remedy: what to do where that doesn't help
+    :param remedy: what to do where that doesn't help, or what it needs to
     """
 
-    def __init__(self, message: str, *, preparable: bool = False, remedy: str = "Replace it.") -> None:
+    def __init__(self, message: str, *, preparable: bool = False, remedy: str | None = None) -> None:
         self.preparable = preparable
-        self.remedy = remedy
+        self.remedy = remedy or ("" if preparable else "Replace it.")
         super().__init__(message)
 
 
@@ -126,9 +126,11 @@ def _iso_file(data: bytes) -> InvalidImage:
     """Name a file of boxes: a photo of a phone, or a film."""
     brands = {data[8:12], *(data[at : at + 4] for at in range(16, min(int.from_bytes(data[:4], "big"), 64), 4))}
     if brands & _AVIF:
-        return InvalidImage("is an AVIF", preparable=True)
+        return InvalidImage("is an AVIF", preparable=True, remedy="It needs Pillow 11.3 or later for that.")
     if brands & _HEIC:
-        return InvalidImage("is a HEIC", preparable=True)
+        return InvalidImage(
+            "is a HEIC", preparable=True, remedy="It needs an extra for that: pip install 'airflow-titan[heif]'."
+        )
     return InvalidImage("is a video", remedy="Save one frame of it as a PNG or JPEG.")
 
 
