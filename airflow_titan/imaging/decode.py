@@ -16,7 +16,7 @@ from airflow_titan.imaging.bounds import MAX_PIXELS, check_bounds
 from airflow_titan.imaging.exif import STORED, UPRIGHT, parse_orientation, turned
 from airflow_titan.imaging.header import InvalidImage, foreign_image
 from airflow_titan.imaging.jpeg import JPEG, find_jpeg_orientation, is_decoded_whole
-from airflow_titan.imaging.pillow import open_as
+from airflow_titan.imaging.pillow import open_as, unlimited
 from airflow_titan.imaging.png import SIGNATURE, find_png_orientation
 from airflow_titan.imaging.verify import is_cut_off, read_header
 
@@ -120,7 +120,7 @@ def load(picture: PIL.Image.Image) -> None:
     """
     size = picture.size
     with _as_invalid_image():
-        picture.load()
+        unlimited(picture.load)
     if picture.width * picture.height > max(MAX_PIXELS, size[0] * size[1]):
         raise InvalidImage(f"says two sizes: {size} and {picture.size}")
 

@@ -30,7 +30,7 @@ _APP1 = 0xE1
 _SEQUENTIAL = frozenset({0xC0, 0xC1, 0xC9})
 #: Segments before the pixels, bytes that fill the space between them, and scans. Honest files have some dozens, and a
 #: few hundred where metadata is large; a decoder goes through them one by one, and through all pixels for each scan.
-_MAX_SEGMENTS, _MAX_FILL, _MAX_SCANS = 4_096, 1 << 16, 256
+_MAX_SEGMENTS, _MAX_FILL, _MAX_SCANS = 4_096, 1 << 14, 100
 _FILL = re.compile(rb"\xff+")
 
 

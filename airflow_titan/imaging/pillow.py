@@ -10,9 +10,10 @@ from __future__ import annotations
 import importlib
 import struct
 from contextlib import contextmanager
+from functools import partial
 from io import BytesIO
 from threading import Lock
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, TypeVar, cast
 
 from airflow_titan.imaging.bounds import MAX_PIXELS
 from airflow_titan.imaging.header import InvalidImage
@@ -31,6 +32,8 @@ _MODULES = {
 }  # fmt: skip
 _lock = Lock()
 
+T = TypeVar("T")
+
 
 def open_as(data: bytes, formats: Sequence[str]) -> PIL.Image.Image:
     """
@@ -47,7 +50,7 @@ def open_as(data: bytes, formats: Sequence[str]) -> PIL.Image.Image:
         if factory is None:
             continue
         try:
-            return _opened(factory, data)
+            return unlimited(partial(_call, factory, data))
         except (SyntaxError, IndexError, TypeError, struct.error):
             continue
     raise PIL.UnidentifiedImageError
@@ -68,20 +71,28 @@ def _decoder(name: str, data: bytes) -> Decoder | None:
     return (lambda file: factory(file, "")) if accept is None or accept(data[:16]) is True else None
 
 
-def _opened(factory: Decoder, data: bytes) -> PIL.Image.Image:
-    """Open a file, whatever the process's limit is: some decoders ask for it themselves."""
+def unlimited(act: Callable[[], T]) -> T:
+    """
+    Do what opens or decodes a picture, whatever the process's limit is: some decoders ask for it themselves.
+
+    :raises InvalidImage: if it is beyond our own limit, too
+    """
     import PIL.Image
 
     bomb = (PIL.Image.DecompressionBombError, PIL.Image.DecompressionBombWarning)
     try:
-        return factory(BytesIO(data))
+        return act()
     except bomb:
         try:
             with _own_limit():
-                return factory(BytesIO(data))
+                return act()
         except bomb:
             message = f"has a frame or tile of more than {MAX_PIXELS:,} pixels"
             raise InvalidImage(message, remedy="Make it smaller.") from None
+
+
+def _call(factory: Decoder, data: bytes) -> PIL.Image.Image:
+    return factory(BytesIO(data))
 
 
 @contextmanager

@@ -39,8 +39,9 @@ _LAST_FILTER = 4
 _PIECE, _BLOCK = 1 << 16, 1 << 18
 #: What a PNG's texts and colour profile may inflate to, in bytes; more is a bomb.
 _MAX_METADATA = 1 << 20
-#: Chunks of a PNG. Writers make one of every 8 KiB or more; a decoder goes through them one by one.
-_MAX_CHUNKS = 1 << 14
+#: Chunks of a PNG, at most, and by its size: some, and one for so many bytes. Writers make one of every 8 KiB or more;
+#: a decoder goes through them one by one.
+_MAX_CHUNKS, _SOME_CHUNKS, _BYTES_A_CHUNK = 1 << 14, 1_024, 2_048
 _SAVE_AGAIN = "Open it in an image editor and save it again, without metadata."
 
 
@@ -149,10 +150,12 @@ def _chunks(data: bytes, before: bytes | None = None) -> Iterator[tuple[bytes, m
     position = len(SIGNATURE)
     kind = b""
     number = 0
+    # how large a file is that was read to its pixels alone, nobody knows here
+    maximum = _MAX_CHUNKS if before else min(_MAX_CHUNKS, _SOME_CHUNKS + len(data) // _BYTES_A_CHUNK)
     while kind != b"IEND":
         number += 1
-        if number > _MAX_CHUNKS:
-            raise _TooManyParts(f"is a PNG of more than {_MAX_CHUNKS:,} chunks", remedy=_SAVE_AGAIN)
+        if number > maximum:
+            raise _TooManyParts(f"is a PNG of {len(data):,} bytes in more than {maximum:,} chunks", remedy=_SAVE_AGAIN)
         if position + 12 > len(data):
             raise InvalidImage(f"is a PNG cut off after {len(data):,} bytes: it has no end chunk")
         length, kind = struct.unpack_from(">I4s", data, position)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from airflow_titan.imaging.header import Header, InvalidImage, foreign_image
 from airflow_titan.imaging.jpeg import END_OF_JPEG, JPEG, START_OF_SCAN, read_jpeg_header
-from airflow_titan.imaging.pillow import open_as
+from airflow_titan.imaging.pillow import open_as, unlimited
 from airflow_titan.imaging.png import SIGNATURE, has_end, read_png_header, verify_png, verify_png_checksums
 
 if TYPE_CHECKING:
@@ -136,7 +136,7 @@ def _decode(data: bytes, header: Header) -> PIL.Image.Image:
             raise InvalidImage(f"is a file of several pictures ({picture.format})", preparable=True)
         if picture.size != header.size:
             raise InvalidImage(f"says two sizes: {header.size} and {picture.size}")
-        picture.load()
+        unlimited(picture.load)
     except InvalidImage:
         raise
     # broken pictures make Pillow raise OSError, SyntaxError, ValueError, IndexError, struct.error, zlib.error and its
