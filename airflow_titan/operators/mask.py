@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from functools import partial
+from math import prod
 from typing import TYPE_CHECKING, Any
 
 from airflow_titan.errors import abbreviate
@@ -219,11 +220,18 @@ def _draw(way: Way, uri: str, data: bytes, model: bytes | None) -> PIL.Image.Ima
     :param data: the picture that it is made from
     :param model: the picture that goes to the model, where that was scaled
     """
+    import PIL.Image
+
     from airflow_titan.imaging import mask
+    from airflow_titan.imaging.bounds import MAX_PIXELS
     from airflow_titan.imaging.decode import ImageOutOfBounds, decode_upright, read_size
 
     name, draw = way
-    picture, _ = decode_upright(data)
+    if name in {"boxes", "polygons"} and model is not None and prod(read_size(data)) > MAX_PIXELS:
+        # of a photo that is too large to decode, as TitanPrepareImageOperator takes it, its size is all that matters
+        picture = PIL.Image.new("1", read_size(data))
+    else:
+        picture, _ = decode_upright(data)
     size = picture.size if model is None else read_size(model)
     if not mask.has_same_proportions(size, picture.size, part=mask.CLEAN_PART if name == "clean" else 0):
         sizes = "{}x{} for an image of {}x{}".format(*size, *picture.size)

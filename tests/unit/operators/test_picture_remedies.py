@@ -153,6 +153,10 @@ def test_a_jpeg_of_more_than_a_hundred_megapixels_is_prepared(s3: Any, upload: U
     (made,) = Instance().run(TitanPrepareImageOperator(task_id="t", image=uri))
     key = made.removeprefix("s3://titan-images/")
     assert Image.open(BytesIO(s3.get_object(Bucket="titan-images", Key=key)["Body"].read())).size == (1408, 1056)
+    (hole,) = Instance().run(TitanMaskOperator(task_id="t", image=uri, boxes=[0, 0, 6_000, 9_000], scale_to=made))
+    key = hole.removeprefix("s3://titan-images/")
+    half = Image.open(BytesIO(s3.get_object(Bucket="titan-images", Key=key)["Body"].read()))
+    assert half.point(lambda value: 255 - value).getbbox() == (0, 0, 704, 1056)
     with pytest.raises(AirflowFailException, match=r"has 12000x9000 pixels, more than 67,108,864.*decode it takes"):
         Instance().run(TitanMaskOperator(task_id="t", image=uri, threshold=9))
 
