@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 from airflow_titan.errors import InvalidRequest, abbreviate
 from airflow_titan.imaging.image import Image
 from airflow_titan.models.catalog import models
+from airflow_titan.models.input_images import mask_remedy
 from airflow_titan.models.limits import Findings
 from airflow_titan.models.tasks import PROMPTS, Task, parameters, setting
 from airflow_titan.models.values import read_value, without_nothing
@@ -58,7 +59,7 @@ def validate(task: T, spec: ModelSpec, *, lenient: bool = False) -> ValidatedTas
     :return: the task with every value in its own type, and warnings
     :raises InvalidRequest: with every problem that was found
     """
-    findings = Findings(f"{task.name} on {spec.id}")
+    findings = Findings(f"{task.name} on {spec.id}", model_id=spec.id, image_uri=_image_uri(task))
     rule = spec.tasks.get(task.name)
     if rule is None:
         findings.add("model_id", spec.id, f"a model that does {task.name}", f"{_who_takes(task.name)}.")
@@ -71,6 +72,12 @@ def validate(task: T, spec: ModelSpec, *, lenient: bool = False) -> ValidatedTas
     _check_request_size(values, spec, findings)
     findings.raise_if_any()
     return ValidatedTask(replace(task, **values), tuple(findings.warnings))
+
+
+def _image_uri(task: Task) -> str | None:
+    """Return the URI of the image that a mask belongs to."""
+    images = getattr(task, "image", None)
+    return images[0].uri if isinstance(images, tuple) and images and isinstance(images[0], Image) else None
 
 
 def _read_values(task: Task, spec: ModelSpec, findings: Findings, *, lenient: bool) -> dict[str, Any]:
@@ -163,7 +170,7 @@ def _check_mask_size(values: dict[str, Any], findings: Findings) -> None:
             "mask_image",
             "{}x{} pixels".format(*mask.header.size),
             "the image's size, {}x{}".format(*image.header.size),
-            "Make the mask as large as the image.",
+            mask_remedy(mask, findings),
         )
 
 

@@ -260,6 +260,10 @@ class TitanModelOperator(TitanBaseOperator):
         max_price_usd_per_task``, or no limit. (templated)
     :param translate: what to do with parameters that the model has no counterpart for: ``strict`` (default) fails,
         ``lenient`` leaves them out with a warning. (templated)
+    :param auto_orient: whether an image that EXIF turns, as phones write them, is sent upright; default ``False``: it
+        is refused, because models see it as it is stored. (templated)
+    :param mask_fit: what to do about a ``mask_image`` that isn't pure black and white and as large as its image:
+        ``exact`` (default) fails, ``clean`` sends one that is, black where it is dark, whatever the file. (templated)
     """
 
     ui_color = "#f7e3c6"
@@ -267,6 +271,7 @@ class TitanModelOperator(TitanBaseOperator):
     #: What every operator that asks a model takes besides its task's own parameters.
     shared_fields: ClassVar[tuple[str, ...]] = (
         "model_id", "model_family", "on_blocked", "on_missing", "max_paid_calls", "reuse", "max_price_usd", "translate",
+        "auto_orient", "mask_fit",
         *TitanBaseOperator.shared_fields,
     )  # fmt: skip
     template_fields: Sequence[str] = shared_fields
@@ -282,6 +287,8 @@ class TitanModelOperator(TitanBaseOperator):
         reuse: bool | str | XComArg = True,
         max_price_usd: float | str | XComArg | None = None,
         translate: str | XComArg = "strict",
+        auto_orient: bool | str | XComArg = False,
+        mask_fit: str | XComArg = "exact",
         **kwargs: Unpack[OutputParameters],
     ) -> None:
         super().__init__(**kwargs)
@@ -293,6 +300,8 @@ class TitanModelOperator(TitanBaseOperator):
         self.reuse = reuse
         self.max_price_usd = max_price_usd
         self.translate = translate
+        self.auto_orient = auto_orient
+        self.mask_fit = mask_fit
 
     @property
     def deployment(self) -> ModelRouting:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 #: The background where none is given.
 WHITE = (255, 255, 255)
-_FORMATS = "a whole JPEG, PNG, WebP, GIF, BMP or TIFF, small enough to be decoded"
+_FORMATS = "a whole JPEG, PNG, WebP, GIF, BMP, TIFF, AVIF or HEIC, small enough to be decoded"
 
 
 class TitanImageOperator(TitanBaseOperator):
@@ -109,4 +109,4 @@ def noting_problems(name: str, uri: str, problems: Problems) -> Iterator[None]:
         problem = error.problem
         problems.add(problem.parameter, f"{problem.value}, for {abbreviate(uri)}", problem.limit, problem.remedy)
     except InvalidImage as error:
-        problems.add(name, f"{abbreviate(uri)}, which {error}", _FORMATS, "Replace it.")
+        problems.add(name, f"{abbreviate(uri)}, which {error}", _FORMATS, error.remedy)

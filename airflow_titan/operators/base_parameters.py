@@ -108,6 +108,8 @@ class ModelParameters(OutputParameters, total=False):
     reuse: bool | str | XComArg
     max_price_usd: float | str | XComArg | None
     translate: str | XComArg
+    auto_orient: bool | str | XComArg
+    mask_fit: str | XComArg
 
 
 class GenerationParameters(ModelParameters, total=False):
