@@ -17,7 +17,7 @@ from airflow_titan.imaging.image import Image
 from airflow_titan.models.catalog import models
 from airflow_titan.models.limits import Findings
 from airflow_titan.models.tasks import PROMPTS, Task, parameters, setting
-from airflow_titan.models.values import read_value, without_nothing
+from airflow_titan.models.values import read_value, without_nothing, without_placeholders
 
 if TYPE_CHECKING:
     from airflow_titan.models.spec import ModelSpec, TaskRule
@@ -63,7 +63,7 @@ def validate(task: T, spec: ModelSpec, *, lenient: bool = False) -> ValidatedTas
     if rule is None:
         findings.add("model_id", spec.id, f"a model that does {task.name}", f"{_who_takes(task.name)}.")
         raise InvalidRequest(findings, f"{task.name} on {spec.id}")
-    task = without_nothing(task)
+    task = without_placeholders(without_nothing(task), findings)
     values = _read_values(task, spec, findings, lenient=lenient)
     _check_presence(task, rule, values, findings, lenient=lenient)
     _check_size(values, task, rule, spec, findings)

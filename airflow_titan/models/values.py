@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from airflow_titan.errors import InvalidRequest, Problem
 from airflow_titan.models.input_images import check_image
 from airflow_titan.models.limits import LIST_BOUNDS, VALUE_BOUNDS
-from airflow_titan.models.tasks import PROMPTS, Task, parameters
-from airflow_titan.parameters import ParameterReader, is_nothing, parse_uris
+from airflow_titan.models.tasks import PROMPTS, Task, parameters, setting
+from airflow_titan.parameters import ParameterReader, is_blank, is_nothing, parse_uris
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -25,16 +25,29 @@ T = TypeVar("T", bound=Task)
 _NEGATIONS = re.compile(r"\b(no|not|non|none|never|without|avoid|exclude|don'?t|do not|nothing)\b", re.IGNORECASE)
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 _SURROGATE = re.compile("[\ud800-\udfff]")
+#: What a prompt is when something before it had nothing to say, in lower case.
+_PLACEHOLDERS = frozenset({"none", "null", "nan", "nat", "<na>", "n/a", "undefined", "[]", "{}", "()", '""', "''"})
+_TEMPLATE = re.compile(r"\{\{.*?\}\}|\{%.*?%\}", re.DOTALL)
 
 
 def without_nothing(task: T) -> T:
     """
     Return a task whose parameters are ``None`` where the rendered values say nothing.
 
-    Words for a model stay as they are.
+    Words for a model stay as they are, but for a blank ``negative_text``: it names nothing that is not to be shown.
     """
     nothing: dict[str, Any] = {name: None for name in parameters(task) if _is_left_out(name, getattr(task, name))}
     return replace(task, **nothing)
+
+
+def without_placeholders(task: T, findings: Findings) -> T:
+    """Return a task whose ``negative_text`` is ``None`` where it is but a word for nothing, with a warning of it."""
+    negative: Any = setting(task, "negative_text")
+    if negative is None or not is_nothing(negative):
+        return task
+    findings.warnings.append(f"negative_text is nothing but {str(negative).strip()}, and is taken for not given.")
+    left_out: dict[str, Any] = {"negative_text": None}
+    return replace(task, **left_out)
 
 
 def image_uris(task: Task, name: str) -> list[Any]:
@@ -61,6 +74,9 @@ def read_value(name: str, value: Any, rule: Parameter, findings: Findings, *, le
     :return: it in its own type; ``None`` where a problem was noted
     """
     typed = _parse(name, value, rule, findings)
+    if rule.type == "text" and typed is not None and is_blank(typed):
+        _add_blank(name, typed, findings)
+        return None
     if lenient and isinstance(typed, tuple):
         typed = _without_surplus(name, typed, rule, findings)
     if typed is None:
@@ -78,7 +94,9 @@ def read_value(name: str, value: Any, rule: Parameter, findings: Findings, *, le
 def _is_left_out(name: str, value: Any) -> bool:
     if isinstance(value, tuple) and not value:
         return True
-    return value is None if name in PROMPTS else is_nothing(value)
+    if name in PROMPTS:
+        return value is None or (name == "negative_text" and isinstance(value, str) and is_blank(value))
+    return is_nothing(value)
 
 
 def _parse(name: str, value: Any, rule: Parameter, findings: Findings) -> Any:
@@ -118,10 +136,27 @@ def _check_images(name: str, images: tuple[Image, ...], rule: Parameter, finding
     return images if rule.type == "images" else images[0]
 
 
+def _add_blank(name: str, text: str, findings: Findings) -> None:
+    """Note that there is nothing to read in a prompt: sent, it would be paid for."""
+    value = f"{len(text):,} characters of which none can be seen" if text else "empty text"
+    remedy = (
+        f"A template may have rendered to nothing: check what {name} renders to, and write words there; where the task "
+        "is to do without them, leave it out or give None."
+    )
+    findings.add(name, value, "text that says something", remedy)
+
+
 def _check_prompt(name: str, text: str, findings: Findings) -> None:
     """Look for what no prompt should hold."""
-    if text.strip() == "None":
-        findings.add(name, "the word None", "text", "A template found nothing here; check it, or leave this out.")
+    if (word := text.strip()).casefold() in _PLACEHOLDERS:
+        findings.warnings.append(
+            f"{name} is nothing but {word}, and is sent so: a template or a table may have had no value here."
+        )
+    if _TEMPLATE.search(text):
+        findings.warnings.append(
+            f"{name} has a template in it that was not rendered, with {{{{ }}}} or {{% %}}: Airflow renders what "
+            "stands in a DAG file, not what it brings from elsewhere."
+        )
     if _CONTROL.search(text):
         findings.add(name, "text with control characters", "printable text", "Remove them; NUL is a usual one.")
     if _SURROGATE.search(text):

@@ -143,7 +143,7 @@ def json_value(value: Any) -> Any:
     """
     Return what JSON has for a value of another library: ``default`` of :func:`json.dumps`.
 
-    ``Decimal`` and numpy's numbers are numbers, lazy sequences lists, mappings objects.
+    ``Decimal`` and numpy's numbers are numbers, lazy sequences lists, mappings objects; pandas' ``NA`` is ``null``.
 
     :raises TypeError: if JSON has nothing for it
     :raises ValueError: likewise, for NaN and infinity
@@ -151,6 +151,8 @@ def json_value(value: Any) -> Any:
     value = unwrap(value)
     if isinstance(value, bool | str):
         return value
+    if is_nothing(value):
+        return None
     if isinstance(value, Number | Decimal):
         return parse_number(value)
     if isinstance(value, Mapping):
