@@ -13,7 +13,7 @@ from airflow_titan.bulk.line import ParsedLine, parse_line
 from airflow_titan.bulk.settings import EVERY_NAME, NAMES
 from airflow_titan.errors import Problem, abbreviate
 from airflow_titan.models.tasks import TASKS
-from airflow_titan.parameters import parse_word, suggestion
+from airflow_titan.parameters import is_nothing, parse_word, suggestion
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 #: Characters of an id that a message repeats whole.
 _READABLE = 100
+#: Parameters of which nothing is a problem if it is given as text.
+_SEEN = frozenset({"text", "mask_prompt", "max_price_usd"})
 #: The parameter that takes several pictures; all others take one.
 _SEVERAL_IMAGES = "images"
 
@@ -156,7 +158,7 @@ class BulkRequests:
         """Lay the defaults under, and see whether it is a request at all; its values are checked later."""
         if parsed.skipped:
             return BulkRequest(number, parsed.id, parsed.given, {}, "", skipped=parsed.skipped)
-        fields = self.settings.defaults | parsed.given
+        fields = self.settings.defaults | {key: value for key, value in parsed.given.items() if _says(key, value)}
         task = _task_name(fields.get("task"))
         flaw = parsed.flaw or self._repetition(number, parsed.id) or self._mismatch(task, fields)
         if flaw:
@@ -195,6 +197,16 @@ class BulkRequests:
             remedy = "It is one of the defaults: null in the line takes it away."
         limit = f"the parameters of {task}: {', '.join(sorted(names))}"
         return f"the unknown parameter {abbreviate(name)}{more}", limit, f"{remedy}{suggestion(name, names)}"
+
+
+def _says(name: str, value: Any) -> bool:
+    """
+    Return whether a value of a line takes the place of the default.
+
+    ``null`` does, and takes it away. Text of nothing doesn't; but a blank prompt, and a limit of the price that a
+    template lost, must not go unseen.
+    """
+    return name in _SEEN or not (isinstance(value, str) and is_nothing(value))
 
 
 def _task_name(value: Any) -> str:

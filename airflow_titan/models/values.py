@@ -11,7 +11,7 @@ from airflow_titan.errors import InvalidRequest, Problem
 from airflow_titan.models.input_images import check_image
 from airflow_titan.models.limits import LIST_BOUNDS, VALUE_BOUNDS
 from airflow_titan.models.tasks import PROMPTS, Task, parameters, setting
-from airflow_titan.parameters import ParameterReader, is_blank, is_nothing, parse_uris
+from airflow_titan.parameters import FLAT, ParameterReader, is_blank, is_nothing, parse_uris
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -56,12 +56,12 @@ def image_uris(task: Task, name: str) -> list[Any]:
 
     What is no URI comes too, as it is: the store will say.
 
-    :raises InvalidRequest: if the lists are deeper than any can be meant to
+    :raises InvalidRequest: if the lists are deeper than any can be meant to, or none any more
     """
     try:
         return parse_uris(getattr(task, name))
     except ValueError as error:
-        problem = Problem(name, f"a value that {error}", "s3://bucket/key, or a list of them", "Give a flat list.")
+        problem = Problem(name, f"a value that {error}", "s3://bucket/key, or a list of them", FLAT)
         raise InvalidRequest([problem], task.name) from error
 
 

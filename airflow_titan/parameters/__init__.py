@@ -13,7 +13,7 @@ heavy before a value needs it.
 """
 
 from airflow_titan.parameters.lists import decode, flatten, is_list, json_value, parse_uris, parts_of
-from airflow_titan.parameters.reader import ParameterReader
+from airflow_titan.parameters.reader import FLAT, ParameterReader
 from airflow_titan.parameters.scalars import (
     is_blank,
     is_nothing,
@@ -25,6 +25,7 @@ from airflow_titan.parameters.scalars import (
 )
 
 __all__ = [
+    "FLAT",
     "ParameterReader",
     "decode",
     "flatten",

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from typing import Any
 
+from airflow_titan.parameters.scalars import parse_text
+
 _HEXADECIMAL = re.compile(r"#[0-9A-Fa-f]{6}")
 _LONGEST, _BRIGHTEST = 100, 255
 
@@ -20,7 +22,7 @@ def parse_color(value: Any) -> tuple[int, int, int]:
 
     if not isinstance(value, str) or len(value) > _LONGEST:
         raise ValueError("is no text of a color")
-    red, green, blue, *alpha = ImageColor.getrgb(value.strip())
+    red, green, blue, *alpha = ImageColor.getrgb(parse_text(value))
     if not all(0 <= part <= _BRIGHTEST for part in (red, green, blue)) or alpha not in ([], [_BRIGHTEST]):
         raise ValueError("is no opaque color")
     return red, green, blue

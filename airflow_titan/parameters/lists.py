@@ -10,7 +10,7 @@ from decimal import Decimal
 from numbers import Number
 from typing import TYPE_CHECKING, Any
 
-from airflow_titan.parameters.scalars import is_nothing, parse_number, unwrap
+from airflow_titan.parameters.scalars import is_nothing, parse_number, parse_text, unwrap
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -20,6 +20,8 @@ _DEEPEST = 100
 #: Characters of the longest text that is parsed as Python writes it, which takes up to half a second.
 _LONGEST = 128 << 10
 _OPENED = re.compile(r"\s*[\[(]")
+#: What Airflow's lazy sequences write of themselves.
+_LAZY = re.compile(r"\s*Lazy\w+\(")
 
 
 def is_list(value: Any) -> bool:
@@ -102,10 +104,15 @@ def parse_uris(value: Any) -> list[Any]:
     """
     Return the URIs that lists hold, one or many. What is no text comes as it is: it is for the store to refuse.
 
-    :raises ValueError: if the lists go deeper than any can be meant to
+    Quotes that ``| tojson`` writes around one go.
+
+    :raises ValueError: if the lists go deeper than any can be meant to, or a template wrote a lazy one as text
     """
     # a key may end in spaces
-    return [part.strip("\t\r\n").lstrip() if isinstance(part, str) else part for part in parts_of(value)]
+    uris = [part.strip("\t\r\n").lstrip() if isinstance(part, str) else part for part in parts_of(value)]
+    if any(isinstance(uri, str) and _LAZY.match(uri) for uri in uris):
+        raise ValueError("is a lazy list of which a template wrote but the name")
+    return [parse_text(uri) if isinstance(uri, str) and uri.startswith(('"', "'")) else uri for uri in uris]
 
 
 def parse_mapping(value: Any) -> dict[str, Any]:

@@ -9,8 +9,10 @@ from airflow_titan.parameters.colors import parse_color, parse_hexadecimal
 from airflow_titan.parameters.lists import parse_mapping, parse_number_lists, parse_uris, parts_of
 from airflow_titan.parameters.scalars import (
     is_nothing,
+    parse_account,
     parse_number,
     parse_share,
+    parse_text,
     parse_truth,
     parse_whole_number,
     parse_word,
@@ -30,8 +32,14 @@ W = TypeVar("W", bound=str)
 _CHECK = "Check what the template renders to."
 _AS_JSON = f"{_CHECK} | tojson writes a list so that it can be read."
 #: ``| string`` alone would be read back into a number; what ``| pprint`` writes is read back into the same text.
-_AS_TEXT = f"{_CHECK} With render_template_as_native_obj=True, end it with | string | pprint."
+_AS_TEXT = (
+    "Write it as text, in quotes; in a template with render_template_as_native_obj=True write "
+    "{{ params.x | string | pprint }}, with the name of yours for params.x."
+)
+_ACCOUNTS = 10**12
 _ALONE = "Write the digits alone, without a unit and without separators of thousands."
+#: What to do about lists that can't be read.
+FLAT = "Give a flat list; a template writes one that is lazy with | list | tojson at its end."
 _GIVE = "Give it; a template may have rendered to nothing."
 _URI = "s3://bucket/key"
 #: Flaws of one parameter that a message names.
@@ -163,7 +171,12 @@ class ParameterReader:
 
     def text(self, name: str, value: Any, *, default: D, required: bool = False) -> str | D:
         """Read a text that names something, such as an id; the space around it goes."""
-        return self._read(name, value, _parse_text, "text", _AS_TEXT, default=default, required=required)
+        return self._read(name, value, parse_text, "text", _AS_TEXT, default=default, required=required)
+
+    def account(self, name: str, value: Any, *, default: D, required: bool = False) -> str | D:
+        """Read the id of an AWS account."""
+        limit = "the id of an AWS account, twelve digits as text"
+        return self._read(name, value, parse_account, limit, _account_remedy(value), default=default, required=required)
 
     def prompt(self, name: str, value: Any) -> str | None:
         """Read words for a model, as they are, also where they are blank; no message shows them."""
@@ -176,7 +189,7 @@ class ParameterReader:
         """Read a list of texts; one alone is a list of one."""
 
         def parse(value: Any) -> tuple[str, ...]:
-            return tuple(map(_parse_text, parts_of(value)))
+            return tuple(map(parse_text, parts_of(value)))
 
         return self._read(name, value, parse, "a list of texts", _AS_JSON, default=default, required=required)
 
@@ -185,7 +198,7 @@ class ParameterReader:
         try:
             uris = parse_uris(value)
         except ValueError as error:
-            self.problems.add(name, f"a value that {error}", f"{_URI}, or a list of them", _CHECK)
+            self.problems.add(name, f"a value that {error}", f"{_URI}, or a list of them", FLAT)
             return []
         if required and not uris:
             self.problems.add(name, "nothing", _URI, _GIVE)
@@ -332,10 +345,19 @@ def _digits(value: Any) -> str:
     return f"{_ALONE} {_CHECK}" if isinstance(value, str) and any(map(str.isdigit, value[:_NAMED])) else _CHECK
 
 
-def _parse_text(value: Any) -> str:
-    if not isinstance(value, str):
-        raise ValueError("is no text")  # noqa: TRY004 - one kind of failure for all
-    return value.strip()
+def _account_remedy(value: Any) -> str:
+    """Say what to write for an account id that has too few digits, or is something else."""
+    try:
+        number = parse_whole_number(value)
+    except ValueError:
+        number = -1
+    if not 0 <= number < _ACCOUNTS:
+        return f"Write the twelve digits that the AWS console shows. {_CHECK}"
+    template = "{{ '%012d' | format(params.x | int) | pprint }}"
+    return (
+        f"A number loses the zeros in front: if they are all that is missing, write '{number:012}' as text, and in a "
+        f"template {template} with the name of yours for params.x."
+    )
 
 
 def _abbreviate(value: Any) -> str:

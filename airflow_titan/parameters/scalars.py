@@ -30,6 +30,8 @@ _NOTHING = frozenset({"None", "null"})
 _MISSING = frozenset({"NAType", "NaTType"})
 #: Neither thousands separators nor underscores nor units; digits of any script, as Python reads them.
 _NUMBER = re.compile(r"[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d{1,4})?")
+_ACCOUNT = re.compile(r"[0-9]{12}|[0-9]{4}-[0-9]{4}-[0-9]{4}")
+_QUOTED = re.compile(r"(?P<quote>['\"])(?P<text>(?:(?!(?P=quote)).)*)(?P=quote)", re.DOTALL)
 _PLAIN_DIGITS = re.compile(r"[+-]?\d+")
 _TRUTHS = {"true": True, "false": False}
 #: What numpy calls truth values, whole numbers with and without a sign, and floats.
@@ -135,6 +137,31 @@ def parse_word(value: Any, words: Iterable[W]) -> W:
             if word.casefold() == key:
                 return word
     raise ValueError("is none of the words")
+
+
+def parse_text(value: Any) -> str:
+    """
+    Parse a text that names something: the space around it goes, and so do the quotes that ``| pprint`` writes.
+
+    :raises ValueError: if it is none
+    """
+    if not isinstance(value, str):
+        raise ValueError("is no text")  # noqa: TRY004 - one kind of failure for all
+    text = value.strip()
+    quoted = _is_short(text) and _QUOTED.fullmatch(text)
+    return quoted["text"] if quoted else text
+
+
+def parse_account(value: Any) -> str:
+    """
+    Parse the id of an AWS account: twelve digits, as text or as a number of so many; in groups of four, too.
+
+    :raises ValueError: if it is none; a number of fewer digits may have lost its zeros, or be another id
+    """
+    text = str(parse_whole_number(value)) if not isinstance(value, str) else parse_text(value)
+    if not _ACCOUNT.fullmatch(text):
+        raise ValueError("is no account id")
+    return text.replace("-", "")
 
 
 def parse_share(value: Any) -> int | float:
