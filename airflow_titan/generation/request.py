@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
-from airflow_titan.errors import Problems
+from airflow_titan.errors import Problem, Problems
 from airflow_titan.models.values import without_nothing
 from airflow_titan.parameters import ParameterReader
 
@@ -38,6 +38,7 @@ class Request:
         outcome of the first is unknown; where a family makes one call an image, for each of them
     :param max_price_usd: refuse what is estimated to cost more, in US dollars
     :param lenient: whether to drop what the model has no counterpart for, with a warning
+    :param problems: what is wrong with all these, to be told together with what is wrong with the task
     """
 
     task: Task
@@ -48,6 +49,7 @@ class Request:
     max_paid_calls: int = _DEFAULT_MAX_PAID_CALLS
     max_price_usd: float | None = None
     lenient: bool = False
+    problems: tuple[Problem, ...] = ()
 
     @property
     def keep_partial(self) -> bool:
@@ -64,7 +66,8 @@ class Request:
         :param options: values of ``OPTIONS``; what lacks or says nothing takes its default, but for a limit of the
             price: one that was given and is lost must not be paid for
         :param routing: which model the request goes to
-        :raises ConfigurationError: with everything that is wrong with the options
+        :return: the request, with everything that is wrong with the options
+        :raises ConfigurationError: if the deployment sends it to a model that nobody knows
         """
         problems = Problems()
         reader = ParameterReader(problems)
@@ -74,7 +77,7 @@ class Request:
         )
         price = options.get("max_price_usd")
         translate = reader.word("translate", options.get("translate"), ("strict", "lenient"), default="strict")
-        request = cls(
+        return cls(
             task=without_nothing(task),
             model_id=route.model_id,
             model_family=route.model_family,
@@ -85,6 +88,6 @@ class Request:
             ),
             max_price_usd=reader.amount("max_price_usd", price, default=None, required=price is not None),
             lenient=translate == "lenient",
+            # the last, when all are read
+            problems=tuple(problems),
         )
-        problems.raise_if_any()
-        return request

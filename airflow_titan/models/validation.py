@@ -20,6 +20,9 @@ from airflow_titan.models.tasks import PROMPTS, Task, parameters, setting
 from airflow_titan.models.values import read_value, without_nothing, without_placeholders
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from airflow_titan.errors import Problem
     from airflow_titan.models.spec import ModelSpec, TaskRule
 
 T = TypeVar("T", bound=Task)
@@ -47,7 +50,7 @@ class ValidatedTask(Generic[T]):
     warnings: tuple[str, ...]
 
 
-def validate(task: T, spec: ModelSpec, *, lenient: bool = False) -> ValidatedTask[T]:
+def validate(task: T, spec: ModelSpec, *, lenient: bool = False, problems: Iterable[Problem] = ()) -> ValidatedTask[T]:
     """
     Compare a task with a model.
 
@@ -55,10 +58,12 @@ def validate(task: T, spec: ModelSpec, *, lenient: bool = False) -> ValidatedTas
     :param spec: the model
     :param lenient: whether to drop what the model has no counterpart for, or no use for without something else, with
         a warning instead of an error
+    :param problems: what was found wrong before, to be told with the rest
     :return: the task with every value in its own type, and warnings
     :raises InvalidRequest: with every problem that was found
     """
     findings = Findings(f"{task.name} on {spec.id}")
+    findings.extend(problems)
     rule = spec.tasks.get(task.name)
     if rule is None:
         findings.add("model_id", spec.id, f"a model that does {task.name}", f"{_who_takes(task.name)}.")
