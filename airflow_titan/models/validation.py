@@ -148,7 +148,10 @@ def _check_size(values: dict[str, Any], task: Task, rule: TaskRule, spec: ModelS
         findings.warnings.append(_NO_EFFECT[rule.size].format(task=task.name, model=spec.id))
     elif None in rendered and not spec.sizes.grid:
         value = "only height" if rendered[0] is None else "only width"
-        findings.add("width, height", value, "both or neither", "Give both.")
+        side = next((side for side in (width, height) if side is not None), None)
+        near = side and spec.sizes.closest(side, side)
+        remedy = "Give both, such as width={} and height={}.".format(*near) if near else "Give both."
+        findings.add("width, height", value, "both or neither", remedy)
     elif width is None or height is None:
         return
     elif rule.size == "ratio":
@@ -156,7 +159,9 @@ def _check_size(values: dict[str, Any], task: Task, rule: TaskRule, spec: ModelS
         findings.warnings.append(f"{width}x{height} becomes the nearest aspect ratio that {spec.id} offers, {ratio}.")
     elif not spec.sizes.allows(width, height):
         near = spec.sizes.closest(width, height)
-        remedy = "The closest is {}x{}.".format(*near) if near else "Choose a size that fits."
+        remedy = (
+            "The closest is {0}x{1}: give width={0} and height={1}.".format(*near) if near else "Choose one that fits."
+        )
         findings.add("width, height", f"{width}x{height}", str(spec.sizes), remedy)
 
 

@@ -7,11 +7,11 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from airflow_titan.errors import InvalidRequest, Problem
+from airflow_titan.errors import InvalidRequest, Problem, abbreviate
 from airflow_titan.models.input_images import check_image
 from airflow_titan.models.limits import LIST_BOUNDS, VALUE_BOUNDS
 from airflow_titan.models.tasks import PROMPTS, Task, parameters, setting
-from airflow_titan.parameters import FLAT, ParameterReader, is_blank, is_nothing, parse_uris
+from airflow_titan.parameters import FLAT, ParameterReader, choose_one, is_blank, is_nothing, parse_uris
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -27,6 +27,8 @@ _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 _SURROGATE = re.compile("[\ud800-\udfff]")
 #: What a prompt is when something before it had nothing to say, in lower case.
 _PLACEHOLDERS = frozenset({"none", "null", "nan", "nat", "<na>", "n/a", "undefined", "[]", "{}", "()", '""', "''"})
+#: How files of results end.
+_ROWS = (".jsonl", ".jsonl.gz")
 _TEMPLATE = re.compile(r"\{\{.*?\}\}|\{%.*?%\}", re.DOTALL)
 
 
@@ -126,8 +128,12 @@ def _without_surplus(name: str, values: tuple[Any, ...], rule: Parameter, findin
 def _check_images(name: str, images: tuple[Image, ...], rule: Parameter, findings: Findings) -> Any:
     """Check all images of one parameter; return them, or the one where the parameter takes one."""
     if rule.type != "images" and len(images) > 1:
-        remedy = "Choose one, as with .output[0] in a task, or map over them."
+        remedy = choose_one(name, [image.uri for image in images])
         findings.add(name, f"{len(images)} images", "one image", remedy)
+        return None
+    if rows := next((image.uri for image in images if image.uri.endswith(_ROWS)), None):
+        remedy = f"Give it as requests of TitanBulkOperator, with images_as='{name}'."
+        findings.add(name, f"{abbreviate(rows)}, the result file of a bulk task", "a picture", remedy)
         return None
     # a list, so that the problems of all are told
     sound = [check_image(name, image, rule, findings) for image in images]

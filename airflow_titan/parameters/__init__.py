@@ -12,7 +12,7 @@ May enter :mod:`airflow_titan.errors` alone; knows neither Airflow nor AWS nor w
 heavy before a value needs it.
 """
 
-from airflow_titan.parameters.lists import decode, flatten, is_list, json_value, parse_uris, parts_of
+from airflow_titan.parameters.lists import choose_one, decode, flatten, is_list, json_value, parse_uris, parts_of
 from airflow_titan.parameters.reader import FLAT, ParameterReader
 from airflow_titan.parameters.scalars import (
     is_blank,
@@ -27,6 +27,7 @@ from airflow_titan.parameters.scalars import (
 __all__ = [
     "FLAT",
     "ParameterReader",
+    "choose_one",
     "decode",
     "flatten",
     "is_blank",

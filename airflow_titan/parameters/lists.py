@@ -13,12 +13,14 @@ from typing import TYPE_CHECKING, Any
 from airflow_titan.parameters.scalars import is_nothing, parse_number, parse_text, unwrap
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
 #: Levels of lists in lists. Mapped tasks of mapped tasks make a few; a list that holds itself makes any number.
 _DEEPEST = 100
 #: Characters of the longest text that is parsed as Python writes it, which takes up to half a second.
 _LONGEST = 128 << 10
+#: How the two results of extending a canvas are named.
+_PAIR = (re.compile(r"/image-[0-9a-f]{16}\.\w+$"), re.compile(r"/mask-[0-9a-f]{16}\.\w+$"))
 _OPENED = re.compile(r"\s*[\[(]")
 #: What Airflow's lazy sequences write of themselves.
 _LAZY = re.compile(r"\s*Lazy\w+\(")
@@ -113,6 +115,25 @@ def parse_uris(value: Any) -> list[Any]:
     if any(isinstance(uri, str) and _LAZY.match(uri) for uri in uris):
         raise ValueError("is a lazy list of which a template wrote but the name")
     return [parse_text(uri) if isinstance(uri, str) and uri.startswith(('"', "'")) else uri for uri in uris]
+
+
+def choose_one(name: str, uris: Sequence[Any]) -> str:
+    """
+    Say how to give one of several, where a parameter takes one.
+
+    :param name: the parameter
+    """
+    if len(uris) == len(_PAIR) and all(
+        isinstance(uri, str) and pattern.search(uri) for uri, pattern in zip(uris, _PAIR, strict=True)
+    ):
+        return (
+            "These are the picture and the mask of TitanExtendCanvasOperator: of its .output, give .output["
+            '"image"] as image and .output["mask"] as mask_image.'
+        )
+    return (
+        f"Choose one, as with {name}=\"{{{{ ti.xcom_pull('make')[0] }}}}\" where make is the task that returned "
+        f"them, or map over them, as with .partial(...).expand({name}=make.output)."
+    )
 
 
 def parse_mapping(value: Any) -> dict[str, Any]:
