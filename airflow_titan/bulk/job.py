@@ -20,6 +20,7 @@ from airflow_titan.bulk.requests import BulkRequests
 from airflow_titan.bulk.results import Results
 from airflow_titan.bulk.runner import DRAIN_SECONDS, Runner
 from airflow_titan.bulk.workers import threads_for
+from airflow_titan.errors import Problems
 from airflow_titan.generation.request import Request
 from airflow_titan.models.tasks import TextToImage
 
@@ -85,7 +86,9 @@ class BulkJob:
         #: Where the rows lie; set once they do, also where the run ends with an error.
         self.published: Published | None = None
         # what is wrong with them is no request's fault
-        Request.from_parameters(TextToImage(), self._options, routing)
+        problems = Problems()
+        problems.extend(Request.from_parameters(TextToImage(), self._options, routing).problems)
+        problems.raise_if_any()
 
     def request_stop(self) -> None:
         """Ask for an end soon. Does so little that a signal's handler may call it."""

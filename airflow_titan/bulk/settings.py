@@ -5,14 +5,17 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from itertools import chain
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from airflow_titan.bulk.formats import RESULTS_FORMATS, ResultsFormat, check_available
 from airflow_titan.bulk.jsonl import NO_JSON, encode
-from airflow_titan.errors import Problems, abbreviate
+from airflow_titan.errors import Problem, Problems, abbreviate
 from airflow_titan.generation.request import OPTIONS
 from airflow_titan.models.tasks import TASKS, parameters
 from airflow_titan.parameters import ParameterReader, suggestion
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 #: What a request may have, by its task.
 NAMES = {name: frozenset({*parameters(task), *OPTIONS, "id", "task"}) for name, task in TASKS.items()}
@@ -104,14 +107,16 @@ class JobSettings:
         max_failures: Any,
         max_price_usd: Any,
         results_format: Any = None,
+        problems: Iterable[Problem] = (),
     ) -> JobSettings:
         """
         Read the parameters of the operator.
 
+        :param problems: what is wrong with the options that all requests share, to be told with the rest
         :raises ConfigurationError: with every problem that was found
         """
-        problems = Problems()
-        reader = ParameterReader(problems)
+        found = Problems()
+        reader = ParameterReader(found)
         settings = cls(
             RequestSettings.read(
                 reader, defaults=defaults, images_as=images_as, null_means=null_means, shard=shard, shards=shards
@@ -122,7 +127,7 @@ class JobSettings:
                 default=cls.concurrency,
                 minimum=1,
                 maximum=_MOST_AT_ONCE,
-                remedy="Spread the requests over shards.",
+                remedy="Choose one within these bounds; for more, spread the requests over shards.",
             ),
             # a limit that a template lost must not go unseen
             calls_per_minute=reader.rate(
@@ -134,7 +139,8 @@ class JobSettings:
             price_limit=reader.amount("max_price_usd", max_price_usd, default=None, required=max_price_usd is not None),
             results_format=read_results_format(reader, results_format),
         )
-        problems.raise_if_any()
+        found.extend(problems)
+        found.raise_if_any()
         check_available(settings.results_format)
         return settings
 

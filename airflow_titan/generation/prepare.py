@@ -105,7 +105,7 @@ def prepare(request: Request, reader: InputReader, location: ResultLocation, *, 
     if derived:
         seed: dict[str, Any] = {"seed": location.seed(spec.parameters["seed"].largest("maximum") or 0)}
         task = replace(task, **seed)
-    checked = validate(task, spec, lenient=request.lenient)
+    checked = validate(task, spec, lenient=request.lenient, problems=request.problems)
     encoded = FAMILIES[spec.family].encode(checked.task, spec)
     prepared = Prepared(
         request=request,

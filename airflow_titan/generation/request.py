@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
-from airflow_titan.errors import Problems
+from airflow_titan.errors import Problem, Problems
 from airflow_titan.models.values import without_nothing
 from airflow_titan.parameters import ParameterReader
 
@@ -50,6 +50,7 @@ class Request:
     :param auto_orient: whether images that EXIF turns are sent upright; else they are refused
     :param mask_fit: ``exact`` refuses a mask that isn't pure black and white and as large as its image; ``clean`` makes
         it so, black where it is dark
+    :param problems: what is wrong with all these, to be told together with what is wrong with the task
     """
 
     task: Task
@@ -63,6 +64,7 @@ class Request:
     lenient: bool = False
     auto_orient: bool = False
     mask_fit: MaskFit = "exact"
+    problems: tuple[Problem, ...] = ()
 
     @property
     def keep_partial(self) -> bool:
@@ -79,7 +81,8 @@ class Request:
         :param options: values of ``OPTIONS``; what lacks or says nothing takes its default, but for a limit of the
             price: one that was given and is lost must not be paid for
         :param routing: which model the request goes to
-        :raises ConfigurationError: with everything that is wrong with the options
+        :return: the request, with everything that is wrong with the options
+        :raises ConfigurationError: if the deployment sends it to a model that nobody knows
         """
         problems = Problems()
         reader = ParameterReader(problems)
@@ -89,7 +92,7 @@ class Request:
         )
         price = options.get("max_price_usd")
         translate = reader.word("translate", options.get("translate"), ("strict", "lenient"), default="strict")
-        request = cls(
+        return cls(
             task=without_nothing(task),
             model_id=route.model_id,
             model_family=route.model_family,
@@ -103,6 +106,6 @@ class Request:
             lenient=translate == "lenient",
             auto_orient=reader.truth("auto_orient", options.get("auto_orient"), default=False),
             mask_fit=reader.word("mask_fit", options.get("mask_fit"), _MASK_FITS, default="exact"),
+            # the last, when all are read
+            problems=tuple(problems),
         )
-        problems.raise_if_any()
-        return request

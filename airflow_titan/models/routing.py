@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from airflow_titan.errors import Problems
-from airflow_titan.parameters import ParameterReader
+from airflow_titan.errors import ConfigurationError, Problems
+from airflow_titan.models.catalog import find, models
+from airflow_titan.parameters import ParameterReader, suggestion
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -54,13 +55,29 @@ class ModelRouting:
 
         :param model_id: the one that the user named, if any
         :param model_family: what the user said of the model behind an ARN, if anything
+        :raises ConfigurationError: if the deployment sends the request to a model that nobody knows
         """
         asked = model_id or self.model_id
         chosen = self.routes.get(asked, asked)
         if chosen != asked:
             # the family was said of the model that the user named
+            _check_target(chosen, asked)
             return ModelRoute(chosen, None, asked)
+        if not model_id:
+            find(asked, model_family, name="[titan] model_id")
         return ModelRoute(asked, model_family or None, None)
+
+
+def _check_target(model_id: str, asked: str) -> None:
+    """See whether a model is known that requests are sent to in the place of another."""
+    try:
+        find(model_id)
+    except ConfigurationError:
+        known = ", ".join(models())
+        raise ConfigurationError(
+            f"[titan] reroute: got {model_id!r} in the place of {asked!r}; allowed is one of {known}, "
+            f"or the ARN of one. Correct it in Airflow's configuration.{suggestion(model_id, models())}"
+        ) from None
 
 
 @dataclass(frozen=True)

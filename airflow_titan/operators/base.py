@@ -36,10 +36,11 @@ class TitanBaseOperator(BaseOperator):
         and task. (templated)
     :param server_side_encryption: ``AES256``, ``aws:kms`` or ``aws:kms:dsse``; default: the bucket's. (templated)
     :param sse_kms_key_id: the KMS key for ``aws:kms``; default: the account's. (templated)
-    :param expected_bucket_owner: account id that must own every bucket; default: unchecked. (templated)
-    :param request_payer: ``requester``, to read from buckets whose owner lets the requester pay. (templated)
-    :param aws_conn_id: Airflow connection, default ``aws_default``; ``None`` takes the environment's credentials.
+    :param expected_bucket_owner: id of the account that must own every bucket, twelve digits; default: unchecked.
         (templated)
+    :param request_payer: ``requester``, to read from buckets whose owner lets the requester pay. (templated)
+    :param aws_conn_id: Airflow connection, default ``aws_default``; ``None``, the text ``None`` and empty text take the
+        environment's credentials. (templated)
     :param s3_conn_id: Airflow connection for S3; default: the same as ``aws_conn_id``. (templated)
     :param region_name: AWS region; default: the connection's. (templated)
     :param verify: whether to verify TLS certificates, or the path of those to trust; default: the connection's.
@@ -145,10 +146,9 @@ class TitanBaseOperator(BaseOperator):
         """
         from airflow_titan.aws.s3 import ObjectStore
 
-        texts = self._texts("expected_bucket_owner")
         return ObjectStore(
             s3,
-            expected_bucket_owner=texts["expected_bucket_owner"],
+            expected_bucket_owner=self._bucket_owner(),
             encryption=self._encryption(),
             unsafe=config.unsafe_store(),
             connection=self._s3_connection(),
@@ -163,9 +163,9 @@ class TitanBaseOperator(BaseOperator):
         """
         from airflow_titan.hooks.bedrock import TitanBedrockHook
 
-        texts = self._texts("s3_conn_id", "region_name")
+        texts = self._texts("aws_conn_id", "s3_conn_id", "region_name")
         return TitanBedrockHook(
-            self.aws_conn_id,
+            texts["aws_conn_id"],
             s3_conn_id=texts["s3_conn_id"],
             region_name=texts["region_name"],
             verify=self._verified_by(),
@@ -179,7 +179,22 @@ class TitanBaseOperator(BaseOperator):
 
     def _s3_connection(self) -> str:
         """Return the connection by which S3 is asked; nothing for the environment's credentials."""
-        return self._texts("s3_conn_id")["s3_conn_id"] or str(self.aws_conn_id or "")
+        texts = self._texts("aws_conn_id", "s3_conn_id")
+        return texts["s3_conn_id"] or texts["aws_conn_id"] or ""
+
+    def _bucket_owner(self) -> str | None:
+        """
+        Read which account must own the buckets.
+
+        :raises ConfigurationError: if it is no account's id
+        """
+        from airflow_titan.errors import Problems
+        from airflow_titan.parameters import ParameterReader
+
+        problems = Problems()
+        owner = ParameterReader(problems).account("expected_bucket_owner", self.expected_bucket_owner, default=None)
+        problems.raise_if_any()
+        return owner
 
     def _encryption(self) -> dict[str, str]:
         """

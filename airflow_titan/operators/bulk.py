@@ -113,8 +113,10 @@ class TitanBulkOperator(TitanModelOperator):
         from airflow_titan.bulk.job import BulkJob
         from airflow_titan.bulk.settings import JobSettings
         from airflow_titan.bulk.workers import raise_open_file_limit, threads_for
-        from airflow_titan.generation.request import OPTIONS
+        from airflow_titan.generation.request import OPTIONS, Request
+        from airflow_titan.models.tasks import TextToImage
 
+        options = {name: getattr(self, name) for name in OPTIONS} | {"max_price_usd": None}
         settings = JobSettings.from_parameters(
             defaults=self.defaults,
             images_as=self.images_as,
@@ -128,6 +130,7 @@ class TitanBulkOperator(TitanModelOperator):
             max_failures=self.max_failures,
             max_price_usd=self.price_limit,
             results_format=self.results_format,
+            problems=Request.from_parameters(TextToImage(), options, self.deployment).problems,
         )
         threads = threads_for(settings.concurrency)
         raise_open_file_limit(threads)
@@ -137,7 +140,7 @@ class TitanBulkOperator(TitanModelOperator):
             location=self.location(context, rerun_key=self.rerun_key(context)),
             store=self.store(hook.clients()[1]),
             clients=_Clients(self, hook),
-            options={name: getattr(self, name) for name in OPTIONS},
+            options=options,
             routing=self.deployment,
             patience=self.patience,
         )

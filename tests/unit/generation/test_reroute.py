@@ -134,10 +134,13 @@ def test_no_routes_are_none(routes: str, emulator: Emulator, bucket: str, rerout
 
 
 def test_a_route_to_an_unknown_model_is_a_clear_error(emulator: Emulator, bucket: str, reroute: Any) -> None:
-    """As if the task had named it."""
+    """It names the setting that holds it, as the task may name no model at all, and what was meant."""
     del bucket
-    reroute({V2: "stability.no-such"})
-    with pytest.raises(AirflowFailException, match=r"model_id: got 'stability\.no-such'; known are"):
+    reroute({V2: "stability.stable-image-cor-v1:1"})
+    message = (
+        r"\[titan\] reroute: got 'stability\.stable-image-cor-v1:1' in the place of .*mean stability\.stable-image-core"
+    )
+    with pytest.raises(AirflowFailException, match=message):
         Instance().run(text_to_image())
     assert emulator.calls == []
 
