@@ -2,7 +2,7 @@
 CSV: a file of requests or rows, read one record at a time, and a result file written so.
 
 A record is what stands below the header, counted from 1; a cell in quotation marks may go over several lines. A cell
-has text alone: an empty one says that nothing is given, which leaves the default.
+has text alone: an empty one says that nothing is given, which leaves the default; ``null`` is what it is in JSON.
 """
 
 from __future__ import annotations
@@ -34,6 +34,8 @@ UNNAMED = re.compile(r"(Unnamed: \d+|__index_level_\d+__)?")
 INDEX_REMEDY = "Write the file without row numbers: index=False in pandas. Else name the column after a parameter."
 _IN_UTF8 = "Save the file as UTF-8; spreadsheets call it CSV UTF-8."
 _CLOSE = "Put quotation marks around the whole cell, and two for each within it."
+#: What takes a default away, as ``null`` does in JSON.
+_NULL = "null"
 #: Names that a message shows.
 _NAMED = 5
 
@@ -116,7 +118,11 @@ def _record(header: Sequence[str], cells: Sequence[str], line: int, refuse: Refu
 
     :param line: the file's line in which it begins
     """
-    given = {name: cell for name, cell in zip(header, cells, strict=False) if not is_blank(cell)}
+    given: dict[str, Any] = {
+        name: None if cell == _NULL and name != "id" else cell
+        for name, cell in zip(header, cells, strict=False)
+        if not is_blank(cell)
+    }
     beyond = any(not is_blank(cell) for cell in cells[len(header) :])
     if not given and not beyond:
         return None
