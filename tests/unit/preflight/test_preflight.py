@@ -8,6 +8,7 @@ from datetime import date, datetime, timedelta
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
+import boto3
 import pytest
 from botocore.loaders import JSONFileLoader
 from botocore.stub import Stubber
@@ -118,10 +119,11 @@ def test_a_store_that_ignores_conditions_may_be_allowed(emulator: Emulator, monk
     assert (row.status, "unsafe_store" in row.found) == ("right", True)
 
 
-def test_how_results_are_encrypted_is_told() -> None:
+def test_how_results_are_encrypted_is_told(emulator: Emulator) -> None:
     """By what S3 says of an object that was written as tasks write theirs."""
-    row = looked(server_side_encryption="aws:kms", sse_kms_key_id="a-key")["encryption"]
-    assert row == Row("encryption", "right", "aws:kms with a-key")
+    key = boto3.client("kms", endpoint_url=emulator.url).create_key()["KeyMetadata"]["Arn"]
+    rows = looked(server_side_encryption="aws:kms", sse_kms_key_id=key)
+    assert rows["encryption"] == Row("encryption", "right", f"aws:kms with {key}")
 
 
 @pytest.mark.parametrize(
