@@ -5,10 +5,10 @@ from __future__ import annotations
 from math import ceil
 from typing import TYPE_CHECKING
 
-from airflow_titan.errors import abbreviate
 from airflow_titan.imaging.conversion import ConvertedImage
 from airflow_titan.imaging.exif import STORED, UPRIGHT
 from airflow_titan.imaging.header import InvalidImage
+from airflow_titan.imaging.mask import CLEAN_PART, has_same_proportions
 from airflow_titan.models.limits import FILE_BOUNDS, IMAGE_BOUNDS
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ def check_image(name: str, image: Image, rule: Parameter, findings: Findings) ->
         findings.append(image.problem)
         return False
     findings.warnings += image.warnings
-    label = f"{abbreviate(image.uri)} with "
+    label = f"{image.uri!r} with "
     is_mask = rule.type == "mask"
     if is_mask and isinstance(image, ConvertedImage) and image.change == "clean":
         # it was made as the model takes it, and as large as its image, which is checked itself
@@ -47,7 +47,7 @@ def check_image(name: str, image: Image, rule: Parameter, findings: Findings) ->
             and look(name, image, remedy, findings)
         )
     except InvalidImage as error:
-        value = f"{abbreviate(image.uri)}, which {error}"
+        value = f"{image.uri!r}, which {error}"
         remedy = f"{remedy} {error.remedy}".rstrip() if error.preparable else error.remedy
         findings.add(name, value, "a whole JPEG or PNG, 8 bits a channel, RGB", remedy)
         return False
@@ -69,8 +69,14 @@ def prepare_remedy(image: Image, rule: Parameter, findings: Findings) -> str:
     return f"Use what {call}) returns."
 
 
-def mask_remedy(mask: Image, findings: Findings) -> str:
-    """Return the call that makes a mask as the model takes it, black still black."""
+def mask_remedy(mask: Image, findings: Findings, size: tuple[int, int] | None = None) -> str:
+    """
+    Return the call that makes a mask as the model takes it, black still black.
+
+    :param size: of its image, where the mask's is another
+    """
+    if size and not has_same_proportions(size, mask.header.size, part=CLEAN_PART):
+        return "Make the mask from the picture that is sent: scaled as it was, without padding and cropping."
     call = f"TitanMaskOperator(image={mask.uri!r}, clean=True, scale_to={findings.image_uri!r})"
     return f"Use what {call} returns, which keeps what is dark inside; or set mask_fit='clean', which does the same."
 
@@ -87,7 +93,7 @@ def _check_orientation(name: str, image: Image, remedy: str, findings: Findings)
         return True
     findings.add(
         name,
-        f"{abbreviate(image.uri)}, which EXIF turns: it is stored {STORED[orientation]} (orientation {orientation})",
+        f"{image.uri!r}, which EXIF turns: it is stored {STORED[orientation]} (orientation {orientation})",
         "a picture that is stored upright, because models don't heed EXIF",
         f"{remedy} Or set auto_orient=True, to have the upright picture sent.",
     )
@@ -97,7 +103,7 @@ def _check_orientation(name: str, image: Image, remedy: str, findings: Findings)
 def _check_picture(name: str, image: Image, remedy: str, findings: Findings) -> bool:
     if image.opaque:
         return True
-    value = f"{abbreviate(image.uri)} with transparent pixels"
+    value = f"{image.uri!r} with transparent pixels"
     findings.add(
         name,
         value,
@@ -109,13 +115,13 @@ def _check_picture(name: str, image: Image, remedy: str, findings: Findings) -> 
 
 def _check_mask(name: str, image: Image, remedy: str, findings: Findings) -> bool:
     if image.header.alpha:
-        value = f"{abbreviate(image.uri)} with transparency"
+        value = f"{image.uri!r} with transparency"
         findings.add(name, value, "black and white pixels without alpha", remedy)
         return False
     if impurity := image.mask_impurity:
         findings.add(
             name,
-            f"{abbreviate(image.uri)} with {impurity}",
+            f"{image.uri!r} with {impurity}",
             "pixels of pure black (0 0 0) or pure white (255 255 255)",
             remedy,
         )

@@ -180,7 +180,7 @@ def _check_mask_size(values: dict[str, Any], findings: Findings) -> None:
             "mask_image",
             "{}x{} pixels".format(*mask.header.size),
             "the image's size, {}x{}".format(*image.header.size),
-            mask_remedy(mask, findings),
+            mask_remedy(mask, findings, image.header.size),
         )
 
 

@@ -17,6 +17,7 @@ from airflow_titan.operators import (
     TitanBackgroundRemovalOperator,
     TitanBulkOperator,
     TitanColorGuidedOperator,
+    TitanExtendCanvasOperator,
     TitanImageVariationOperator,
     TitanInpaintingOperator,
     TitanMaskOperator,
@@ -247,6 +248,25 @@ def test_an_impure_mask_names_the_calls_that_help(upload: Upload, emulator: Emul
     assert "mask_fit='clean'" in str(raised.value)
     assert "hreshold" not in str(raised.value)
     assert not emulator.calls
+
+
+@pytest.mark.parametrize(("size", "remedy"), [((449, 384), "scale_to='s3://"), ((384, 384), "without padding")])
+def test_a_mask_of_another_size_is_told_what_helps(size: tuple[int, int], remedy: str, upload: Upload) -> None:
+    """To clean it helps if it has the proportions of its image, and only then."""
+    mask = upload(saved(Image.new("L", size)), "mask")
+    with pytest.raises(AirflowFailException, match=f"mask_image: got {size[0]}x{size[1]} pixels") as raised:
+        Instance().run(inpaint(image=upload(photo(*SIZE)), mask_image=mask))
+    assert remedy in str(raised.value)
+
+
+def test_a_canvas_is_extended_around_the_upright_picture(upload: Upload, s3: Any) -> None:
+    """Its margins are those that people see."""
+    operator = TitanExtendCanvasOperator(task_id="task", image=upload(stored(6)), left=10)
+    bucket, _, key = Instance().run(operator)[0].removeprefix("s3://").partition("/")
+    made = Image.open(BytesIO(s3.get_object(Bucket=bucket, Key=key)["Body"].read()))
+    assert made.size == (SIZE[0] + 10, SIZE[1])
+    assert made.crop((10, 0, *made.size)).tobytes() == upright().tobytes()
+    assert not made.getexif()
 
 
 @pytest.mark.parametrize(
