@@ -286,3 +286,12 @@ def test_a_task_warns_once_and_is_tried_all_the_same(
     assert len(told) == 1
     assert "2026-06-30" in told[0]
     assert len(emulator.calls) == 1
+
+
+def test_a_misspelt_default_model_is_told_by_its_setting(emulator: Emulator, bucket: str, monkeypatch: Any) -> None:
+    """The task names no model, so it is not to blame."""
+    del bucket
+    monkeypatch.setenv("AIRFLOW__TITAN__MODEL_ID", "amazon.titan-image-generator-v2")
+    with pytest.raises(AirflowFailException, match=r"\[titan\] model_id: got .* Did you mean amazon\.titan-image-gen"):
+        Instance().run(TitanTextToImageOperator(task_id="task", text="a jar"))
+    assert emulator.calls == []
