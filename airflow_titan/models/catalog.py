@@ -62,13 +62,12 @@ def models() -> Mapping[str, ModelSpec]:
     return _catalog()[0]
 
 
-def find(model_id: str, model_family: str | None = None, *, name: str = "model_id") -> ModelSpec:
+def find(model_id: str, model_family: str | None = None) -> ModelSpec:
     """
     Return what is known of the model that an id or ARN names.
 
     :param model_id: a Bedrock model id, or the ARN of a foundation model, a provisioned or custom model or a profile
     :param model_family: for ARNs that hide their model: a family's name, or the id of the model behind the ARN
-    :param name: the parameter or setting that the id comes from, for the message
     :raises ConfigurationError: if the model is unknown, or hidden and no family is given
     """
     known, families = _catalog()
@@ -83,19 +82,19 @@ def find(model_id: str, model_family: str | None = None, *, name: str = "model_i
         return spec
     plain = re.sub(r"^arn:[^/]+:(foundation-model|inference-profile)/", "", model_id)
     # a profile's id is the model's with the name of its part of the world before it
-    for candidate in (plain, re.sub(r"^(us|eu|apac|global)\.", "", plain)):
-        if candidate in known:
-            return known[candidate]
+    for name in (plain, re.sub(r"^(us|eu|apac|global)\.", "", plain)):
+        if name in known:
+            return known[name]
     if model_id.startswith("arn:"):
         raise ConfigurationError(
-            f"{name}: got {model_id!r}; an ARN of this kind (a provisioned or custom model, an application "
+            f"model_id: got {model_id!r}; an ARN of this kind (a provisioned or custom model, an application "
             "inference profile) doesn't say which model is behind it, and so not how to speak with it. "
             f"Set model_family to one of {', '.join([*families, *known])}."
         )
     # who writes a family's name means the model that stands for it
     near = f" Did you mean {families[plain]}?" if plain in families else suggestion(plain, known)
     raise ConfigurationError(
-        f"{name}: got {model_id!r}; allowed is one of {', '.join(known)}. Name one of these, or set "
+        f"model_id: got {model_id!r}; allowed is one of {', '.join(known)}. Name one of these, or set "
         f"model_family to one of {', '.join(families)} if the model speaks that format.{near}"
     )
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from airflow_titan.errors import ConfigurationError, Problems
-from airflow_titan.models.catalog import find, models
+from airflow_titan.models import catalog
 from airflow_titan.parameters import ParameterReader, suggestion
 
 if TYPE_CHECKING:
@@ -61,22 +61,31 @@ class ModelRouting:
         chosen = self.routes.get(asked, asked)
         if chosen != asked:
             # the family was said of the model that the user named
-            _check_target(chosen, asked)
+            _find_target(chosen, asked)
             return ModelRoute(chosen, None, asked)
         if not model_id:
-            find(asked, model_family, name="[titan] model_id")
+            _find_default(asked, model_family)
         return ModelRoute(asked, model_family or None, None)
 
 
-def _check_target(model_id: str, asked: str) -> None:
+def _find_default(model_id: str, model_family: str | None) -> None:
+    """See whether the model is known of requests that name none; what is wrong is the setting's."""
+    try:
+        catalog.find(model_id, model_family)
+    except ConfigurationError as error:
+        message = str(error)
+        raise ConfigurationError(f"[titan] {message}" if message.startswith("model_id:") else message) from None
+
+
+def _find_target(model_id: str, asked: str) -> None:
     """See whether a model is known that requests are sent to in the place of another."""
     try:
-        find(model_id)
+        catalog.find(model_id, None)
     except ConfigurationError:
-        known = ", ".join(models())
+        known = ", ".join(catalog.models())
         raise ConfigurationError(
             f"[titan] reroute: got {model_id!r} in the place of {asked!r}; allowed is one of {known}, "
-            f"or the ARN of one. Correct it in Airflow's configuration.{suggestion(model_id, models())}"
+            f"or the ARN of one. Correct it in Airflow's configuration.{suggestion(model_id, catalog.models())}"
         ) from None
 
 

@@ -316,3 +316,12 @@ def test_who_is_aws(url: str, ours: bool) -> None:  # noqa: FBT001
     """The host's name tells."""
     client = SimpleNamespace(meta=SimpleNamespace(endpoint_url=url))
     assert is_aws(client) is ours
+
+
+def test_a_misspelt_default_model_is_told_by_its_setting(emulator: Emulator, bucket: str, monkeypatch: Any) -> None:
+    """The task names no model, so it is not to blame."""
+    del bucket
+    monkeypatch.setenv("AIRFLOW__TITAN__MODEL_ID", "amazon.titan-image-generator-v2")
+    with pytest.raises(AirflowFailException, match=r"\[titan\] model_id: got .* Did you mean amazon\.titan-image-gen"):
+        Instance().run(TitanTextToImageOperator(task_id="task", text="a jar"))
+    assert emulator.calls == []
