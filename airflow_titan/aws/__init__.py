@@ -10,6 +10,7 @@ models; nowhere else. Nothing is imported in this file, because boto3 is heavy a
 - ``failures``: what botocore raises, sorted by what it means
 - ``endpoint``: whether it is AWS that a client asks
 - ``encryption``: which pairs of encryption and key S3 takes
+- ``unsupported``: what stores that are not AWS's have no counterpart for
 - ``uri``: ``s3://bucket/key`` taken apart, and the other forms of it
 - ``body``: a file on its way to a server, in few large pieces
 """

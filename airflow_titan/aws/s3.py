@@ -14,6 +14,7 @@ import tenacity
 from airflow_titan.aws.body import PIECE, RequestBody
 from airflow_titan.aws.endpoint import is_aws
 from airflow_titan.aws.failures import AWS_ERRORS, Refusal, s3_error
+from airflow_titan.aws.unsupported import is_unsupported, names_condition
 from airflow_titan.aws.uri import split
 from airflow_titan.errors import StoreFailed, StoreRefused, UnsafeStore, abbreviate
 
@@ -33,6 +34,8 @@ _CONDITION_FAILED = {
 _JSON = "application/json"
 #: Stores that were seen to honour conditional writes, by endpoint and bucket: one probe a process is enough.
 _proven: set[tuple[str, str]] = set()
+#: Those that refuse them, where the deployment allows to go without.
+_without_conditions: set[tuple[str, str]] = set()
 
 
 @dataclass(frozen=True)
@@ -232,6 +235,8 @@ class ObjectStore:
             refusal = Refusal.of(error)
             if any(refusal.status in _CONDITION_FAILED[name] for name in condition):
                 raise PreconditionFailed(refusal.status, resent=refusal.resent) from error
+            if condition and is_unsupported(error) and self._is_condition(error, uri):
+                raise _NoConditions from error
             raise s3_error(error, "write", uri, permission="s3:PutObject") from error
         return str(response.get("ETag", ""))
 
@@ -280,6 +285,16 @@ class ObjectStore:
             raise s3_error(error, "delete", uri, permission="s3:DeleteObject") from error
 
     def _write_if(self, uri: str, data: bytes, **condition: str) -> str | None:
+        """Write under a condition; or look and write, with a store that takes none where that is allowed."""
+        if self._bucket_of(uri) not in _without_conditions:
+            try:
+                return self._write_conditionally(uri, data, **condition)
+            except _NoConditions:
+                self._allow("refuses", next(iter(condition)))
+                _without_conditions.add(self._bucket_of(uri))
+        return self._write_unconditionally(uri, data, expected=condition.get("IfMatch"))
+
+    def _write_conditionally(self, uri: str, data: bytes, **condition: str) -> str | None:
         """Write under a condition, and find out what really happened where S3's reply doesn't say."""
         # 409 means that another write is under way: its outcome shows a moment later
         attempts = tenacity.Retrying(
@@ -315,28 +330,57 @@ class ObjectStore:
 
         AWS documents them for all of S3, so only other endpoints are asked, once a process.
         """
-        endpoint = str(self._s3.meta.endpoint_url)
-        bucket = endpoint, split(uri, self._connection)[0]
-        if bucket in _proven or is_aws(self._s3):
+        bucket = self._bucket_of(uri)
+        if bucket in _proven | _without_conditions or is_aws(self._s3):
             return
         try:
             self.write(uri, data, IfNoneMatch="*")
         except PreconditionFailed:
             _proven.add(bucket)
             return
+        self._allow("ignores", "IfNoneMatch")
+        _proven.add(bucket)
+
+    def _write_unconditionally(self, uri: str, data: bytes, *, expected: str | None) -> str | None:
+        """Look, and then write: all that can be done with a store that takes no conditions."""
+        entry = self.read(uri)
+        return self.write(uri, data) if (entry.etag if entry else None) == expected else None
+
+    def _is_condition(self, error: Exception, uri: str) -> bool:
+        """Tell whether it is the condition that a store has no counterpart for; one that doesn't say is asked."""
+        named = names_condition(error)
+        if named is not None:
+            return named
+        probe = f"{uri}.probe"
+        self.write(probe, b"{}")  # where it is something else, this is the error to tell
+        self.delete(probe)
+        return True
+
+    def _allow(self, does: str, condition: str) -> None:
+        """
+        Go on without conditional writes, if the deployment has said so.
+
+        :raises UnsafeStore: if it hasn't
+        """
+        header = {"IfNoneMatch": "If-None-Match", "IfMatch": "If-Match"}[condition]
         message = (
-            f"the store at {endpoint} ignores conditional writes (If-None-Match), so nothing can keep two workers "
-            "from paying for the same picture"
+            f"the store at {self._s3.meta.endpoint_url} {does} conditional writes ({header}), so nothing can keep two "
+            "workers from paying for the same picture"
         )
-        if self._unsafe:
-            log.warning("%s; [titan] unsafe_store allows it.", message)
-            _proven.add(bucket)
-            return
-        raise UnsafeStore(f"{message}. Use S3 or a store that honours them, or set [titan] unsafe_store = True.")
+        if not self._unsafe:
+            raise UnsafeStore(f"{message}. Use S3 or a store that honours them, or set [titan] unsafe_store = True.")
+        log.warning("%s; [titan] unsafe_store allows it.", message)
+
+    def _bucket_of(self, uri: str) -> tuple[str, str]:
+        return str(self._s3.meta.endpoint_url), split(uri, self._connection)[0]
 
     def _at(self, uri: Any) -> dict[str, str]:
         bucket, key = split(uri, self._connection)
         return {"Bucket": bucket, "Key": key, **self._owner}
+
+
+class _NoConditions(Exception):
+    """The store has no counterpart for conditional writes."""
 
 
 class PreconditionFailed(Exception):
