@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+
 from botocore.exceptions import ClientError
 
 _NOT_IMPLEMENTED = 501

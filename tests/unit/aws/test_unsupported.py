@@ -94,8 +94,8 @@ def object_store(*, unsafe: bool = False, config: Any = None) -> ObjectStore:
 @pytest.fixture(autouse=True)
 def _bucket(monkeypatch: pytest.MonkeyPatch) -> None:
     """Forget what other stores were found to do."""
-    monkeypatch.setattr("airflow_titan.aws.s3._proven", set())
-    monkeypatch.setattr("airflow_titan.aws.s3._without_conditions", set())
+    monkeypatch.setattr("airflow_titan.aws.conditional._proven", set())
+    monkeypatch.setattr("airflow_titan.aws.conditional._without_conditions", set())
 
 
 @pytest.mark.parametrize(
