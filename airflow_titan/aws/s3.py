@@ -147,8 +147,9 @@ class ObjectStore(ConditionalWrites):
         :raises StoreRefused: if S3 refuses
         :raises StoreFailed: if S3 fails in a way that may pass
         """
+        where = self._checked(uri)
         try:
-            response = self._s3.get_object(**self._at(uri))
+            response = self._s3.get_object(**where)
             data = response["Body"].read()
         except AWS_ERRORS as error:
             if Refusal.of(error).is_missing:
@@ -165,10 +166,7 @@ class ObjectStore(ConditionalWrites):
         :raises StoreRefused: if S3 refuses
         :raises StoreFailed: if S3 fails in a way that may pass
         """
-        try:
-            where = self._at(uri)
-        except ValueError as error:
-            raise StoreRefused(f"{abbreviate(uri)} can't be read: it {error}.") from None
+        where = self._checked(uri)
         try:
             response = self._s3.get_object(**where)
             for piece in response["Body"].iter_chunks(PIECE):
@@ -242,6 +240,17 @@ class ObjectStore(ConditionalWrites):
             self._s3.delete_object(**self._at(uri))
         except AWS_ERRORS as error:
             raise s3_error(error, "delete", uri, permission="s3:DeleteObject") from error
+
+    def _checked(self, uri: str) -> dict[str, str]:
+        """
+        Return where an object is that no message of the caller's is about.
+
+        :raises StoreRefused: if its URI names none, or another connection
+        """
+        try:
+            return self._at(uri)
+        except ValueError as error:
+            raise StoreRefused(f"{abbreviate(uri)} can't be read: it {error}.") from None
 
     def _at(self, uri: Any) -> dict[str, str]:
         bucket, key = split(uri, self._connection)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from io import BytesIO
 from pathlib import PurePosixPath
 from typing import Any
 
@@ -99,6 +100,14 @@ def test_the_connection_in_a_uri_must_be_the_tasks() -> None:
         split("s3://theirs@bucket/k", "ours")
     with pytest.raises(ValueError, match="by the environment's credentials"):
         split("s3://theirs@bucket/k", "")
+
+
+def test_files_of_another_connection_are_refused_by_name() -> None:
+    """Result files and their records are read without a parameter's name at hand."""
+    store = ObjectStore(None, connection="ours")
+    for read in (store.read, lambda uri: store.download(uri, BytesIO())):
+        with pytest.raises(errors.StoreRefused, match=r"'s3://theirs@bucket/k' can't be read: it names the connection"):
+            read("s3://theirs@bucket/k")
 
 
 def test_paths_are_read_by_their_text() -> None:
