@@ -16,15 +16,23 @@ from botocore.exceptions import (
     ClientError,
     ConnectTimeoutError,
     EndpointConnectionError,
+    EndpointProviderError,
     HTTPClientError,
+    InvalidHostLabelError,
+    MissingDependencyException,
     ParamValidationError,
     ProxyConnectionError,
     SSLError,
+    UnsupportedOutpostResourceError,
+    UnsupportedS3AccesspointConfigurationError,
+    UnsupportedS3ArnError,
+    UnsupportedS3ConfigurationError,
 )
 from urllib3.exceptions import HTTPError
 
 from airflow_titan import errors
 from airflow_titan.aws.credentials import fetches_credentials, session_error
+from airflow_titan.aws.unsupported import CHECKSUMS, is_unsupported
 from airflow_titan.aws.uri import decoded
 
 if TYPE_CHECKING:
@@ -110,9 +118,17 @@ class _Failure(NamedTuple):
     message: str
 
 
+_NO_SUCH_NAME = (
+    ParamValidationError, EndpointProviderError, UnsupportedS3ArnError, UnsupportedS3AccesspointConfigurationError,
+    UnsupportedS3ConfigurationError, UnsupportedOutpostResourceError, InvalidHostLabelError,
+)  # fmt: skip
 _S3_FAILURES = (
     _Failure(
-        (ParamValidationError, UnicodeError), errors.StoreRefused,
+        (MissingDependencyException,), errors.StoreRefused,
+        "{name} can't be asked for: {error} Install 'botocore[crt]' where the task runs.",
+    ),
+    _Failure(
+        (*_NO_SUCH_NAME, UnicodeError), errors.StoreRefused,
         "S3 takes no such name as {name}: {error}. "
         "Check the parameter it comes from, output_prefix or [titan] output_root.",
     ),
@@ -203,6 +219,8 @@ def s3_error(error: Exception, verb: str, uri: Any, *, permission: str | None = 
     refusal = Refusal.of(error)
     name = uri if permission else errors.abbreviate(uri)
     reason = f"{refusal.code}: {refusal.message}"
+    if is_unsupported(error):
+        return errors.UnsafeStore(f"the store can't {verb} {name} as boto3 asks it: {reason.rstrip('.')}. {CHECKSUMS}")
     is_skewed = _SKEWED.search(reason)
     if refusal.status >= _SERVER_ERROR or refusal.code in _PASSING or is_skewed:
         advice = f". {_CLOCK}" if is_skewed else ""

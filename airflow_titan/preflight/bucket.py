@@ -8,8 +8,9 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from airflow_titan import config
+from airflow_titan.aws.conditional import PreconditionFailed
 from airflow_titan.aws.failures import AWS_ERRORS
-from airflow_titan.aws.s3 import ObjectStore, PreconditionFailed
+from airflow_titan.aws.s3 import ObjectStore
 from airflow_titan.aws.uri import split
 from airflow_titan.errors import TitanError
 from airflow_titan.preflight.answers import described, is_denied, is_missing

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from io import BytesIO
 from pathlib import PurePosixPath
 from typing import Any
 
@@ -101,9 +102,17 @@ def test_the_connection_in_a_uri_must_be_the_tasks() -> None:
         split("s3://theirs@bucket/k", "")
 
 
+def test_files_of_another_connection_are_refused_by_name() -> None:
+    """Result files and their records are read without a parameter's name at hand."""
+    store = ObjectStore(None, connection="ours")
+    for read in (store.read, lambda uri: store.download(uri, BytesIO())):
+        with pytest.raises(errors.StoreRefused, match=r"'s3://theirs@bucket/k' can't be read: it names the connection"):
+            read("s3://theirs@bucket/k")
+
+
 def test_paths_are_read_by_their_text() -> None:
     """``ObjectStoragePath`` says where it is; what pathlib makes of a URI has lost a slash, and is told."""
-    from airflow.sdk import ObjectStoragePath
+    from airflow.providers.common.compat.sdk import ObjectStoragePath
 
     (uri,) = parse_uris(ObjectStoragePath("s3://aws_default@bucket/a/k.png"))
     assert split(uri, "aws_default") == ("bucket", "a/k.png")
@@ -173,6 +182,15 @@ def test_access_points_are_asked(uri: str) -> None:
     assert re.match(
         r"https://my-ap-(123456789012\.s3-accesspoint\.us-east-1|abc123-s3alias\.s3)\.amazonaws\.com/k", asked[0]
     )
+
+
+def test_a_name_that_can_not_be_asked_for_is_no_fault_that_passes() -> None:
+    """Access points of many regions need another library to sign with, and no other key will do for them."""
+    import boto3
+
+    client = boto3.client("s3", "us-east-1")
+    with pytest.raises(errors.StoreRefused, match=r"Install 'botocore\[crt\]'|S3 takes no such name"):
+        ObjectStore(client).get("s3://arn:aws:s3::123456789012:accesspoint/mfz.mrap/k")
 
 
 def test_the_payer_is_named_in_each_request() -> None:
