@@ -9,6 +9,8 @@ of :mod:`airflow_titan.errors` that says what to do. What a service says of a re
 from __future__ import annotations
 
 import re
+import zlib
+from http.client import HTTPException
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from botocore.exceptions import (
@@ -42,7 +44,7 @@ _NO_CONNECTION = (EndpointConnectionError, ConnectTimeoutError, ProxyConnectionE
 #: No complete answer; those above are some of them, so they are looked for first.
 _NO_ANSWER = (BotoCoreError, HTTPClientError, HTTPError)
 #: What botocore raises, too, where a reply can't be parsed, or lacks what every reply has.
-_UNREADABLE = (ValueError, LookupError, TypeError, AttributeError, ArithmeticError)
+_UNREADABLE = (ValueError, LookupError, TypeError, AttributeError, ArithmeticError, EOFError, HTTPException, zlib.error)
 #: All that a call of a client may raise, and the reading of what it returned.
 AWS_ERRORS = (ClientError, *_NO_ANSWER, *_UNREADABLE, OSError)
 
