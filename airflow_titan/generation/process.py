@@ -78,7 +78,9 @@ def _start(pid: int) -> str | None:
         gone = process.status() in {psutil.STATUS_ZOMBIE, psutil.STATUS_DEAD}
     except psutil.NoSuchProcess:
         return ""
-    except (psutil.Error, OSError, RuntimeError, ValueError, OverflowError):
-        # of a number that no process can have, likewise
+    except (ValueError, OverflowError):
+        # a damaged record: no process can have that number
+        return ""
+    except (psutil.Error, OSError, RuntimeError):
         return None
     return "" if gone else str(round((created - boot) * _TICKS))
