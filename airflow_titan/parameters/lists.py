@@ -120,7 +120,10 @@ def parse_uris(value: Any) -> list[Any]:
 
 def _path(part: Any) -> Any:
     """Return the text of a path, as ``ObjectStoragePath`` and ``UPath`` are; anything else as it is."""
-    is_path = isinstance(part, os.PathLike) or (hasattr(part, "protocol") and hasattr(part, "storage_options"))
+    # by the class: an object of Jinja's that stands for nothing fails whoever looks for its attributes
+    is_path = isinstance(part, os.PathLike) or all(
+        hasattr(type(part), name) for name in ("protocol", "storage_options")
+    )
     return str(part) if is_path else part
 
 

@@ -121,7 +121,7 @@ def test_contradicting_encryption_is_refused(s3: Any, bucket: str, name: str) ->
 
 
 @pytest.mark.parametrize(
-    "key", ["not a key", "key-1", "alias/", "arn:aws:kms:us-east-1:1:key/x", f"arn:aws:s3:us-east-1:{OURS}:key/{UUID}"]
+    "key", ["not a key", "key 1", "alias/", "arn:aws:kms:us-east-1:1:key/x", f"arn:aws:s3:us-east-1:{OURS}:key/{UUID}"]
 )
 def test_what_is_no_key_of_kms_is_refused(s3: Any, bucket: str, key: str) -> None:
     """S3 passes on what KMS says of it."""

@@ -203,10 +203,10 @@ class Body:
         self._body = body
         self._watch = watch
 
-    def read(self) -> bytes:
-        """Read it whole."""
+    def read(self, size: int | None = None) -> bytes:
+        """Read it whole, or a piece."""
         self._watch.note("read")
-        return self._body.read()  # type: ignore[no-any-return]
+        return self._body.read(size)  # type: ignore[no-any-return]
 
 
 @dataclass

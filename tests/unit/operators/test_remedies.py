@@ -47,9 +47,10 @@ FOLLOWED: list[tuple[str, dict[str, Any], str, dict[str, Any]]] = [
     (TEXT, {"translate": "lenint"}, "Did you mean lenient", {"translate": "lenient"}),
     (TEXT, {"seed": "7 px"}, "Write the digits alone", {"seed": "7"}),
     (TEXT, {"text": 42}, "Write it as text, in quotes", {"text": "42"}),
-    (TEXT, {"expected_bucket_owner": 123456789}, "write '000123456789' as text",
-     {"expected_bucket_owner": "000123456789"}),
-    (TEXT, {"sse_kms_key_id": 7}, "Write it as text, in quotes", {"sse_kms_key_id": "7"}),
+    (TEXT, {"server_side_encryption": "aws:kms", "sse_kms_key_id": 7}, "Write it as text, in quotes",
+     {"server_side_encryption": "aws:kms", "sse_kms_key_id": "7"}),
+    (TEXT, {"sse_kms_key_id": "7"}, "Set server_side_encryption='aws:kms'",
+     {"server_side_encryption": "aws:kms", "sse_kms_key_id": "7"}),
     (COLOR, {"colors": ["336699"]}, "Did you mean #336699", {"colors": ["#336699"]}),
     (COLOR, {"colors": "bleu"}, "Did you mean blue", {"colors": "blue"}),
     ("TitanPrepareImageOperator", {"background": "wite"}, "Did you mean white", {"background": "white"}),
@@ -94,6 +95,12 @@ def test_a_remedy_that_is_followed_works(
         run(name, **wrong)
     assert emulator.calls == []
     assert run(name, **right)
+
+
+def test_an_account_that_lost_its_zeros_is_written_with_them() -> None:
+    """As the message writes it; whether it owns the bucket, S3 tells."""
+    assert "write '000123456789' as text" in refused(TEXT, expected_bucket_owner=123456789)
+    assert "AccessDenied" in refused(TEXT, expected_bucket_owner="000123456789")
 
 
 @pytest.mark.parametrize("name", ["TitanInpaintingOperator", "TitanBackgroundRemovalOperator"])
