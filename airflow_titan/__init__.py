@@ -30,8 +30,8 @@ def get_provider_info() -> dict[str, Any]:
                 "tags": ["aws"],
             }
         ],
-        "operators": [{"integration-name": _INTEGRATION, "python-modules": _modules("operators")}],
-        "hooks": [{"integration-name": _INTEGRATION, "python-modules": _modules("hooks")}],
+        "operators": [{"integration-name": _INTEGRATION, "python-modules": _operators()}],
+        "hooks": [{"integration-name": _INTEGRATION, "python-modules": [f"{__name__}.hooks.bedrock"]}],
         "connection-types": [
             {
                 "hook-class-name": f"{__name__}.hooks.bedrock.TitanBedrockHook",
@@ -48,9 +48,9 @@ def get_provider_info() -> dict[str, Any]:
     }
 
 
-def _modules(package: str) -> list[str]:
-    """Return the modules of a package, but for those that its classes are based on."""
+def _operators() -> list[str]:
+    """Return the modules of operators, but for those that their classes are based on."""
     from pkgutil import iter_modules
 
-    names = [module.name for module in iter_modules([f"{folder}/{package}" for folder in __path__])]
-    return [f"{__name__}.{package}.{name}" for name in names if not name.startswith("base")]
+    names = [module.name for module in iter_modules([f"{folder}/operators" for folder in __path__])]
+    return [f"{__name__}.operators.{name}" for name in names if not name.startswith("base")]

@@ -5,7 +5,8 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING, NamedTuple
 
-from airflow_titan.aws.failures import AWS_ERRORS
+from botocore.exceptions import BotoCoreError, ClientError
+
 from airflow_titan.errors import TitanError
 from airflow_titan.preflight.access import (
     check_bedrock_endpoint,
@@ -85,7 +86,7 @@ def _run(check: Check, deployment: Deployment) -> list[Row]:
     try:
         for row in check.run(deployment):
             rows.append(row)  # noqa: PERF402 - what came before a failure counts
-    except (TitanError, *AWS_ERRORS) as error:
+    except (TitanError, ClientError, BotoCoreError) as error:
         rows.append(Row(check.name, "wrong", described(error)))
     except Exception as error:
         # a check that fails is a row as well, and never a traceback

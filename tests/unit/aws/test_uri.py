@@ -102,9 +102,9 @@ def test_the_connection_in_a_uri_must_be_the_tasks() -> None:
         split("s3://theirs@bucket/k", "")
 
 
-def test_files_of_another_connection_are_refused_by_name() -> None:
+def test_files_of_another_connection_are_refused_by_name(s3: Any) -> None:
     """Result files and their records are read without a parameter's name at hand."""
-    store = ObjectStore(None, connection="ours")
+    store = ObjectStore(s3, connection="ours")
     for read in (store.read, lambda uri: store.download(uri, BytesIO())):
         with pytest.raises(errors.StoreRefused, match=r"'s3://theirs@bucket/k' can't be read: it names the connection"):
             read("s3://theirs@bucket/k")
