@@ -53,7 +53,11 @@ ui: $(RUN_SET_UP) ## Start Airflow with its UI, the examples and the emulator, u
 
 .PHONY: emulator
 emulator: $(RUN_SET_UP) ## Start just the emulator, S3 and Bedrock on one port, until Ctrl-C: [PORT=4566]
-	@exec $(BIN)/airflow-titan emulator --port $(PORT)
+	@exec $(BIN)/airflow-titan emulator --port $(PORT) --bucket titan-images
+
+.PHONY: check
+check: $(RUN_SET_UP) ## Find out whether tasks can work: connection, bucket, models; pays nothing: [ARGS=--json]
+	@exec $(BIN)/airflow-titan check $(ARGS)
 
 .PHONY: lint
 lint: $(TEST_SET_UP) ## Check style, types and the import law

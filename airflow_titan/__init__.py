@@ -32,6 +32,18 @@ def get_provider_info() -> dict[str, Any]:
         ],
         "operators": [{"integration-name": _INTEGRATION, "python-modules": _modules("operators")}],
         "hooks": [{"integration-name": _INTEGRATION, "python-modules": _modules("hooks")}],
+        "connection-types": [
+            {
+                "hook-class-name": f"{__name__}.hooks.bedrock.TitanBedrockHook",
+                "hook-name": "Amazon Bedrock images",
+                "connection-type": "titan",
+                "ui-field-behaviour": {
+                    "hidden-fields": ["host", "schema", "port"],
+                    "relabeling": {"login": "AWS Access Key ID", "password": "AWS Secret Access Key"},
+                    "placeholders": {"extra": '{"region_name": "us-west-2", "role_arn": "arn:aws:iam::..:role/.."}'},
+                },
+            }
+        ],
         "config": provider_config(),
     }
 

@@ -85,6 +85,15 @@ def provider_config() -> dict[str, Any]:
     }
 
 
+def given() -> set[str]:
+    """Return the names of all options that somebody set, also of those that don't exist."""
+    from airflow.providers.common.compat.sdk import conf
+
+    section = conf.getsection(SECTION) or {}
+    # Airflow 2 lists the defaults of providers too
+    return {name for name, value in section.items() if name not in OPTIONS or str(value) != OPTIONS[name].default}
+
+
 def output_root() -> str | None:
     """Return the prefix that results of tasks without one of their own lie below, if there is any."""
     return _read("output_root")

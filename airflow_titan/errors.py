@@ -37,15 +37,13 @@ Everything that can go wrong, as one tree.
 from __future__ import annotations
 
 import errno
-import functools
 import os
+import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, TypeVar, cast
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
-
-F = TypeVar("F", bound="Callable[..., Any]")
+    from collections.abc import Iterable
 
 
 @dataclass(frozen=True)
@@ -262,27 +260,24 @@ def exhausted(error: BaseException) -> WorkerExhausted | None:
     return WorkerExhausted(f"{what}{folder}: {error or type(error).__name__}. {remedy}")
 
 
-def naming_what_is_exhausted(method: F) -> F:
-    """Let a method raise :class:`WorkerExhausted` where the worker lacks what it needs."""
-
-    @functools.wraps(method)
-    def run(*args: Any, **kwargs: Any) -> Any:
-        try:
-            return method(*args, **kwargs)
-        except Exception as error:
-            if lack := exhausted(error):
-                raise lack from error
-            raise
-
-    return cast("F", run)
-
-
-#: Longest value that a message repeats, in characters.
-_SHOWN = 100
+#: Longest value that a message repeats, in characters; and longest URI, which is cut nowhere: a key has 1,024 bytes.
+_SHOWN, _SHOWN_URI = 100, 1400
+#: URIs of a list that are shown.
+_NAMED = 5
+_URI = re.compile(r"(?:s3[an]?|https?)://", re.IGNORECASE)
+#: Where the secret part of a presigned URL begins.
+_SECRET = re.compile(r"\?.*(?:signature|credential|token|AWSAccessKeyId)=", re.IGNORECASE | re.DOTALL)
 
 
 def abbreviate(value: Any) -> str:
-    """Give ``value`` as a message may repeat it: its ``repr``, cut to a readable length."""
+    """Give ``value`` as a message may repeat it: its ``repr``, cut to a readable length; a URI whole, but no secret."""
+    if isinstance(value, str) and _URI.match(value):
+        secret = _SECRET.search(value)
+        text = f"{value[: secret.start()]}?…" if secret else value
+        return repr(text) if len(text) <= _SHOWN_URI else f"{text[:_SHOWN_URI]!r}…"
+    if isinstance(value, list | tuple) and value and all(isinstance(part, str) and _URI.match(part) for part in value):
+        more = f", … {len(value) - _NAMED} more" if len(value) > _NAMED else ""
+        return f"[{', '.join(map(abbreviate, value[:_NAMED]))}{more}]"
     # repr of a huge text would itself cost memory, so the text is cut before it
     try:
         text = repr(value[:_SHOWN] if isinstance(value, (str, bytes)) else value)

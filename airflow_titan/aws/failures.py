@@ -17,23 +17,29 @@ from botocore.exceptions import (
     BotoCoreError,
     ClientError,
     ConnectTimeoutError,
-    CredentialRetrievalError,
     EndpointConnectionError,
+    EndpointProviderError,
     HTTPClientError,
-    NoCredentialsError,
+    InvalidHostLabelError,
+    MissingDependencyException,
     ParamValidationError,
-    PartialCredentialsError,
     ProxyConnectionError,
-    TokenRetrievalError,
+    SSLError,
+    UnsupportedOutpostResourceError,
+    UnsupportedS3AccesspointConfigurationError,
+    UnsupportedS3ArnError,
+    UnsupportedS3ConfigurationError,
 )
 from urllib3.exceptions import HTTPError
 
 from airflow_titan import errors
+from airflow_titan.aws.credentials import fetches_credentials, session_error
+from airflow_titan.aws.unsupported import CHECKSUMS, is_unsupported
+from airflow_titan.aws.uri import decoded
 
 if TYPE_CHECKING:
     from airflow_titan.aws.deadline import Deadline
 
-_NO_CREDENTIALS = (NoCredentialsError, PartialCredentialsError, CredentialRetrievalError, TokenRetrievalError)
 _NO_CONNECTION = (EndpointConnectionError, ConnectTimeoutError, ProxyConnectionError)
 #: No complete answer; those above are some of them, so they are looked for first.
 _NO_ANSWER = (BotoCoreError, HTTPClientError, HTTPError)
@@ -42,8 +48,12 @@ _UNREADABLE = (ValueError, LookupError, TypeError, AttributeError, ArithmeticErr
 #: All that a call of a client may raise, and the reading of what it returned.
 AWS_ERRORS = (ClientError, *_NO_ANSWER, *_UNREADABLE, OSError)
 
+#: How failures name the connection of a client that no hook watches.
+_S3_CONNECTION, _BEDROCK_CONNECTION = "s3_conn_id or aws_conn_id: got a connection", "aws_conn_id: got a connection"
 _SERVER_ERROR = 500
 _MISSING = frozenset({"NoSuchKey", "404", "NotFound"})
+#: What S3 says of keys that aren't there, to those who may list the bucket and to those who may not.
+_MAYBE_ENCODED = _MISSING | {"AccessDenied", "403", "Forbidden"}
 #: Refusals of S3's that may pass: a retry takes new credentials, a new connection or a new look at the clock, and what
 #: was damaged on its way is sent again.
 _PASSING = frozenset({
@@ -110,17 +120,23 @@ class _Failure(NamedTuple):
     message: str
 
 
+_NO_SUCH_NAME = (
+    ParamValidationError, EndpointProviderError, UnsupportedS3ArnError, UnsupportedS3AccesspointConfigurationError,
+    UnsupportedS3ConfigurationError, UnsupportedOutpostResourceError, InvalidHostLabelError,
+)  # fmt: skip
 _S3_FAILURES = (
-    _Failure(_NO_CREDENTIALS, errors.AccessDenied, "no AWS credentials: {error}. Check the connection."),
     _Failure(
-        (ParamValidationError, UnicodeError), errors.StoreRefused,
+        (MissingDependencyException,), errors.StoreRefused,
+        "{name} can't be asked for: {error} Install 'botocore[crt]' where the task runs.",
+    ),
+    _Failure(
+        (*_NO_SUCH_NAME, UnicodeError), errors.StoreRefused,
         "S3 takes no such name as {name}: {error}. "
         "Check the parameter it comes from, output_prefix or [titan] output_root.",
     ),
 )  # fmt: skip
 _BEDROCK_FAILURES = (
     _Failure(_NO_CONNECTION, errors.ConnectFailed, "no connection to Bedrock: {error}"),
-    _Failure(_NO_CREDENTIALS, errors.AccessDenied, "no AWS credentials: {error}. Check the connection aws_conn_id."),
     _Failure(
         (ParamValidationError, UnicodeError),
         errors.ConfigurationError,
@@ -192,6 +208,11 @@ def s3_error(error: Exception, verb: str, uri: Any, *, permission: str | None = 
     :param permission: what must be allowed on an object of our own; ``None`` for one that the user named, of which the
         remedy goes by what S3 says
     """
+    if fetches_credentials(error) or _is_untrusted(error):
+        failure = session_error(error, _S3_CONNECTION)
+        if isinstance(failure, errors.TransientError):
+            return errors.StoreFailed(f"S3 failed to {verb} {errors.abbreviate(uri)}: {failure}")
+        return errors.AccessDenied(str(failure))
     if not isinstance(error, ClientError):
         name = errors.abbreviate(uri)
         said = f"its reply can't be read ({type(error).__name__}: {error})" if isinstance(error, _UNREADABLE) else error
@@ -200,11 +221,15 @@ def s3_error(error: Exception, verb: str, uri: Any, *, permission: str | None = 
     refusal = Refusal.of(error)
     name = uri if permission else errors.abbreviate(uri)
     reason = f"{refusal.code}: {refusal.message}"
+    if is_unsupported(error):
+        return errors.UnsafeStore(f"the store can't {verb} {name} as boto3 asks it: {reason.rstrip('.')}. {CHECKSUMS}")
     is_skewed = _SKEWED.search(reason)
     if refusal.status >= _SERVER_ERROR or refusal.code in _PASSING or is_skewed:
         advice = f". {_CLOCK}" if is_skewed else ""
         return errors.StoreFailed(f"S3 failed to {verb} {name}: {reason}{advice}")
     remedy = _READ_REMEDIES.get(refusal.code, "Check the URI and the connection's permissions.")
+    if not permission and refusal.code in _MAYBE_ENCODED and (plain := decoded(uri)):
+        remedy = f"Its key looks encoded, as events of S3 tell keys: {plain} may be meant. {remedy}"
     if permission:
         remedy = (
             "Check output_prefix or [titan] output_root, that the bucket exists, and that the connection allows "
@@ -228,6 +253,8 @@ def bedrock_error(
     :param seconds: since the request was sent
     :param deadline: what may have ended it
     """
+    if fetches_credentials(error) or _is_untrusted(error):
+        return session_error(error, _BEDROCK_CONNECTION)
     if not isinstance(error, ClientError):
         if known := _of_type(_BEDROCK_FAILURES, error, model_id=model_id):
             return known
@@ -243,6 +270,11 @@ def bedrock_error(
     return rule.error(
         f"{model_id}: {message.rstrip('.')} ({code}, HTTP {status}, AWS request id {request_id}). {rule.remedy}"
     )
+
+
+def _is_untrusted(error: Exception) -> bool:
+    """Tell whether the other end's certificate is not trusted, so that no request was sent."""
+    return isinstance(error, SSLError) and "CERTIFICATE_VERIFY_FAILED" in str(error)
 
 
 def answer_lost(error: Exception, seconds: float, deadline: Deadline | None = None) -> errors.AnswerLost:

@@ -4,41 +4,36 @@ from __future__ import annotations
 
 import functools
 import io
-import logging
 import re
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from io import BytesIO
 from typing import IO, TYPE_CHECKING, Any, TypeVar, cast
-from urllib.parse import urlsplit
-
-import tenacity
 
 from airflow_titan.aws.body import PIECE, RequestBody
+from airflow_titan.aws.conditional import CONFLICT, ConditionalWrites, NoConditions, PreconditionFailed
 from airflow_titan.aws.deadline import allow, store_request, watch
 from airflow_titan.aws.failures import AWS_ERRORS, Refusal, s3_error
+from airflow_titan.aws.unsupported import is_unsupported
 from airflow_titan.aws.uri import split
-from airflow_titan.errors import DamagedRecord, StoreFailed, StoreRefused, UnsafeStore
+from airflow_titan.errors import DamagedRecord, StoreRefused, abbreviate
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from datetime import datetime
 
 F = TypeVar("F", bound="Callable[..., Any]")
-log = logging.getLogger(__name__)
 
-_PRECONDITION_FAILED, _CONFLICT, _NOT_FOUND = 412, 409, 404
+_PRECONDITION_FAILED, _NOT_FOUND = 412, 404
 _NO_SUCH_RANGE = 416
 #: How S3 says that the condition of a write didn't hold, or can't be told yet.
 _CONDITION_FAILED = {
-    "IfNoneMatch": (_PRECONDITION_FAILED, _CONFLICT),
-    "IfMatch": (_PRECONDITION_FAILED, _CONFLICT, _NOT_FOUND),
+    "IfNoneMatch": (_PRECONDITION_FAILED, CONFLICT),
+    "IfMatch": (_PRECONDITION_FAILED, CONFLICT, _NOT_FOUND),
 }
 _JSON = "application/json"
 #: Bytes of a record, at most: slots and manifests have some KiB, journals an answer of the service's.
 MAX_RECORD = 32 << 20
-#: Stores that were seen to honour conditional writes, by endpoint and bucket: one probe a process is enough.
-_proven: set[tuple[str, str]] = set()
 
 
 #: What the store's methods do that don't read.
@@ -99,7 +94,7 @@ class ObjectContent:
     modified: datetime | None = None
 
 
-class ObjectStore:
+class ObjectStore(ConditionalWrites):
     """
     A place in S3 to read inputs from and to write results to.
 
@@ -107,6 +102,9 @@ class ObjectStore:
     :param expected_bucket_owner: the account that must own every bucket; ``None`` leaves it unchecked
     :param encryption: arguments of ``PutObject`` for server-side encryption, in boto3's names
     :param unsafe: whether to work with a store that ignores conditional writes, and so can't prevent paying twice
+    :param connection: the Airflow connection that ``s3`` is of, empty for the environment's credentials: URIs may name
+        it; default: unknown
+    :param request_payer: ``requester``, where the requester pays
     """
 
     def __init__(
@@ -116,12 +114,17 @@ class ObjectStore:
         expected_bucket_owner: str | None = None,
         encryption: Mapping[str, str] | None = None,
         unsafe: bool = False,
+        connection: str | None = None,
+        request_payer: str | None = None,
     ) -> None:
         watch(s3)
         self._s3 = s3
         self._owner = {"ExpectedBucketOwner": expected_bucket_owner} if expected_bucket_owner else {}
         self._encryption = dict(encryption or {})
+        if request_payer:
+            self._owner["RequestPayer"] = request_payer
         self._unsafe = unsafe
+        self._connection = connection
 
     @_bounded
     def head(self, uri: Any) -> ObjectContent:
@@ -173,8 +176,9 @@ class ObjectStore:
         :raises StoreRefused: if S3 refuses
         :raises StoreFailed: if S3 fails in a way that may pass
         """
+        where = self._checked(uri)
         try:
-            response = self._s3.get_object(**self._at(uri))
+            response = self._s3.get_object(**where)
             if (size := _size(response)) > MAX_RECORD:
                 response["Body"].close()
                 raise DamagedRecord(uri, f"has {size:,} bytes, and no record has more than {MAX_RECORD:,}")
@@ -195,8 +199,9 @@ class ObjectStore:
         :raises StoreRefused: if S3 refuses
         :raises StoreFailed: if S3 fails in a way that may pass
         """
+        where = self._checked(uri)
         try:
-            response = self._s3.get_object(**self._at(uri))
+            response = self._s3.get_object(**where)
             allow(_size(response))
             pieces = response["Body"].iter_chunks(PIECE)
             etag = str(response["ETag"])
@@ -263,40 +268,10 @@ class ObjectStore:
             refusal = Refusal.of(error)
             if any(refusal.status in _CONDITION_FAILED[name] for name in condition):
                 raise PreconditionFailed(refusal.status, resent=refusal.resent) from error
+            if condition and is_unsupported(error) and self._is_condition(error, uri):
+                raise NoConditions from error
             raise s3_error(error, "write", uri, permission="s3:PutObject") from error
         return str(response.get("ETag", ""))
-
-    def create(self, uri: str, data: bytes, *, take_back: bool = False) -> str | None:
-        """
-        Write a JSON object only if there is none, so that of many who try, one succeeds.
-
-        ``data`` must be unlike what anybody else would write, because a reply that got lost is settled by comparing.
-
-        :param take_back: whether to delete it again if the store can't be asked whether it honours the condition
-        :return: its ETag, or ``None`` if there is one already
-        :raises UnsafeStore: if the store ignores the condition
-        :raises StoreRefused: if S3 refuses
-        :raises StoreFailed: if S3 fails in a way that may pass
-        """
-        etag = self._write_if(uri, data, IfNoneMatch="*")
-        if etag is not None:
-            try:
-                self._probe(uri, data)
-            except (UnsafeStore, StoreFailed, StoreRefused) as error:
-                if take_back or isinstance(error, UnsafeStore):
-                    self.delete(uri)
-                raise
-        return etag
-
-    def replace(self, uri: str, data: bytes, etag: str) -> str | None:
-        """
-        Write a JSON object only in place of the content that ``etag`` names.
-
-        :return: its new ETag, or ``None`` if its content is another by now
-        :raises StoreRefused: if S3 refuses
-        :raises StoreFailed: if S3 fails in a way that may pass
-        """
-        return self._write_if(uri, data, IfMatch=etag)
 
     @_bounded
     def delete(self, uri: str) -> None:
@@ -311,79 +286,20 @@ class ObjectStore:
         except AWS_ERRORS as error:
             raise s3_error(error, "delete", uri, permission="s3:DeleteObject") from error
 
-    def _write_if(self, uri: str, data: bytes, **condition: str) -> str | None:
-        """Write under a condition, and find out what really happened where S3's reply doesn't say."""
-        # 409 means that another write is under way: its outcome shows a moment later
-        attempts = tenacity.Retrying(
-            retry=tenacity.retry_if_exception(
-                lambda error: isinstance(error, PreconditionFailed) and error.status == _CONFLICT
-            ),
-            wait=tenacity.wait_random(0.05, 0.3),
-            stop=tenacity.stop_after_attempt(20),
-            reraise=True,
-        )
-        try:
-            return attempts(self.write, uri, data, **condition)
-        except PreconditionFailed as error:
-            if not error.resent and attempts.statistics["attempt_number"] == 1:
-                return None
-            # a write is sent again when the reply got lost or told of a conflict, and may meet its own first one
-            entry = self.read(uri)
-            if entry is not None and entry.data == data:
-                return entry.etag
-            if error.status == _CONFLICT:
-                raise StoreFailed(f"S3 reports conflicting writes to {uri} without end") from error
-            return None
-        except StoreFailed:
-            # the write may have happened all the same; if this look fails too, that failure is as good
-            entry = self.read(uri)
-            if entry is None or entry.data != data:
-                raise
-            return entry.etag
-
-    def _probe(self, uri: str, data: bytes) -> None:
+    def _checked(self, uri: str) -> dict[str, str]:
         """
-        Prove that this store honours conditional writes, by asking for what must be refused.
+        Return where an object is that no message of the caller's is about.
 
-        AWS documents them for all of S3, so only other endpoints are asked, once a process.
+        :raises StoreRefused: if its URI names none, or another connection
         """
-        endpoint = str(self._s3.meta.endpoint_url)
-        host = urlsplit(endpoint).hostname or ""
-        bucket = endpoint, split(uri)[0]
-        if bucket in _proven or host.endswith((".amazonaws.com", ".amazonaws.com.cn")):
-            return
         try:
-            self.write(uri, data, IfNoneMatch="*")
-        except PreconditionFailed:
-            _proven.add(bucket)
-            return
-        message = (
-            f"the store at {endpoint} ignores conditional writes (If-None-Match), so nothing can keep two workers "
-            "from paying for the same picture"
-        )
-        if self._unsafe:
-            log.warning("%s; [titan] unsafe_store allows it.", message)
-            _proven.add(bucket)
-            return
-        raise UnsafeStore(f"{message}. Use S3 or a store that honours them, or set [titan] unsafe_store = True.")
+            return self._at(uri)
+        except ValueError as error:
+            raise StoreRefused(f"{abbreviate(uri)} can't be read: it {error}.") from None
 
     def _at(self, uri: Any) -> dict[str, str]:
-        bucket, key = split(uri)
+        bucket, key = split(uri, self._connection)
         return {"Bucket": bucket, "Key": key, **self._owner}
-
-
-class PreconditionFailed(Exception):
-    """
-    A conditional write didn't happen.
-
-    :param status: 412 or 404 if its condition didn't hold, 409 if another write is under way
-    :param resent: whether the SDK had sent it before, so that the other write may be this very one
-    """
-
-    def __init__(self, status: int, *, resent: bool) -> None:
-        self.status = status
-        self.resent = resent
-        super().__init__(f"HTTP {status}")
 
 
 def _read(response: Mapping[str, Any], first: int | None = None) -> bytes:

@@ -48,7 +48,7 @@ class Failures:
         self.count += 1
         self._lasting += isinstance(error, TerminalError | None)
         message = row.error["message"] if row.error else ""
-        line = f"line {request.number} (id {abbreviate(request.id)}): {row.status}: {message}"
+        line = f"{request.unit} {request.number} (id {abbreviate(request.id)}): {row.status}: {message}"
         self._first = self._first or line
         if self.count <= _NAMED:
             log.warning("%s", line)

@@ -12,7 +12,7 @@ from airflow_titan.bulk.budget import Budget
 from airflow_titan.bulk.clients import BedrockClients
 from airflow_titan.bulk.failures import Failures, allowed_failures
 from airflow_titan.bulk.manifest import Publisher
-from airflow_titan.bulk.memory import MemoryBudget
+from airflow_titan.bulk.memory import MemoryBudget, give_back_large_blocks
 from airflow_titan.bulk.outcome import Shared
 from airflow_titan.bulk.progress import Progress
 from airflow_titan.bulk.rate_limiter import SharedRateLimiter
@@ -20,6 +20,7 @@ from airflow_titan.bulk.requests import BulkRequests
 from airflow_titan.bulk.results import Results
 from airflow_titan.bulk.runner import DRAIN_SECONDS, Runner
 from airflow_titan.bulk.workers import threads_for
+from airflow_titan.errors import Problems
 from airflow_titan.generation.request import Request
 from airflow_titan.models.tasks import TextToImage
 
@@ -85,7 +86,9 @@ class BulkJob:
         #: Where the rows lie; set once they do, also where the run ends with an error.
         self.published: Published | None = None
         # what is wrong with them is no request's fault
-        Request.from_parameters(TextToImage(), self._options, routing)
+        problems = Problems()
+        problems.extend(Request.from_parameters(TextToImage(), self._options, routing).problems)
+        problems.raise_if_any()
 
     def request_stop(self) -> None:
         """Ask for an end soon. Does so little that a signal's handler may call it."""
@@ -97,9 +100,10 @@ class BulkJob:
         """
         Run the requests.
 
-        :param requests: the URI of a JSON Lines file, or a list of dicts, or JSON of it
+        :param requests: the URI of a file, or a list of dicts, or JSON of it
         :raises TitanError: if the requests can't be read, or the rows not be written
         """
+        give_back_large_blocks()
         with ExitStack() as open_files:
             bulk_requests = open_files.enter_context(BulkRequests.read(requests, self._store, self._settings.requests))
             results = open_files.enter_context(Results())
@@ -122,7 +126,9 @@ class BulkJob:
             memory=MemoryBudget(settings.memory_mib << 20),
             concurrency=threading.BoundedSemaphore(settings.concurrency),
         )
-        publisher = Publisher(results, bulk_requests, self._store, self._location)
+        publisher = Publisher(
+            results, bulk_requests, self._store, self._location, results_format=settings.results_format
+        )
         runner = Runner(
             bulk_requests,
             results,

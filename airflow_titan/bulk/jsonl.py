@@ -4,21 +4,24 @@ from __future__ import annotations
 
 import io
 import json
+import math
 import os
 from collections.abc import Mapping
+from decimal import Decimal
 from itertools import chain
-from typing import IO, TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
 
-from airflow_titan.aws.uri import split
-from airflow_titan.errors import InvalidRequest, Problem, abbreviate
+from airflow_titan.errors import InvalidRequest, Problem
 from airflow_titan.parameters import decode, is_list, json_value
+from airflow_titan.parameters.scalars import unwrap
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
-    from airflow_titan.aws.s3 import ObjectStore
+    #: Makes the error of a file as a whole, from what it is and what to do.
+    Refuse = Callable[[str, str], InvalidRequest]
 
 #: Bytes of the longest line that is held; of a longer one only so much, to find its id.
 MAXIMUM_LINE, HEAD = 16 << 20, 64 << 10
@@ -26,17 +29,27 @@ _PIECE = 1 << 20
 #: What reading or writing JSON raises where there is none.
 NO_JSON = (msgspec.MsgspecError, TypeError, ValueError, RecursionError)
 _BLANK, _BOM = b" \t\r\n", b"\xef\xbb\xbf"
-#: How files begin that are no UTF-8 text, and what to do about them.
-_OTHERS = {
-    b"\x1f\x8b": ("compressed", "Decompress it."),
-    b"\xff\xfe": ("UTF-16", "Write it as UTF-8."),
-    b"\xfe\xff": ("UTF-16", "Write it as UTF-8."),
-}
+
+
+class Flaw(NamedTuple):
+    """
+    Why a record is no request.
+
+    :param message: what it is
+    :param limit: what is allowed
+    :param remedy: what to do
+    :param id: its name, where that can be read
+    """
+
+    message: str
+    limit: str
+    remedy: str
+    id: str | int | None = None
 
 
 def wrong(message: str, remedy: str) -> InvalidRequest:
     """Make the error of ``requests`` as a whole."""
-    limit = "the s3:// URI of a JSON Lines file, or a list of dicts"
+    limit = "the s3:// URI of a JSON Lines, CSV or Parquet file, or a list of dicts"
     return InvalidRequest([Problem("requests", message, limit, remedy)], "reading the requests")
 
 
@@ -60,8 +73,8 @@ def fill(file: IO[bytes], requests: Any) -> str | None:
         first, second = next(entries, None), next(entries, None)
         if first and second is None and isinstance(first[0], str) and first[0].startswith("s3://"):
             return first[0]
-        for (entry,) in chain([first] if first else [], [second] if second else [], entries):
-            file.write(_entry(entry))
+        for (part,) in chain([first] if first else [], [second] if second else [], entries):
+            file.write(entry(part))
     except RecursionError as error:
         raise wrong("lists too deep in each other", "Check what the task before returns.") from error
     return None
@@ -76,19 +89,48 @@ def _entries(value: Any) -> Iterator[tuple[Any]]:
             yield (part,)
 
 
-def _entry(value: Any) -> bytes:
-    """Write one entry of a list as a line; of what is no request, a list of the reason and the id."""
+def entry(value: Any) -> bytes:
+    """Write one entry of a list, or a record of a table, as a line; of what is no request, its flaw as a list."""
     name = None
     try:
+        if isinstance(value, Flaw):
+            return encode(value) + b"\n"
         if isinstance(value, str):
-            value = msgspec.json.decode(value)
+            value = parse_json(value.encode())
         if isinstance(value, Mapping):
             name = value.get("id")
-            return encode(dict(value)) + b"\n"
+            return encode({key: None if is_missing(part) else part for key, part in value.items()}) + b"\n"
         message = f"a value of type {type(value).__name__}"
     except NO_JSON as error:
         message = f"a {type(value).__name__} that is no JSON object ({error})"
-    return encode([message, name if isinstance(name, str | int) else None]) + b"\n"
+    flaw = Flaw(message, "a dict that JSON can hold", "Check what the task before returns.")
+    return encode(flaw._replace(id=name if isinstance(name, str | int) else None)) + b"\n"
+
+
+def parse_json(data: bytes) -> Any:
+    """
+    Parse JSON; NaN, which some data frames write for an empty cell, is ``null`` where it is a value of its own.
+
+    :raises Exception: one of ``NO_JSON``, if there is none
+    """
+    try:
+        return msgspec.json.decode(data)
+    except msgspec.DecodeError:
+        if b"NaN" not in data:
+            raise
+        value = json.loads(data, parse_constant=_only_nan)
+        if isinstance(value, dict):
+            value = {key: None if is_missing(part) else part for key, part in value.items()}
+        json.dumps(value, allow_nan=False)  # deeper within it is no empty cell
+        return value
+
+
+def is_missing(value: Any) -> bool:
+    """Return whether a value is what data frames have in an empty cell: ``None``, NaN, ``NA`` or ``NaT``."""
+    if value is None or type(value).__name__ in {"NAType", "NaTType"}:
+        return True
+    value = unwrap(value)
+    return value.is_nan() if isinstance(value, Decimal) else isinstance(value, float) and math.isnan(value)
 
 
 def encode(value: Any) -> bytes:
@@ -99,24 +141,6 @@ def encode(value: Any) -> bytes:
     :raises ValueError: likewise, as for NaN
     """
     return json.dumps(value, allow_nan=False, default=json_value).encode("ascii")
-
-
-def download(file: IO[bytes], uri: str, store: ObjectStore) -> str:
-    """Fetch the file of requests."""
-    try:
-        split(uri)
-    except ValueError as error:
-        raise wrong(abbreviate(uri), f"It {error}.") from None
-    etag = store.download(uri, file)
-    if etag is None:
-        remedy = "Check the key, and that the task which writes it runs before this one."
-        raise wrong(f"{abbreviate(uri)}, which isn't there", remedy)
-    file.seek(0)
-    start = file.read(2)
-    if start in _OTHERS:
-        what, remedy = _OTHERS[start]
-        raise wrong(f"{abbreviate(uri)}, which is {what}", remedy)
-    return etag
 
 
 def raw_lines(file: IO[bytes]) -> Iterator[tuple[int, bytes, bool]]:
@@ -138,6 +162,12 @@ def raw_lines(file: IO[bytes]) -> Iterator[tuple[int, bytes, bool]]:
         data = (data.removeprefix(_BOM) if number == 1 else data).strip(_BLANK)
         if data or not complete:
             yield number, data, complete
+
+
+def _only_nan(name: str) -> float:
+    if name != "NaN":
+        raise ValueError(f"JSON has no {name}")
+    return math.nan
 
 
 class _View(io.RawIOBase):

@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 
-from airflow_titan.bulk.jsonl import HEAD, MAXIMUM_LINE, NO_JSON
+from airflow_titan.bulk.jsonl import HEAD, MAXIMUM_LINE, NO_JSON, Flaw, parse_json
 from airflow_titan.errors import abbreviate
 
 #: Characters of an id, and levels of lists and objects in a line. No task needs more than three levels.
@@ -28,9 +28,13 @@ class ParsedLine:
     skipped: str | None = None
 
 
-def parse_line(number: int, data: bytes, *, complete: bool, listed: bool) -> ParsedLine:
-    """Read a line's object and its id."""
-    value, flaw = _object(data, complete=complete, listed=listed)
+def parse_line(number: int, data: bytes, *, complete: bool, ours: bool) -> ParsedLine:
+    """
+    Read a line's object and its id.
+
+    :param ours: whether this package wrote the line, from an entry of a list or a record of a table
+    """
+    value, flaw = _object(data, complete=complete, ours=ours)
     if flaw:
         return ParsedLine(parse_id(value["id"]) if value else _find_id(data[:HEAD]), {}, flaw)
     name = value.get("id")
@@ -42,20 +46,20 @@ def parse_line(number: int, data: bytes, *, complete: bool, listed: bool) -> Par
     return ParsedLine("", value, (f"the id {abbreviate(name)}", limit, "Give one, or leave it out."))
 
 
-def _object(data: bytes, *, complete: bool, listed: bool) -> tuple[dict[str, Any], tuple[str, str, str] | None]:
+def _object(data: bytes, *, complete: bool, ours: bool) -> tuple[dict[str, Any], tuple[str, str, str] | None]:
     """Read a line's object; where it is none, say why not, as value, limit and remedy."""
     remedy = "Write one JSON object on each line, in UTF-8."
     if not complete:
         maximum = f"{MAXIMUM_LINE >> 20} MiB"
         return {}, (f"a line of more than {maximum}", f"at most {maximum}", "Name pictures by their URI.")
     try:
-        value = msgspec.json.decode(data)
+        value = parse_json(data)
     except NO_JSON as error:
         message = "bytes that are no UTF-8" if isinstance(error, UnicodeDecodeError) else f"no JSON: {error}"
         return {}, (message, "a JSON object", remedy)
-    if listed and isinstance(value, list):
-        message, name = value
-        return {"id": name}, (message, "a dict that JSON can hold", "Check what the task before returns.")
+    if ours and isinstance(value, list):
+        flaw = Flaw(*value)
+        return {"id": flaw.id}, (flaw.message, flaw.limit, flaw.remedy)
     if not isinstance(value, dict):
         return {}, (f"JSON of type {type(value).__name__}", "a JSON object", remedy)
     if data.count(b"[") + data.count(b"{") > _DEEPEST_LEVEL and _depth(value) > _DEEPEST_LEVEL:
@@ -65,6 +69,9 @@ def _object(data: bytes, *, complete: bool, listed: bool) -> tuple[dict[str, Any
 
 def parse_id(value: Any) -> str:
     """Return an id as text; nothing where it is none."""
+    if isinstance(value, float) and value.is_integer():
+        # so data frames have whole numbers where some cells of the column are empty
+        value = int(value)
     if isinstance(value, int) and not isinstance(value, bool):
         value = str(value)
     if not isinstance(value, str) or not value.strip() or len(value) > _LONGEST_ID:

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any, Literal
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from airflow_titan import __version__
-from airflow_titan.bulk.rows import LINES, STATUSES
+from airflow_titan.bulk.formats import CONTENT_TYPES
+from airflow_titan.bulk.rows import STATUSES
 from airflow_titan.errors import StoreRefused, TitanError, abbreviate
 from airflow_titan.generation.location import DIGITS
 from airflow_titan.generation.manifest import TaskInstance  # noqa: TC001 - pydantic reads it
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from airflow_titan.aws.s3 import ObjectStore
+    from airflow_titan.bulk.formats import ResultsFormat
     from airflow_titan.bulk.requests import BulkRequests
     from airflow_titan.bulk.results import Results
     from airflow_titan.bulk.rows import Row
@@ -128,6 +130,7 @@ def publish(
     shards: int = 1,
     complete: bool = True,
     provisional: Sequence[Row] = (),
+    results_format: ResultsFormat = "jsonl",
 ) -> Published:
     """
     Write the rows, and then the record.
@@ -135,13 +138,14 @@ def publish(
     :param folder: below which both lie, ``s3://bucket/some/prefix``
     :param complete: whether every request had its turn; rows of the status ``not_run`` say that one had not
     :param provisional: rows of lines that may have none yet, where more is to be published later
+    :param results_format: as what the rows are written
     :raises StoreRefused: if S3 refuses
     :raises StoreFailed: if S3 fails in a way that may pass
     """
     with tempfile.TemporaryFile() as file:
-        digest, counts = results.write(file, provisional)
-        results_uri = f"{folder}/results-{digest[:DIGITS]}.jsonl"
-        store.upload(results_uri, file, LINES)
+        digest, counts = results.write(file, provisional, results_format=results_format)
+        results_uri = f"{folder}/results-{digest[:DIGITS]}.{results_format}"
+        store.upload(results_uri, file, CONTENT_TYPES[results_format])
     manifest = BulkManifest(
         status="complete" if complete and not counts["not_run"] else "incomplete",
         created=datetime.now(UTC).isoformat(timespec="seconds"),
@@ -170,10 +174,20 @@ class Publisher:
     :param results: the rows
     :param requests: what they are the rows of
     :param location: below which they are written
+    :param results_format: as what
     """
 
-    def __init__(self, results: Results, requests: BulkRequests, store: ObjectStore, location: ResultLocation) -> None:
+    def __init__(
+        self,
+        results: Results,
+        requests: BulkRequests,
+        store: ObjectStore,
+        location: ResultLocation,
+        *,
+        results_format: ResultsFormat = "jsonl",
+    ) -> None:
         self._results, self._requests = results, requests
+        self._format = results_format
         self._store, self._location = store, location
         self._began = time.monotonic()
         self._provisional: Published | None = None
@@ -220,6 +234,7 @@ class Publisher:
             shard=requests.settings.shard,
             shards=requests.settings.shards,
             provisional=provisional,
+            results_format=self._format,
         )
 
 

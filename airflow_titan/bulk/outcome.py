@@ -76,7 +76,7 @@ class Shared:
         """
         Say what a request wants, from its own options and those of the task.
 
-        :raises ConfigurationError: if an option is wrong
+        :raises ConfigurationError: if the deployment sends it to a model that nobody knows
         """
         task_class = TASKS[bulk_request.task]
         own = {name: value for name, value in bulk_request.fields.items() if name in task_class.__dataclass_fields__}

@@ -1,4 +1,4 @@
-"""Requests in: JSON Lines or a list, through a temporary file, one line at a time."""
+"""Requests in: a file or a list, through a temporary file, one line at a time."""
 
 from __future__ import annotations
 
@@ -8,22 +8,29 @@ from contextlib import closing
 from dataclasses import dataclass
 from typing import IO, TYPE_CHECKING, Any, Self
 
-from airflow_titan.bulk.jsonl import download, fill, raw_lines, wrong
+from airflow_titan.aws.uri import split
+from airflow_titan.bulk.formats import bring
+from airflow_titan.bulk.jsonl import fill, raw_lines, wrong
 from airflow_titan.bulk.line import ParsedLine, parse_line
+from airflow_titan.bulk.nulls import Nulls, lay_over_defaults, task_name
 from airflow_titan.bulk.settings import EVERY_NAME, NAMES
 from airflow_titan.errors import Problem, abbreviate
 from airflow_titan.models.tasks import TASKS
-from airflow_titan.parameters import parse_word, suggestion
+from airflow_titan.parameters import suggestion
+from airflow_titan.parameters.lists import decode_list
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from types import TracebackType
 
     from airflow_titan.aws.s3 import ObjectStore
+    from airflow_titan.bulk.formats import Lines
     from airflow_titan.bulk.settings import RequestSettings
 
 #: Characters of an id that a message repeats whole.
 _READABLE = 100
+#: Parameters of which nothing is a problem if it is given as text.
+_SEEN = frozenset({"text", "mask_prompt", "max_price_usd"})
 #: The parameter that takes several pictures; all others take one.
 _SEVERAL_IMAGES = "images"
 
@@ -40,6 +47,7 @@ class BulkRequest:
     :param task: the task's name, or nothing where it is unknown
     :param problem: why it is no request
     :param skipped: why there is nothing to do: the row that it was to go on from has no pictures
+    :param unit: what the number counts: ``line``, or ``record`` of a table, whose header is none
     """
 
     number: int
@@ -49,6 +57,7 @@ class BulkRequest:
     task: str
     problem: Problem | None = None
     skipped: str | None = None
+    unit: str = "line"
 
 
 class BulkRequests:
@@ -61,12 +70,24 @@ class BulkRequests:
     :param total: how many there are in this shard
     """
 
-    def __init__(self, file: IO[bytes], settings: RequestSettings, *, uri: str | None, etag: str | None) -> None:
+    def __init__(
+        self,
+        file: IO[bytes],
+        settings: RequestSettings,
+        *,
+        uri: str | None,
+        etag: str | None,
+        is_table: bool = False,
+    ) -> None:
         self._file = file
+        self._unit = "record" if is_table else "line"
+        self._ours = is_table or uri is None
         self.settings = settings
         self.uri, self.etag = uri, etag
         #: For each line and id that is there a second time, the number of the first line.
         self._repeated: dict[tuple[int, str], int] = {}
+        #: In how many of them ``null`` takes which defaults away.
+        self.nulls = Nulls(settings)
         self.total, self._total_of_all_shards = self._look_through()
 
     @classmethod
@@ -74,22 +95,29 @@ class BulkRequests:
         """
         Bring the requests here, and look through them once.
 
-        :param requests: the URI of a JSON Lines file, or a list of dicts, or JSON of it
+        :param requests: the URI of a file, or a list of dicts, or JSON of it
         :param settings: what holds for all of them
         :raises InvalidRequest: if there is no such object, or nothing in it, or it is something else
         :raises StoreFailed: if S3 fails in a way that may pass
         """
-        file = tempfile.TemporaryFile()  # noqa: SIM115 - closed with the requests
+        file: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 - closed with the requests
         try:
             uri = fill(file, requests)
-            etag = None if uri is None else download(file, uri, store)
-            file.flush()
-            asked_for = cls(file, settings, uri=uri, etag=etag)
+            if uri is None:
+                file.flush()
+                asked_for = cls(file, settings, uri=None, etag=None)
+            else:
+                file.close()
+                lines = _bring(uri, store)
+                file = lines.file
+                asked_for = cls(file, settings, uri=uri, etag=lines.etag, is_table=lines.is_table)
             if not asked_for._total_of_all_shards:
-                raise wrong("nothing" if uri is None else f"{abbreviate(uri)}, which has no line", "Give one or more.")
+                nothing = "nothing" if uri is None else f"{abbreviate(uri)}, which has no {asked_for._unit}"
+                raise wrong(nothing, "Give one or more.")
         except BaseException:
             file.close()
             raise
+        asked_for.nulls.warn()
         return asked_for
 
     def __enter__(self) -> Self:
@@ -118,7 +146,9 @@ class BulkRequests:
             for mine, number, data, complete in self._mine():
                 for parsed in self._parse(number, data, complete=complete):
                     total += 1
-                    count += mine
+                    if mine:
+                        count += 1
+                        self.nulls.add(parsed.given)
                     added = seen.execute("INSERT OR IGNORE INTO ids VALUES (?, ?)", (parsed.id, number)).rowcount
                     if parsed.id and not added and mine:
                         ((first,),) = seen.execute("SELECT line FROM ids WHERE id = ?", (parsed.id,))
@@ -132,11 +162,11 @@ class BulkRequests:
 
     def _parse(self, number: int, data: bytes, *, complete: bool) -> Iterator[ParsedLine]:
         """Read one line: a request, or with ``images_as`` as many as the row's pictures need."""
-        parsed = parse_line(number, data, complete=complete, listed=self.uri is None)
+        parsed = parse_line(number, data, complete=complete, ours=self._ours)
         if self.settings.images_as is None or parsed.flaw:
             yield parsed
             return
-        pictures = parsed.given.get("images")
+        pictures = decode_list(parsed.given.get("images"))
         if not isinstance(pictures, list) or not all(isinstance(picture, str) for picture in pictures):
             limit = "a row of a bulk step's result file, with its list of images"
             message = ("an object without them", limit, "Leave images_as out, or name a result file in requests.")
@@ -155,22 +185,23 @@ class BulkRequests:
     def _request(self, number: int, parsed: ParsedLine) -> BulkRequest:
         """Lay the defaults under, and see whether it is a request at all; its values are checked later."""
         if parsed.skipped:
-            return BulkRequest(number, parsed.id, parsed.given, {}, "", skipped=parsed.skipped)
-        fields = self.settings.defaults | parsed.given
-        task = _task_name(fields.get("task"))
+            return BulkRequest(number, parsed.id, parsed.given, {}, "", skipped=parsed.skipped, unit=self._unit)
+        fields = lay_over_defaults(parsed.given, self.settings)
+        task = task_name(fields.get("task"))
         flaw = parsed.flaw or self._repetition(number, parsed.id) or self._mismatch(task, fields)
         if flaw:
-            return BulkRequest(number, parsed.id, parsed.given, {}, task, Problem(_name(number, parsed.id), *flaw))
+            problem = Problem(_name(self._unit, number, parsed.id), *flaw)
+            return BulkRequest(number, parsed.id, parsed.given, {}, task, problem, unit=self._unit)
         fields = {key: value for key, value in fields.items() if value is not None and key not in {"id", "task"}}
-        return BulkRequest(number, parsed.id, parsed.given, fields, task)
+        return BulkRequest(number, parsed.id, parsed.given, fields, task, unit=self._unit)
 
     def _repetition(self, number: int, name: str) -> tuple[str, str, str] | None:
         """Say which line has the same id."""
         first = self._repeated.get((number, name)) if self._repeated else None
         if first is None:
             return None
-        remedy = "Give each its own, or leave it out: the line's number stands in for it."
-        return f"the id of line {first}", "an id that no other line has", remedy
+        remedy = f"Give each its own, or leave it out: the {self._unit}'s number stands in for it."
+        return f"the id of {self._unit} {first}", f"an id that no other {self._unit} has", remedy
 
     def _mismatch(self, task: str, fields: dict[str, Any]) -> tuple[str, str, str] | None:
         """
@@ -197,17 +228,18 @@ class BulkRequests:
         return f"the unknown parameter {abbreviate(name)}{more}", limit, f"{remedy}{suggestion(name, names)}"
 
 
-def _task_name(value: Any) -> str:
-    """Return a task's name as it is spelt here; nothing where it is unknown."""
+def _bring(uri: str, store: ObjectStore) -> Lines:
+    """Bring the file of requests here."""
     try:
-        return parse_word(value, list(TASKS))
-    except ValueError:
-        return ""
+        split(uri)
+    except ValueError as error:
+        raise wrong(abbreviate(uri), f"It {error}.") from None
+    return bring(uri, store, EVERY_NAME, lambda what, remedy: wrong(f"{abbreviate(uri)}, {what}", remedy))
 
 
-def _name(number: int, name: str) -> str:
+def _name(unit: str, number: int, name: str) -> str:
     """Name a line in a message."""
     if not name:
-        return f"line {number}"
+        return f"{unit} {number}"
     plain = name.isprintable() and len(name) <= _READABLE
-    return f"line {number} (id {name if plain else abbreviate(name)})"
+    return f"{unit} {number} (id {name if plain else abbreviate(name)})"

@@ -8,10 +8,15 @@ from collections import Counter
 from threading import Lock
 from typing import IO, TYPE_CHECKING, NamedTuple, Self
 
+import msgspec
+
+from airflow_titan.bulk.formats import writer
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from types import TracebackType
 
+    from airflow_titan.bulk.formats import ResultsFormat
     from airflow_titan.bulk.rows import Row
 
 #: Marks rows that are kept for the moment only.
@@ -22,7 +27,7 @@ class Written(NamedTuple):
     """
     What was written.
 
-    :param digest: its SHA-256 in hexadecimal digits
+    :param digest: SHA-256 of the rows as JSON Lines, in hexadecimal digits
     :param counts: how many rows it has of each status
     """
 
@@ -89,20 +94,29 @@ class Results:
         with self._lock:
             return [line for (line,) in self._rows.execute(query, (maximum,))]
 
-    def write(self, file: IO[bytes], provisional: Sequence[Row] = ()) -> Written:
+    def write(
+        self, file: IO[bytes], provisional: Sequence[Row] = (), *, results_format: ResultsFormat = "jsonl"
+    ) -> Written:
         """
-        Write all rows as JSON Lines, in the order of their lines.
+        Write all rows, in the order of their lines.
 
         :param provisional: rows of lines that may have none yet; they aren't kept
+        :param results_format: as what; the digest is that of the rows, and the same in every format
         """
         digest = hashlib.sha256()
         with self._lock:
             counts = self.counts + Counter(row.status for row in provisional if self._lend(row))
+            table = None if results_format == "jsonl" else writer(results_format, file)
             for (row,) in self._rows.execute("SELECT row FROM rows ORDER BY line, size, id"):
                 digest.update(row)
                 digest.update(b"\n")
-                file.write(row)
-                file.write(b"\n")
+                if table:
+                    table.write(msgspec.json.decode(row))
+                else:
+                    file.write(row)
+                    file.write(b"\n")
+            if table:
+                table.close()
             self._rows.execute("DELETE FROM rows WHERE part = ?", (_LENT,))
         return Written(digest.hexdigest(), counts)
 

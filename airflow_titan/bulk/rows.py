@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -10,9 +9,10 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from airflow_titan.aws.uri import split
+from airflow_titan.bulk.formats import CONTENT_TYPES, bring
 from airflow_titan.bulk.jsonl import NO_JSON, raw_lines
 from airflow_titan.errors import InvalidRequest, Problem, abbreviate
-from airflow_titan.parameters import parse_uris
+from airflow_titan.parameters import parse_number, parse_uris
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -33,7 +33,7 @@ STATUSES = {
 WITHOUT_PICTURES = ("failed", "invalid", "blocked", "not_run")
 #: Bytes of the longest request that a row repeats.
 MAXIMUM_REQUEST = 64 << 10
-LINES = "application/x-ndjson"
+LINES = CONTENT_TYPES["jsonl"]
 _REMEDY = "Check that a bulk task of this package wrote it, and that it is whole."
 
 
@@ -83,17 +83,40 @@ class Row:
         :raises ValueError: if it is something else
         """
         try:
-            row = _decoder.decode(data)
+            return _check(_decoder.decode(data))
         except NO_JSON as error:
             raise ValueError(str(error)) from error
-        if row.status not in STATUSES:
-            raise ValueError(f"unknown status {abbreviate(row.status)}")
-        if not 0 < row.line < 1 << 63:
-            raise ValueError(f"line number {abbreviate(row.line)}")
-        return row
+
+    @classmethod
+    def from_cells(cls, data: bytes) -> Row:
+        """
+        Read a row of a table, whose cells may hold numbers as text, and lists and objects as JSON.
+
+        :param data: a line with an object of the cells that aren't empty
+        :raises ValueError: if it is something else
+        """
+        try:
+            cells = msgspec.json.decode(data, type=dict[str, Any])
+            for name in cells.keys() & {"images", "error", "request"}:
+                if isinstance(cells[name], str):
+                    cells[name] = msgspec.json.decode(cells[name])
+            for name in cells.keys() & {"line", "price_usd"}:
+                cells[name] = None if cells[name] is None else parse_number(cells[name])
+            return _check(msgspec.convert({"id": "", **cells}, cls))
+        except NO_JSON as error:
+            raise ValueError(str(error)) from error
 
 
 _decoder = msgspec.json.Decoder(Row)
+
+
+def _check(row: Row) -> Row:
+    """Return a row whose status and number are such."""
+    if row.status not in STATUSES:
+        raise ValueError(f"unknown status {abbreviate(row.status)}")
+    if not 0 < row.line < 1 << 63:
+        raise ValueError(f"line number {abbreviate(row.line)}")
+    return row
 
 
 def result_uris(value: Any) -> list[str]:
@@ -121,23 +144,21 @@ def result_uris(value: Any) -> list[str]:
 
 def read_rows(uri: str, store: ObjectStore) -> Iterator[Row]:
     """
-    Read a result file, one row at a time.
+    Read a result file of any format, one row at a time.
 
     :raises InvalidRequest: if there is no such file, or it is something else
     :raises StoreFailed: if S3 fails in a way that may pass
     """
-    with tempfile.TemporaryFile() as file:
-        if store.download(uri, file) is None:
-            remedy = "Check the key, and that the task which writes it runs before this one."
-            raise _no_results(f"{abbreviate(uri)}, which isn't there", remedy)
-        file.flush()
+    lines = bring(uri, store, (), lambda what, remedy: _no_results(f"{abbreviate(uri)}, {what}", remedy))
+    read, unit = (Row.from_cells, "record") if lines.is_table else (Row.from_json, "line")
+    with lines.file as file:
         for number, data, complete in raw_lines(file):
             try:
                 if not complete:
                     raise ValueError("too long")
-                row = Row.from_json(data)
+                row = read(data)
             except ValueError as error:
-                raise _no_results(f"{abbreviate(uri)}, whose line {number} is no row: {error}", _REMEDY) from error
+                raise _no_results(f"{abbreviate(uri)}, whose {unit} {number} is no row: {error}", _REMEDY) from error
             yield row
 
 

@@ -5,19 +5,25 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from itertools import chain
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from airflow_titan.bulk.formats import RESULTS_FORMATS, ResultsFormat, check_available
 from airflow_titan.bulk.jsonl import NO_JSON, encode
-from airflow_titan.errors import Problems, abbreviate
+from airflow_titan.errors import Problem, Problems, abbreviate
 from airflow_titan.generation.request import OPTIONS
 from airflow_titan.models.tasks import TASKS, parameters
 from airflow_titan.parameters import ParameterReader, suggestion
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 #: What a request may have, by its task.
 NAMES = {name: frozenset({*parameters(task), *OPTIONS, "id", "task"}) for name, task in TASKS.items()}
 EVERY_NAME = frozenset(chain.from_iterable(NAMES.values()))
 #: Calls under way at once: more would need a quota, and a machine, that few have.
 _MOST_AT_ONCE = 1024
+#: What ``null`` in a request may mean, where there is a default.
+_NULL_MEANS = ("nothing", "default")
 _IMAGE_PARAMETERS = sorted(set(chain.from_iterable(task.image_parameters for task in TASKS.values())))
 
 
@@ -28,18 +34,27 @@ class RequestSettings:
 
     :param defaults: the parameters that lie under every request's own
     :param images_as: the parameter that takes the images of each row, where the requests are a result file
+    :param null_is_default: whether what a request says nothing of, by ``null`` or an empty text, has its default
     :param shard: which part of the requests is taken, from 0
     :param shards: how many parts there are
     """
 
     defaults: dict[str, Any]
     images_as: str | None = None
+    null_is_default: bool = False
     shard: int = 0
     shards: int = 1
 
     @classmethod
     def read(
-        cls, reader: ParameterReader, *, defaults: Any, images_as: Any, shard: Any = 0, shards: Any = 1
+        cls,
+        reader: ParameterReader,
+        *,
+        defaults: Any,
+        images_as: Any,
+        null_means: Any = None,
+        shard: Any = 0,
+        shards: Any = 1,
     ) -> RequestSettings:
         """Read the parameters of the operator."""
         count = reader.whole_number("shards", shards, default=0, minimum=1, required=True)
@@ -48,7 +63,8 @@ class RequestSettings:
             limit = f"0 to {count - 1}, as there are {count} shards"
             reader.problems.add("shard", str(number), limit, "Count shards from 0.")
         parameter = reader.word("images_as", images_as, _IMAGE_PARAMETERS, default=None)
-        return cls(_read_defaults(reader, defaults, parameter), parameter, number, count)
+        null_is_default = reader.word("null_means", null_means, _NULL_MEANS, default="nothing") == "default"
+        return cls(_read_defaults(reader, defaults, parameter), parameter, null_is_default, number, count)
 
 
 @dataclass(frozen=True)
@@ -63,6 +79,7 @@ class JobSettings:
     :param check_first: whether all requests are checked before the first is paid
     :param max_failures: how many requests may fail: a count as ``int``, or a share of all as ``float``
     :param price_limit: what all may cost together, in US dollars; ``None`` for no limit
+    :param results_format: as what their rows are written
     """
 
     requests: RequestSettings
@@ -72,6 +89,7 @@ class JobSettings:
     check_first: bool = True
     max_failures: float = 0
     price_limit: float | None = None
+    results_format: ResultsFormat = "jsonl"
 
     @classmethod
     def from_parameters(
@@ -79,6 +97,7 @@ class JobSettings:
         *,
         defaults: Any,
         images_as: Any,
+        null_means: Any,
         shard: Any,
         shards: Any,
         max_concurrency: Any,
@@ -87,23 +106,28 @@ class JobSettings:
         validate: Any,
         max_failures: Any,
         max_price_usd: Any,
+        results_format: Any = None,
+        problems: Iterable[Problem] = (),
     ) -> JobSettings:
         """
         Read the parameters of the operator.
 
+        :param problems: what is wrong with the options that all requests share, to be told with the rest
         :raises ConfigurationError: with every problem that was found
         """
-        problems = Problems()
-        reader = ParameterReader(problems)
+        found = Problems()
+        reader = ParameterReader(found)
         settings = cls(
-            RequestSettings.read(reader, defaults=defaults, images_as=images_as, shard=shard, shards=shards),
+            RequestSettings.read(
+                reader, defaults=defaults, images_as=images_as, null_means=null_means, shard=shard, shards=shards
+            ),
             concurrency=reader.whole_number(
                 "max_concurrency",
                 max_concurrency,
                 default=cls.concurrency,
                 minimum=1,
                 maximum=_MOST_AT_ONCE,
-                remedy="Spread the requests over shards.",
+                remedy="Choose one within these bounds; for more, spread the requests over shards.",
             ),
             # a limit that a template lost must not go unseen
             calls_per_minute=reader.rate(
@@ -113,9 +137,17 @@ class JobSettings:
             check_first=reader.word("validate", validate, ("all", "each"), default="all") == "all",
             max_failures=reader.share_or_count("max_failures", max_failures, default=cls.max_failures),
             price_limit=reader.amount("max_price_usd", max_price_usd, default=None, required=max_price_usd is not None),
+            results_format=read_results_format(reader, results_format),
         )
-        problems.raise_if_any()
+        found.extend(problems)
+        found.raise_if_any()
+        check_available(settings.results_format)
         return settings
+
+
+def read_results_format(reader: ParameterReader, value: Any) -> ResultsFormat:
+    """Read the format of a result file."""
+    return reader.word("results_format", value, RESULTS_FORMATS, default="jsonl")
 
 
 def _read_defaults(reader: ParameterReader, value: Any, images_as: str | None) -> dict[str, Any]:

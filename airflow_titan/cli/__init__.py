@@ -1,5 +1,5 @@
 """
-The command line, ``airflow-titan``: a local S3 and Bedrock, and what is known of each model.
+The command line, ``airflow-titan``: a local S3 and Bedrock, what is known of each model, whether tasks can work.
 
 - :mod:`parser` says which commands and options there are, and reads them;
 - :mod:`commands` runs them;

@@ -27,6 +27,10 @@ def serve_emulator(options: Namespace) -> int:
             per_minute=options.per_minute,
             rate_kind=options.rate_kind,
             canned=options.canned,
+            buckets=options.bucket,
+            control_hosts=options.control_host,
+            client_timeout=options.client_timeout,
+            guide=True,
         )
     except (OSError, ValueError) as error:
         raise SystemExit(f"airflow-titan emulator: {error}") from error
@@ -53,4 +57,78 @@ def print_models(options: Namespace) -> int:
         except BotoCoreError as error:
             # no region, no credentials, no connection
             raise SystemExit(f"airflow-titan models: {error}") from error
+    return 0
+
+
+def print_check(options: Namespace) -> int:
+    """
+    Look at a deployment as tasks will meet it, and print a row for each thing that was looked at. Nothing is paid.
+
+    :return: the exit code: 0 if nothing is wrong
+    """
+    import logging
+    import os
+
+    # as Airflow's own commands do, so that connections are found in its metadata database too
+    os.environ.setdefault("_AIRFLOW_PROCESS_CONTEXT", "server")
+    from airflow_titan.preflight.deployment import Deployment, Options
+    from airflow_titan.preflight.preflight import preflight
+    from airflow_titan.preflight.report import as_json, is_all_right, table
+
+    # the rows say it all, and a program that reads JSON wants nothing else
+    logging.disable(logging.WARNING)
+    deployment = Deployment(
+        Options(
+            aws_conn_id=options.conn_id,
+            s3_conn_id=options.s3_conn_id,
+            model_id=options.model,
+            model_family=options.model_family,
+            region_name=options.region,
+            output_root=options.output_root,
+            tasks=tuple(options.task),
+            server_side_encryption=options.server_side_encryption,
+            sse_kms_key_id=options.sse_kms_key_id,
+            expected_bucket_owner=options.expected_bucket_owner,
+            write=options.write,
+            invoke=options.invoke,
+        )
+    )
+    rows = preflight(deployment)
+    print(as_json(rows) if options.json else table(rows))  # noqa: T201 - a command's output
+    return 0 if is_all_right(rows) else 1
+
+
+def print_policy(options: Namespace) -> int:
+    """
+    Print the least IAM policy for the models and places that the options name.
+
+    :return: the exit code
+    :raises SystemExit: if a model is unknown, or a place is none in S3
+    """
+    import json
+
+    from airflow_titan import config
+    from airflow_titan.errors import ConfigurationError
+    from airflow_titan.preflight.policy import least_policy
+
+    try:
+        routing = config.model_routing()
+        root = options.output_root or config.output_root()
+        if not root:
+            raise ConfigurationError("--output-root: got nothing; allowed is s3://bucket/prefix. Name it.")
+        policy = least_policy(
+            [routing.choose(model, options.model_family).model_id for model in options.model or [routing.model_id]],
+            root,
+            inputs=options.inputs,
+            model_family=options.model_family,
+            region=options.region,
+            account=options.account,
+            tasks=options.task,
+            kms_key=options.kms_key,
+            checks=options.checks,
+            subscribe=options.subscribe,
+        )
+    except ConfigurationError as error:
+        raise SystemExit(f"airflow-titan policy: {error}") from error
+    print(json.dumps(policy, indent=2))  # noqa: T201 - a command's output
     return 0

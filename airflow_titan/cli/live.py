@@ -6,12 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_titan.models.catalog import models
 from airflow_titan.models.listing import describe_lifecycle
+from airflow_titan.preflight.model_access import bedrock_life
 
 if TYPE_CHECKING:
     from airflow_titan.models.spec import ModelSpec
-
-#: How Bedrock names the states of a model's life; one that has ended is not named any more.
-_STATES = {"ACTIVE": "active", "LEGACY": "legacy"}
 
 
 def differences(region: str | None) -> str:
@@ -37,15 +35,13 @@ def _difference(client: Any, spec: ModelSpec, region: str) -> str | None:
     from botocore.exceptions import ClientError
 
     expected = spec.lifecycle.status if region in spec.regions else "not offered"
-    plain = spec.id.removeprefix("us.")
     try:
-        life = client.get_foundation_model(modelIdentifier=plain)["modelDetails"].get("modelLifecycle", {})
+        life = bedrock_life(client, spec)
     except ClientError as error:
-        if error.response["Error"]["Code"] not in {"ResourceNotFoundException", "ValidationException"}:
-            return f"can't be asked: {error.response['Error']['Message']}"
+        return f"can't be asked: {error.response['Error']['Message']}"
+    if life is None:
         return None if expected in {"retired", "not offered"} else f"we say {expected}, Bedrock in {region} has none"
-    state, end = _STATES.get(life.get("status", ""), "unknown"), life.get("endOfLifeTime")
-    if state == expected and (end is None or end.date() == spec.lifecycle.end_of_life):
+    if life.state == expected and (life.end is None or life.end == spec.lifecycle.end_of_life):
         return None
     ours = f"{describe_lifecycle(spec.lifecycle)}{'' if region in spec.regions else f', not in {region}'}"
-    return f"we say {ours}; Bedrock says {state}{f', ends {end:%Y-%m-%d}' if end else ''}"
+    return f"we say {ours}; Bedrock says {life.state}{f', ends {life.end:%Y-%m-%d}' if life.end else ''}"

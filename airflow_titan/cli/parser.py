@@ -6,7 +6,8 @@ from argparse import ArgumentParser, ArgumentTypeError
 from datetime import date
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from airflow_titan.cli.commands import print_models, serve_emulator
+from airflow_titan.cli.commands import print_check, print_models, print_policy, serve_emulator
+from airflow_titan.models.tasks import TASKS
 from airflow_titan.parameters import parse_number, parse_whole_number, parse_word
 
 if TYPE_CHECKING:
@@ -17,6 +18,7 @@ T = TypeVar("T")
 
 _DEFAULT_PORT = 4566
 _RATE_KINDS = ("bucket", "window")
+_TASKS = tuple(TASKS)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -27,11 +29,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     :return: the exit code
     """
     parser = ArgumentParser(
-        prog="airflow-titan", description="A local S3 and Bedrock, and what is known of each model."
+        prog="airflow-titan",
+        description="A local S3 and Bedrock, what is known of each model, and whether tasks can work.",
     )
     commands = parser.add_subparsers(dest="command", required=True)
     _add_emulator(commands)
     _add_models(commands)
+    _add_check(commands)
+    _add_policy(commands)
     options = parser.parse_args(arguments)
     code: int = options.run(options)
     return code
@@ -68,6 +73,23 @@ def _add_emulator(commands: _SubParsersAction[ArgumentParser]) -> None:
     emulator.add_argument(
         "--canned", action="store_true", help="answer with pictures that lie ready, for measuring clients"
     )
+    emulator.add_argument(
+        "--bucket", action="append", default=[], metavar="NAME", help="make this bucket; may be given several times"
+    )
+    emulator.add_argument(
+        "--control-host",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="answer the routes below /_titan/ and the page of pictures by this host name too, beside loopback",
+    )
+    emulator.add_argument(
+        "--client-timeout",
+        type=number,
+        default=30.0,
+        metavar="SECONDS",
+        help="close the connection of a client that takes longer to send a request (default: 30)",
+    )
     emulator.set_defaults(run=serve_emulator)
 
 
@@ -76,6 +98,72 @@ def _add_models(commands: _SubParsersAction[ArgumentParser]) -> None:
     models.add_argument("--live", action="store_true", help="ask Bedrock too, and say where the two differ")
     models.add_argument("--region", help="region to ask (default: the AWS configuration's)")
     models.set_defaults(run=print_models)
+
+
+def _add_check(commands: _SubParsersAction[ArgumentParser]) -> None:
+    check = commands.add_parser(
+        "check",
+        help="find out whether tasks can work: connection, bucket, models",
+        description="Look at a deployment as tasks will meet it, from the settings to each model, without paying for a "
+        "picture. Ends with 0 if nothing is wrong, else with 1.",
+    )
+    check.add_argument("--conn-id", default="aws_default", help="Airflow connection (default: %(default)s)")
+    check.add_argument("--s3-conn-id", help="Airflow connection for S3 (default: the same)")
+    check.add_argument("--model", help="model id or ARN that tasks name (default: [titan] model_id)")
+    check.add_argument("--model-family", help="family or model behind an ARN that hides it")
+    check.add_argument("--region", help="region that tasks name (default: the connection's)")
+    check.add_argument(
+        "--output-root", "--prefix", metavar="URI", help="s3://bucket/prefix of results (default: [titan] output_root)"
+    )
+    _add_task(check)
+    check.add_argument("--server-side-encryption", help="as the operators' parameter")
+    check.add_argument("--sse-kms-key-id", help="as the operators' parameter")
+    check.add_argument("--expected-bucket-owner", help="as the operators' parameter")
+    check.add_argument("--no-write", dest="write", action="store_false", help="write no object, not even a small one")
+    check.add_argument(
+        "--invoke",
+        action="store_true",
+        default=None,
+        help="send each model a request for nothing, which it refuses, also where the account has no agreement for it: "
+        "a first call begins one",
+    )
+    check.add_argument("--no-invoke", dest="invoke", action="store_false", help="send no model anything")
+    check.add_argument("--json", action="store_true", help="print JSON instead of a table")
+    check.set_defaults(run=print_check)
+
+
+def _add_policy(commands: _SubParsersAction[ArgumentParser]) -> None:
+    policy = commands.add_parser("policy", help="print the least IAM policy for given models and places")
+    policy.add_argument(
+        "--model", action="append", metavar="ID", help="model id or ARN; more than once (default: [titan] model_id)"
+    )
+    policy.add_argument("--model-family", help="family or model behind an ARN that hides it")
+    policy.add_argument("--region", help="region that models are asked in; without it, any that offers them")
+    policy.add_argument("--account", help="number of the AWS account; without it, any")
+    policy.add_argument(
+        "--output-root", "--prefix", metavar="URI", help="s3://bucket/prefix of results (default: [titan] output_root)"
+    )
+    policy.add_argument(
+        "--inputs", action="append", default=[], metavar="URI", help="s3://bucket/prefix of inputs; more than once"
+    )
+    _add_task(policy)
+    policy.add_argument("--kms-key", metavar="ARN", help="the key of your own that the buckets are encrypted with")
+    policy.add_argument("--checks", action="store_true", help="add what only `airflow-titan check` looks at")
+    policy.add_argument(
+        "--subscribe", action="store_true", help="add what the first call of a third party's model needs"
+    )
+    policy.set_defaults(run=print_policy)
+
+
+def _add_task(command: ArgumentParser) -> None:
+    command.add_argument(
+        "--task",
+        action="append",
+        default=[],
+        type=_argument(lambda text: parse_word(text.replace("-", "_"), _TASKS), f"one of {', '.join(_TASKS)}"),
+        metavar="TASK",
+        help=f"a task that there will be, of {', '.join(_TASKS)}; more than once (default: all of the model's)",
+    )
 
 
 def _argument(parse: Callable[[Any], T], kind: str) -> Callable[[str], T]:

@@ -29,9 +29,9 @@ package's own checks: were they one, a mistake in them could not be seen. The pi
 equal requests give equal bytes, but for Stability's models, which draw a seed where none is sent. `content_filter`
 lists the words that trip the content filters.
 
-A request comes in through `http`, which hands it to one of the services, `bedrock` or `s3`, or to `control`, which has
-the routes of the emulator's own. The services stand on `faults`, `painting` and `images`; `emulator` puts all of it
-together.
+A request comes in through `http`, which hands it to one of the services, `bedrock` or `s3`, to `control`, which has
+the routes of the emulator's own, or to `gallery`, the page of pictures. The services stand on `faults`, `painting` and
+`images`; `emulator` puts all of it together.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ except ModuleNotFoundError as error:
 from .bedrock import Availability, Call, Rate
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
     from datetime import date
 
     from .bedrock import RateKind
@@ -74,12 +74,15 @@ def running(
     per_minute: float | None = None,
     rate_kind: RateKind = "bucket",
     canned: bool = False,
+    buckets: Iterable[str] = (),
+    control_hosts: Iterable[str] = (),
+    client_timeout: float = 30.0,
 ) -> Iterator[Emulator]:
     """
     Run an emulator in the background of this process for the length of a ``with`` block.
 
-    It starts with no buckets and no calls. S3's state belongs to the process, so two emulators at the same time in
-    one process share it, and the start of the second empties it.
+    It starts with no calls, and no buckets but `buckets`. S3's state belongs to the process, so two emulators at the
+    same time in one process share it, and the start of the second empties it.
 
     :param host: the address to bind; a loopback address unless `allow_remote`
     :param port: the port to bind; 0, the default, lets the system choose a free one
@@ -93,8 +96,13 @@ def running(
         status 429. None admits all. `Emulator.limit` changes it
     :param rate_kind: ``bucket`` refills evenly, ``window`` is a number for each minute by itself
     :param canned: whether pictures lie ready instead of being painted for each call: see `bedrock.canned`
-    :raises ValueError: if `host` is not a loopback address, `latency` is negative, an alias stands for no model, or the
-        rate makes no sense
+    :param buckets: the buckets that are there from the beginning, and again after a reset
+    :param control_hosts: names by which the routes below ``/_titan/`` and the page of pictures answer, beside the
+        loopback addresses; S3 and Bedrock answer by any name
+    :param client_timeout: seconds that a client may take to send a request, or to take a piece of an answer, before
+        its connection is closed
+    :raises ValueError: if `host` is not a loopback address, `latency` is negative, an alias stands for no model, the
+        rate or the timeout makes no sense, or S3 would refuse a bucket's name
     :raises OSError: if the port is in use
     """
     emulator = Emulator(
@@ -105,6 +113,9 @@ def running(
         availability=Availability(as_of, aliases or {}),
         canned=canned,
         rate=None if per_minute is None else Rate(per_minute, rate_kind),
+        buckets=buckets,
+        control_hosts=control_hosts,
+        client_timeout=client_timeout,
     )
     emulator.start()
     try:
@@ -113,18 +124,42 @@ def running(
         emulator.stop()
 
 
-def serve(host: str, port: int, **options: Any) -> None:
+def serve(host: str, port: int, *, guide: bool = False, **options: Any) -> None:
     """
     Run an emulator until SIGINT or SIGTERM, and print its address on one line when it is ready.
 
     Must be called in the main thread, where Python delivers signals. The options and errors are those of `running`.
+
+    :param guide: whether to print below it what points Airflow or any AWS client at it
     """
     done = threading.Event()
     before = {number: signal.signal(number, lambda *_: done.set()) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
         with running(host, port, **options) as emulator:
-            print(f"airflow-titan emulator listening on {emulator.url}", flush=True)  # noqa: T201  (its one output)
+            lines = [f"airflow-titan emulator listening on {emulator.url}", *(_guide(emulator) if guide else ())]
+            print("\n".join(lines), flush=True)  # noqa: T201  (its one output)
             done.wait()
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+def _guide(emulator: Emulator) -> list[str]:
+    """Return the lines that say how to use it, those to paste among them."""
+    bucket = next(iter(emulator.buckets), None)
+    lines = [
+        "",
+        "Paste this where Airflow runs; any credentials will do:",
+        "",
+        f"export AWS_ENDPOINT_URL={emulator.url}",
+        "export AWS_ACCESS_KEY_ID=testing",
+        "export AWS_SECRET_ACCESS_KEY=testing",
+        "export AWS_DEFAULT_REGION=us-east-1",
+        "export AIRFLOW_CONN_AWS_DEFAULT=aws://",
+    ]
+    if bucket:
+        lines.append(f"export AIRFLOW__TITAN__OUTPUT_ROOT=s3://{bucket}/titan")
+    lines += ["", f"The pictures: {emulator.url}/"]
+    if bucket is None:
+        lines.append("There is no bucket yet; --bucket NAME makes one, and the line for output_root.")
+    return lines

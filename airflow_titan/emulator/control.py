@@ -1,4 +1,8 @@
-"""The routes below ``/_titan/``: what the emulator's attributes and methods are to its own process, for others."""
+"""
+The routes below ``/_titan/``: what the emulator's attributes and methods are to its own process, for others.
+
+For others of this machine: a web page that gets a browser to ask here is refused.
+"""
 
 from __future__ import annotations
 
@@ -6,8 +10,10 @@ import json
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
+from .http import foreign_origin
+
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Collection, Iterable
     from wsgiref.types import StartResponse, WSGIEnvironment
 
     from .emulator import Emulator
@@ -18,10 +24,11 @@ class ControlApp:
     The WSGI application of these routes; a route that there isn't is told which there are.
 
     :param emulator: that they speak of
+    :param hosts: names that are as good as a loopback address
     """
 
-    def __init__(self, emulator: Emulator) -> None:
-        self._emulator = emulator
+    def __init__(self, emulator: Emulator, hosts: Collection[str]) -> None:
+        self._emulator, self._hosts = emulator, hosts
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         """Answer one request."""
@@ -29,15 +36,17 @@ class ControlApp:
         status = "200 OK"
         answer: object
         try:
-            if route not in _ROUTES:
-                raise LookupError
-            answer = _ROUTES[route](self._emulator, environ["wsgi.input"].read())
-        except LookupError:
-            status = "404 Not Found"
-            known = (name.replace(" ", " /_titan/") for name in _ROUTES)
-            answer = {"message": f"Known: {', '.join(known)}."}
+            if reason := foreign_origin(environ, self._hosts):
+                status, answer = "403 Forbidden", {"message": reason}
+            elif route in _ROUTES:
+                answer = _ROUTES[route](self._emulator, environ["wsgi.input"].read())
+            else:
+                known = (name.replace(" ", " /_titan/") for name in _ROUTES)
+                status, answer = "404 Not Found", {"message": f"Known: {', '.join(known)}."}
         except ValueError as error:
             status, answer = "400 Bad Request", {"message": str(error)}
+        except RecursionError:
+            status, answer = "400 Bad Request", {"message": "The body is nested too deeply."}
         body = json.dumps(answer).encode()
         start_response(status, [("Content-Type", "application/json"), ("Content-Length", str(len(body)))])
         return [body]

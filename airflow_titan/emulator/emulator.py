@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
-from .bedrock import Availability, BedrockApp, Rate, Throttle
+from .bedrock import Availability, BedrockApp, InvokeModel, Painted, Rate, Throttle
 from .control import ControlApp
 from .faults import FaultInjector
+from .gallery import GalleryApp
 from .http import Router, Server, require_loopback
-from .s3 import S3App
+from .s3 import S3App, check_bucket_name
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from .bedrock import Call, RateKind
     from .faults import Fault
@@ -35,20 +36,39 @@ class Emulator:
         availability: Availability | None = None,
         canned: bool = False,
         rate: Rate | None = None,
+        buckets: Iterable[str] = (),
+        control_hosts: Iterable[str] = (),
+        client_timeout: float = 30.0,
     ) -> None:
         require_loopback(host, allow_remote=allow_remote)
         if latency < 0:
             raise ValueError(f"latency: {latency} seconds; it must not be negative.")
+        if client_timeout <= 0:
+            raise ValueError(f"client_timeout: {client_timeout} seconds; it must be above 0.")
+        self.buckets = tuple(buckets)
+        """The buckets that it begins with, and again after a reset."""
+        for bucket in self.buckets:
+            check_bucket_name(bucket)
         self.calls: list[Call] = []
         """Every call of InvokeModel since the start or the last reset, in the order they ended. Live."""
         self._initial_rate = rate
         self._throttle = Throttle(rate)
         self._faults = FaultInjector()
+        self._painted = Painted()
         self._aws = S3App(self._faults)
-        bedrock = BedrockApp(
-            self.calls, self._faults, self._throttle, availability or Availability(), latency=latency, canned=canned
+        availability = availability or Availability()
+        invoke = InvokeModel(
+            self.calls, self._faults, self._throttle, availability, self._painted, latency=latency, canned=canned
         )
-        self._server = Server(host, port, Router(control=ControlApp(self), bedrock=bedrock, aws=self._aws))
+        hosts = frozenset(name.lower() for name in control_hosts)
+        router = Router(
+            control=ControlApp(self, hosts),
+            page=GalleryApp(self._aws.pictures, self._painted, hosts),
+            bedrock=BedrockApp(invoke, availability),
+            aws=self._aws,
+            hosts=hosts,
+        )
+        self._server = Server(host, port, router, client_timeout)
         self.url: str = self._server.url
         """Its address, e.g. ``http://127.0.0.1:41235``: the value for ``AWS_ENDPOINT_URL``."""
 
@@ -65,10 +85,11 @@ class Emulator:
         self._server.stop()
 
     def reset(self) -> None:
-        """Forget all buckets, calls and faults, and go back to the rate of the beginning."""
+        """Forget all buckets, calls and faults, and go back to the rate and the buckets of the beginning."""
         self._faults.clear()
         self._throttle.set(self._initial_rate)
-        self._aws.reset()
+        self._aws.reset(self.buckets)
+        self._painted.clear()
         self.calls.clear()
 
     @property
@@ -81,7 +102,7 @@ class Emulator:
         """The injected faults that are still active; each has its `kind` and how many times are `left`."""
         return self._faults.active()
 
-    def inject(self, kind: str, **options: Any) -> None:
+    def inject(self, /, kind: str, **options: Any) -> None:
         """
         Make the next requests meet a fault.
 

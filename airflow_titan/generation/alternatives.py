@@ -19,22 +19,16 @@ if TYPE_CHECKING:
     from airflow_titan.models.spec import ModelSpec
 
 
-def lifecycle_warning(prepared: Prepared, region: str, today: date) -> str | None:
-    """Return a warning of a model past its end of life, naming the day and what can stand in for it."""
-    if not is_past_end_of_life(prepared, today):
-        return None
+def lifecycle_warning(prepared: Prepared, today: date) -> str | None:
+    """Return a warning of a model past its end of life; those of one model are equal, whatever the request."""
     life = prepared.spec.lifecycle
+    if life.status != "retired" and not (life.end_of_life and life.end_of_life <= today):
+        return None
     when = f"on {life.end_of_life}" if life.end_of_life else f"({life.note})"
     return (
-        f"{prepared.spec.id} reached its end of life {when}; it is tried all the same, because private arrangements "
-        f"exist. {alternatives(prepared, region)}"
+        f"{prepared.spec.id} reached its end of life {when} and answers private arrangements alone; "
+        "airflow-titan models shows what lives, and [titan] reroute sends tasks there."
     )
-
-
-def is_past_end_of_life(prepared: Prepared, today: date) -> bool:
-    """Return whether the model's life has ended, as far as is known."""
-    life = prepared.spec.lifecycle
-    return life.status == "retired" or bool(life.end_of_life and life.end_of_life <= today)
 
 
 def alternatives(prepared: Prepared, region: str) -> str:

@@ -50,6 +50,8 @@ log = logging.getLogger(__name__)
 _GRACE = 90.0
 #: How often a store may say that a slot is there and isn't before it is given up.
 _CONTRADICTIONS = 20
+#: Bytes that are reckoned for an answer whose length the service doesn't tell.
+_UNTOLD = 8 << 20
 #: Seconds between two looks at another worker's progress: first and longest.
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.2, 5.0
 
@@ -157,7 +159,7 @@ class PaidCall:
                 response = make_attempts(turn, lambda: self._send(slot))
         # the model is free for another call, and the money is spent, whatever becomes of the answer
         with self._telling_unknown(slot):
-            memory.take(2 * response.content_length)  # its text, and what is decoded from it
+            memory.take(2 * (response.content_length or _UNTOLD))  # its text, and what is decoded from it
             raw = response.read()
         self._request_log.info("Answered in %.1f s, AWS request id %s.", raw.elapsed_ms / 1000, raw.request_id)
         self._journal.write(slot, raw)
@@ -231,6 +233,7 @@ class PaidCall:
                         f"S3 refuses to write slot {slot} because it is there, and to read it because it isn't"
                     )
             elif (reason := self._claims.abandoned_reason(record)) is not None:
+                memory.take(2 * self._journal.size(slot))
                 return self._take_over(slot, reason)
             log.info("Another worker has call %d; waiting for its result.", slot)
             time.sleep(pause * random.uniform(0.5, 1))

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any, Literal
 from weakref import WeakKeyDictionary
 
 from airflow_titan.errors import Problem, StoreRefused, abbreviate
+from airflow_titan.imaging.conversion import make_clean, make_upright, may_be_turned
+from airflow_titan.imaging.exif import turned
 from airflow_titan.imaging.image import Image
 from airflow_titan.models.catalog import find
 from airflow_titan.models.values import image_uris
@@ -23,6 +25,8 @@ if TYPE_CHECKING:
 
 #: How much of an input is read: nothing but its size and ETag, what its header needs, or all of it.
 Depth = Literal["stat", "header", "whole"]
+#: What becomes of a mask that isn't as a model takes it: it is refused, or made so.
+MaskFit = Literal["exact", "clean"]
 
 #: Bytes of an image that tell its format, size and kind of pixels, but for rare ones with much before that.
 _HEAD = 1 << 17
@@ -120,8 +124,17 @@ def inputs(task: Task) -> Iterator[tuple[str, Image]]:
                 yield name, image
 
 
-def with_images(task: Task, spec: ModelSpec, reader: InputReader, depth: Depth) -> Task:
-    """Return the task with images in the place of their URIs, one or many, however deep the lists are."""
+def with_images(request: Request, spec: ModelSpec, reader: InputReader, depth: Depth) -> Task:
+    """
+    Return the task with images in the place of their URIs, one or many, however deep the lists are.
+
+    Where the request asks for it, they are made upright, and masks pure.
+
+    :raises LookupError: if that depends on what is deeper in an image than was read
+    """
+    task = request.task
+    # how EXIF turns an image is told by its header
+    looked_at: Depth = "header" if request.auto_orient and depth == "stat" else depth
     images: dict[str, Any] = {}
     for name in task.image_parameters:
         uris = image_uris(task, name)
@@ -132,9 +145,43 @@ def with_images(task: Task, spec: ModelSpec, reader: InputReader, depth: Depth) 
         rule = spec.parameters[name]
         maximum = rule.largest("max_items") or 1
         # the check will refuse more, or leave them out; there is no use in reading them
-        read = tuple(reader.read(name, uri, _max_bytes(rule, spec), depth) for uri in uris[:maximum])
+        read = tuple(reader.read(name, uri, _max_bytes(rule, spec), looked_at) for uri in uris[:maximum])
         images[name] = (read + tuple(Image(str(uri)) for uri in uris[maximum:])) or None
+    if request.auto_orient:
+        images |= _upright(images, request, spec, depth)
+    if request.mask_fit == "clean" and images.get("mask_image"):
+        if depth == "stat":
+            raise LookupError("mask_image")
+        size = _size_of(images.get("image"))
+        images["mask_image"] = tuple(make_clean(mask, size) for mask in images["mask_image"])
     return replace(task, **images)
+
+
+def _upright(images: dict[str, Any], request: Request, spec: ModelSpec, depth: Depth) -> dict[str, Any]:
+    """
+    Return images as people see them; a mask that is made pure is made upright with that.
+
+    :raises LookupError: if an image that wasn't read whole may be turned by what lies deeper in it
+    """
+    names = [name for name in images if images[name] and name in spec.parameters]
+    if request.mask_fit == "clean":
+        names = [name for name in names if name != "mask_image"]
+    count = sum(len(images[name]) for name in names)
+    result: dict[str, Any] = {}
+    for name in names:
+        maximum = min(_max_bytes(spec.parameters[name], spec), _max_bytes_together(spec) // count)
+        if depth == "stat" and any(may_be_turned(image) for image in images[name]):
+            raise LookupError(name)
+        result[name] = tuple(make_upright(name, image, spec.image_bounds, maximum) for image in images[name])
+    return result
+
+
+def _size_of(images: tuple[Image, ...] | None) -> tuple[int, int] | None:
+    """Return the size of the image that a mask belongs to, as people see it; ``None`` where it can't be told."""
+    if not images or not images[0].has_header:
+        return None
+    header = images[0].header
+    return turned(header.size, header.orientation)
 
 
 def max_input_bytes(request: Request) -> int:

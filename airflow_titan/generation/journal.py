@@ -63,6 +63,14 @@ class Journal:
         except _STORE_ERRORS as error:
             log.warning("The paid answer could not be journaled; going on without: %s", error)
 
+    def size(self, slot: int) -> int:
+        """Return how many bytes the answer has that a slot brought; 0 if there is none."""
+        try:
+            return self._store.head(self._uri(slot)).size
+        except StoreRefused:
+            # whether there is none, or it may not be read, the reading will find out
+            return 0
+
     def read(self, slot: int) -> RawResponse | None:
         """
         Return the answer that a slot brought; ``None`` if there is none.

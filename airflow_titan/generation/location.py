@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
-from airflow_titan.aws.uri import split
+from airflow_titan.aws.uri import canonical_prefix, split
 from airflow_titan.errors import ConfigurationError, abbreviate
 
 if TYPE_CHECKING:
@@ -38,12 +38,21 @@ class ResultLocation:
     request_id: str = ""
 
     @classmethod
-    def of(cls, owner: TaskInstance, *, prefix: str | None, root: str | None, rerun_key: str = "") -> ResultLocation:
+    def of(
+        cls,
+        owner: TaskInstance,
+        *,
+        prefix: str | None,
+        root: str | None,
+        rerun_key: str = "",
+        connection: str | None = None,
+    ) -> ResultLocation:
         """
         Return the place for a task instance.
 
         :param prefix: what the user chose
         :param root: the deployment's output root, for users who chose nothing
+        :param connection: the Airflow connection by which S3 is asked, which either may name
         :raises ConfigurationError: if there is neither, or it is no place in S3
         """
         chosen = prefix or root
@@ -58,9 +67,9 @@ class ResultLocation:
         below = [] if prefix else [owner.dag_id, owner.run_id, owner.task_id]
         if owner.map_index >= 0:
             below.append(str(owner.map_index))
-        location = "/".join([str(chosen).rstrip("/"), *map(_segment, below)])
         name = "output_prefix" if prefix else "[titan] output_root"
         try:
+            location = "/".join([canonical_prefix(chosen, connection), *map(_segment, below)])
             _, key = split(f"{location}/_")
             if len(key.encode()) > _MAX_PREFIX:
                 raise ValueError("is too long for S3, whose keys have at most 1,024 bytes")

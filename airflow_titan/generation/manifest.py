@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, SerializerFunctionWrapHandler, model_serializer
 
 #: The version of the record. A reader turns down versions that it doesn't know.
 VERSION: Literal[1] = 1
@@ -52,11 +52,28 @@ class Model(_Record):
     region: str
 
 
+class Sent(_Record):
+    """
+    What went to the model in the place of an input image, because the user asked for it.
+
+    :param change: ``upright`` turned it as EXIF says (``auto_orient``), ``clean`` made a mask pure (``mask_fit``)
+    """
+
+    change: Literal["upright", "clean"]
+    content_type: str
+    md5: str
+    bytes: int
+    width: int
+    height: int
+
+
 class Input(_Record):
     """
     One input image: the parameter that named it, and exactly which bytes it was.
 
     :param md5: names the bytes; S3's ETag is the same for most objects, which spares hashing them again
+    :param width: as it is stored
+    :param sent: what went to the model in its place; left out of the record where it went itself
     """
 
     parameter: str
@@ -66,6 +83,15 @@ class Input(_Record):
     bytes: int
     width: int
     height: int
+    sent: Sent | None = None
+
+    @model_serializer(mode="wrap")
+    def _without_nothing(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Leave out what earlier versions don't know, wherever there is nothing to say."""
+        record: dict[str, Any] = dump(self)
+        if self.sent is None:
+            del record["sent"]
+        return record
 
 
 class Output(_Record):

@@ -100,12 +100,12 @@ def prepare(request: Request, reader: InputReader, location: ResultLocation, *, 
     :raises StoreFailed: if S3 fails in a way that may pass
     """
     spec = find(request.model_id, request.model_family)
-    task = with_images(request.task, spec, reader, read)
+    task = with_images(request, spec, reader, read)
     derived = "seed" in parameters(task) and setting(task, "seed") is None
     if derived:
         seed: dict[str, Any] = {"seed": location.seed(spec.parameters["seed"].largest("maximum") or 0)}
         task = replace(task, **seed)
-    checked = validate(task, spec, lenient=request.lenient)
+    checked = validate(task, spec, lenient=request.lenient, problems=request.problems)
     encoded = FAMILIES[spec.family].encode(checked.task, spec)
     prepared = Prepared(
         request=request,

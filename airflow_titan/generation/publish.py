@@ -10,9 +10,10 @@ from airflow_titan import __version__
 from airflow_titan.errors import AccessDenied, StoreFailed, StoreRefused
 from airflow_titan.generation.inputs import inputs
 from airflow_titan.generation.location import DIGITS
-from airflow_titan.generation.manifest import Blocked, Input, Manifest, Model, Output, Paid
+from airflow_titan.generation.manifest import Blocked, Input, Manifest, Model, Output, Paid, Sent
 from airflow_titan.generation.published import MANIFEST, DamagedResult, Result, delete_journals, read_result
 from airflow_titan.generation.response import content_blocked
+from airflow_titan.imaging.conversion import ConvertedImage
 from airflow_titan.imaging.image import Image
 from airflow_titan.models.tasks import setting
 
@@ -155,6 +156,20 @@ def _paid(prepared: Prepared, response: ValidatedResponse) -> Paid:
 
 
 def _input(name: str, image: Image) -> Input:
+    if isinstance(image, ConvertedImage):
+        given, (width, height) = image.given, image.given_size
+        sent = Sent(
+            change=image.change,
+            content_type=image.header.content_type,
+            md5=image.md5,
+            bytes=image.weight,
+            width=image.header.width,
+            height=image.header.height,
+        )
+        return Input(
+            parameter=name, uri=given.uri, etag=given.etag, md5=given.identity, bytes=given.weight,
+            width=width, height=height, sent=sent,
+        )  # fmt: skip
     width, height = image.header.size
     return Input(
         parameter=name,

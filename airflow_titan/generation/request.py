@@ -5,13 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
-from airflow_titan.errors import Problems
+from airflow_titan.errors import Problem, Problems
 from airflow_titan.models.values import without_nothing
 from airflow_titan.parameters import ParameterReader
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from airflow_titan.generation.inputs import MaskFit
     from airflow_titan.models.routing import ModelRouting
     from airflow_titan.models.tasks import Task
 
@@ -19,7 +20,11 @@ if TYPE_CHECKING:
     OnMissing = Literal["fail", "regenerate"]
 
 #: The parameters that are read here.
-OPTIONS = ("model_id", "model_family", "on_blocked", "on_missing", "max_paid_calls", "max_price_usd", "translate")
+OPTIONS = (
+    "model_id", "model_family", "on_blocked", "on_missing", "max_paid_calls", "max_price_usd", "translate",
+    "auto_orient", "mask_fit",
+)  # fmt: skip
+_MASK_FITS: tuple[MaskFit, ...] = ("exact", "clean")
 _ON_BLOCKED: tuple[OnBlocked, ...] = ("fail", "skip", "keep")
 _ON_MISSING: tuple[OnMissing, ...] = ("fail", "regenerate")
 _DEFAULT_MAX_PAID_CALLS = 2
@@ -42,6 +47,10 @@ class Request:
         outcome of the first is unknown; where a family makes one call an image, for each of them
     :param max_price_usd: refuse what is estimated to cost more, in US dollars
     :param lenient: whether to drop what the model has no counterpart for, with a warning
+    :param auto_orient: whether images that EXIF turns are sent upright; else they are refused
+    :param mask_fit: ``exact`` refuses a mask that isn't pure black and white and as large as its image; ``clean`` makes
+        it so, black where it is dark
+    :param problems: what is wrong with all these, to be told together with what is wrong with the task
     """
 
     task: Task
@@ -53,6 +62,9 @@ class Request:
     max_paid_calls: int = _DEFAULT_MAX_PAID_CALLS
     max_price_usd: float | None = None
     lenient: bool = False
+    auto_orient: bool = False
+    mask_fit: MaskFit = "exact"
+    problems: tuple[Problem, ...] = ()
 
     @property
     def keep_partial(self) -> bool:
@@ -69,7 +81,8 @@ class Request:
         :param options: values of ``OPTIONS``; what lacks or says nothing takes its default, but for a limit of the
             price: one that was given and is lost must not be paid for
         :param routing: which model the request goes to
-        :raises ConfigurationError: with everything that is wrong with the options
+        :return: the request, with everything that is wrong with the options
+        :raises ConfigurationError: if the deployment sends it to a model that nobody knows
         """
         problems = Problems()
         reader = ParameterReader(problems)
@@ -79,7 +92,7 @@ class Request:
         )
         price = options.get("max_price_usd")
         translate = reader.word("translate", options.get("translate"), ("strict", "lenient"), default="strict")
-        request = cls(
+        return cls(
             task=without_nothing(task),
             model_id=route.model_id,
             model_family=route.model_family,
@@ -91,6 +104,8 @@ class Request:
             ),
             max_price_usd=reader.amount("max_price_usd", price, default=None, required=price is not None),
             lenient=translate == "lenient",
+            auto_orient=reader.truth("auto_orient", options.get("auto_orient"), default=False),
+            mask_fit=reader.word("mask_fit", options.get("mask_fit"), _MASK_FITS, default="exact"),
+            # the last, when all are read
+            problems=tuple(problems),
         )
-        problems.raise_if_any()
-        return request

@@ -14,12 +14,9 @@ from typing import TYPE_CHECKING, Any
 from airflow.providers.amazon.aws.hooks.bedrock import BedrockRuntimeHook
 from airflow.providers.amazon.aws.hooks.s3 import S3Hook
 from botocore.config import Config
-from botocore.exceptions import BotoCoreError, NoRegionError, PartialCredentialsError, ProfileNotFound
-from pydantic import ConfigDict, with_config
-from typing_extensions import TypedDict  # pydantic takes no other before Python 3.12
 
-from airflow_titan.errors import ConfigurationError, Problems
-from airflow_titan.parameters import ParameterReader
+from airflow_titan.hooks.botocore_config import parse_config
+from airflow_titan.hooks.connection import WatchedConnection, naming
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -32,25 +29,14 @@ _DEFAULTS = Config(read_timeout=300, tcp_keepalive=True)
 #: botocore sends a request again when the answer is late, and each time the model is paid.
 _ONE_ATTEMPT = Config(retries={"total_max_attempts": 1})
 
+#: Bedrock takes this in place of credentials.
+_BEARER_TOKEN = "AWS_BEARER_TOKEN_BEDROCK"  # noqa: S105 - the name of a variable
+
 #: The clients of this process, by a hash of what they are made of.
 _kept: dict[str, tuple[Any, Any]] = {}
 
 
-@with_config(ConfigDict(extra="allow"))
-class BotocoreConfig(TypedDict, total=False):
-    """
-    Those arguments of ``Config`` that a template may have rendered to text, which botocore takes as they come.
-
-    What urllib3 is given as text fails in the middle of a call. All other arguments are botocore's own affair.
-    """
-
-    read_timeout: float | None
-    connect_timeout: float | None
-    max_pool_connections: int
-    tcp_keepalive: bool | None
-
-
-class TitanBedrockHook(BedrockRuntimeHook):
+class TitanBedrockHook(WatchedConnection, BedrockRuntimeHook):
     """
     Talk to Bedrock, and to S3 through the same session where the connection is the same.
 
@@ -64,6 +50,10 @@ class TitanBedrockHook(BedrockRuntimeHook):
     :param model_region: region for Bedrock alone, instead of all the above; S3 keeps its own
     :raises ConfigurationError: if ``botocore_config`` makes no sense
     """
+
+    #: A type of connection of our own, with the fields of Amazon's, so that Airflow's button "Test" asks this hook.
+    conn_type = "titan"
+    hook_name = "Amazon Bedrock images"
 
     def __init__(
         self,
@@ -79,13 +69,14 @@ class TitanBedrockHook(BedrockRuntimeHook):
         super().__init__(aws_conn_id=aws_conn_id, region_name=region_name, verify=verify)
         self.s3_conn_id = s3_conn_id
         self.model_region = model_region
-        self.own_config = Config(**(botocore_defaults or {})).merge(_parse_config(botocore_config))
+        self.own_config = Config(**(botocore_defaults or {})).merge(parse_config("botocore_config", botocore_config))
         self._session: boto3.session.Session | None = None
 
     def get_session(self, region_name: str | None = None, deferrable: bool = False) -> boto3.session.Session:  # noqa: FBT001, FBT002 - the parent's signature
         """Return one session for all: making it reads configuration files and asks for credentials."""
         if self._session is None:
-            self._session = super().get_session(region_name, deferrable)
+            with naming(self.connection_name):
+                self._session = super().get_session(region_name, deferrable)
         return self._session
 
     @property
@@ -94,6 +85,49 @@ class TitanBedrockHook(BedrockRuntimeHook):
         region: str | None = self.region_name or self.get_session(self.region_name).region_name
         return region
 
+    @property
+    def read_timeout(self) -> float:
+        """Seconds that tasks wait for an answer of Bedrock's, where they don't say themselves."""
+        config: Any = _DEFAULTS.merge(self.config)
+        return float(config.read_timeout)
+
+    def client_of(self, service: str, region_name: str | None = None) -> Any:
+        """
+        Return a client of another service, by the same connection.
+
+        :param service: as boto3 names it, such as ``sts``
+        """
+        session: Any = self.get_session(self.region_name)
+        return session.client(
+            service,
+            region_name=region_name,
+            endpoint_url=self.conn_config.get_service_endpoint_url(service),
+            config=self.config.merge(self.own_config),
+            verify=self.verify,
+        )
+
+    @classmethod
+    def get_connection(cls, conn_id: str) -> Any:
+        """Return a connection as the Amazon provider wants it, whose type is ``aws``."""
+        connection = super().get_connection(conn_id)
+        if connection.conn_type == cls.conn_type:
+            connection.conn_type = "aws"
+        return connection
+
+    def test_connection(self) -> tuple[bool, str]:
+        """
+        Look at the deployment by this connection, as ``airflow-titan check`` does. Nothing is paid.
+
+        :return: whether nothing is wrong; and what is, with what to do
+        """
+        from airflow_titan.preflight.deployment import Deployment, Options
+        from airflow_titan.preflight.preflight import preflight
+        from airflow_titan.preflight.report import is_all_right, message
+
+        options = Options(self.aws_conn_id, self.s3_conn_id, region_name=self._region_name)
+        rows = preflight(Deployment(options))
+        return is_all_right(rows), message(rows)
+
     def clients(self) -> tuple[Any, Any]:
         """
         Return the two clients, ``bedrock-runtime`` and ``s3``.
@@ -101,7 +135,9 @@ class TitanBedrockHook(BedrockRuntimeHook):
         They are kept for the process, for as long as nothing changes that they are made of: making them reads
         megabytes of JSON, which costs more than all the rest of a task.
 
-        :raises ConfigurationError: if no region or no credentials can be found
+        :raises ConfigurationError: if a connection doesn't exist or makes no sense, or no region can be found
+        :raises AccessDenied: if there are no credentials
+        :raises TransientError: if whoever gives them fails in a way that may pass
         """
         s3_hook = self._s3_hook()
         key = _hash(self, s3_hook, self.own_config, self.model_region)
@@ -116,56 +152,53 @@ class TitanBedrockHook(BedrockRuntimeHook):
         return self._new_s3_client(self._s3_hook())
 
     def _s3_hook(self) -> _S3Hook:
-        conn_id = self.aws_conn_id if self.s3_conn_id is None else self.s3_conn_id
-        return _S3Hook(aws_conn_id=conn_id, region_name=self._region_name, verify=self._verify)
+        own = self.s3_conn_id not in {None, self.aws_conn_id}
+        hook = _S3Hook(
+            aws_conn_id=self.s3_conn_id if own else self.aws_conn_id,
+            region_name=self._region_name,
+            verify=self._verify,
+        )
+        if own:
+            hook.connection_parameter = "s3_conn_id"
+        else:
+            # what is read once is warned of once
+            hook.conn_config = self.conn_config
+        return hook
 
     def _new_clients(self, s3_hook: _S3Hook) -> tuple[Any, Any]:
         if self.s3_conn_id in {None, self.aws_conn_id}:
             s3_hook.shared_session = self.get_session(self.region_name)
-        try:
-            config = _DEFAULTS.merge(self.config).merge(self.own_config).merge(_ONE_ATTEMPT)
-            if self.model_region:
-                config = config.merge(Config(region_name=self.model_region))
+        config = _DEFAULTS.merge(self.config).merge(self.own_config).merge(_ONE_ATTEMPT)
+        if self.model_region:
+            config = config.merge(Config(region_name=self.model_region))
+        with naming(self.connection_name):
             bedrock = self.get_client_type(region_name=self.region_name, config=config)
-            return bedrock, self._new_s3_client(s3_hook)
-        except NoRegionError as error:
-            raise ConfigurationError(
-                "region_name: got nothing; allowed is an AWS region that offers the model. Set it on the task, or as "
-                f"region_name in the extra of connection {self.aws_conn_id!r}."
-            ) from error
-        except (PartialCredentialsError, ProfileNotFound) as error:
-            raise ConfigurationError(f"aws_conn_id: {error}. Check connection {self.aws_conn_id!r}.") from error
+        if _BEARER_TOKEN in os.environ:
+            config = config.merge(Config(signature_version="bearer"))
+        self.check(self.get_session(self.region_name), config)
+        self.watch(bedrock)
+        return bedrock, self._new_s3_client(s3_hook)
 
     def _new_s3_client(self, s3_hook: _S3Hook) -> Any:
-        return s3_hook.get_client_type(region_name=s3_hook.region_name, config=s3_hook.config.merge(self.own_config))
+        config = s3_hook.config.merge(self.own_config)
+        with naming(s3_hook.connection_name):
+            client = s3_hook.get_client_type(region_name=s3_hook.region_name, config=config)
+        s3_hook.check(s3_hook.get_session(s3_hook.region_name), config)
+        s3_hook.watch(client)
+        return client
 
 
-class _S3Hook(S3Hook):
+class _S3Hook(WatchedConnection, S3Hook):
     """The Amazon provider's hook, with a session that it may be lent."""
 
     shared_session: boto3.session.Session | None = None
+    get_connection = TitanBedrockHook.get_connection
 
     def get_session(self, region_name: str | None = None, deferrable: bool = False) -> boto3.session.Session:  # noqa: FBT001, FBT002 - the parent's signature
-        return self.shared_session or super().get_session(region_name, deferrable)
-
-
-def _parse_config(value: Mapping[str, Any] | str | None) -> Config:
-    """
-    Read ``botocore_config``, as it was rendered.
-
-    :raises ConfigurationError: if it is no object of arguments that ``Config`` takes
-    """
-    problems = Problems()
-    arguments = ParameterReader(problems).options(
-        "botocore_config", value, BotocoreConfig, default=BotocoreConfig(), remedy="Correct it, or leave it out."
-    )
-    problems.raise_if_any()
-    try:
-        return Config(**arguments)
-    except (TypeError, ValueError, BotoCoreError) as error:
-        raise ConfigurationError(
-            f"botocore_config: {error}; allowed are the arguments of botocore.config.Config. Leave the rest out."
-        ) from error
+        if self.shared_session is None:
+            with naming(self.connection_name):
+                self.shared_session = super().get_session(region_name, deferrable)
+        return self.shared_session
 
 
 def _hash(*parts: Any) -> str:

@@ -2,8 +2,7 @@
 Open pictures of any common kind, and bring their pixels into one of three modes.
 
 The header is read first, and what it tells is bounded before anybody allocates pixels. Pillow opens only the formats
-named here, whatever else it could. Its global limits are never touched, because other code of the same worker lives by
-them.
+named here, whatever else it could, and whatever other code of the same worker has set it to.
 """
 
 from __future__ import annotations
@@ -13,8 +12,13 @@ from io import BytesIO
 from typing import TYPE_CHECKING, cast
 
 from airflow_titan.errors import Problem
-from airflow_titan.imaging.header import InvalidImage
-from airflow_titan.imaging.verify import read_header
+from airflow_titan.imaging.bounds import MAX_PIXELS, check_bounds
+from airflow_titan.imaging.exif import STORED, UPRIGHT, parse_orientation, turned
+from airflow_titan.imaging.header import InvalidImage, foreign_image
+from airflow_titan.imaging.jpeg import JPEG, find_jpeg_orientation, is_decoded_whole
+from airflow_titan.imaging.pillow import open_as, unlimited
+from airflow_titan.imaging.png import SIGNATURE, find_png_orientation
+from airflow_titan.imaging.verify import is_cut_off, read_header
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -23,23 +27,23 @@ if TYPE_CHECKING:
 
     Color = tuple[int, int, int]
 
-#: Largest picture that is decoded, in pixels: 64 Mi, which take about half a gigabyte while they are worked on.
-MAX_PIXELS = 1 << 26
 #: Largest file that is read, in bytes: 64 MiB.
 MAX_BYTES = 1 << 26
-#: How EXIF numbers pictures that lie on their side.
-SIDEWAYS = frozenset({5, 6, 7, 8})
-_FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF")
+#: Largest JPEG that is decoded at a fraction of its size, in pixels: 256 Mi; and of a kind that a decoder keeps whole
+#: until it has seen the end (a progressive one), 128 Mi, which takes up to 800 MiB.
+MAX_REDUCED_PIXELS, MAX_WHOLE_PIXELS = 1 << 28, 1 << 27
+_FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF")
+#: The same, of phones, which an extra can open.
+_HEIF = "HEIF"
+_INSTALL_HEIF = "Install the extra: pip install 'airflow-titan[heif]'. Or save it as a PNG or JPEG."
+_INSTALL_AVIF = "Install Pillow 11.3 or later: pip install -U pillow. Or save it as a PNG or JPEG."
 #: What makes a picture upright, by EXIF's number for how it is stored.
 _TURNS = {
     2: "FLIP_LEFT_RIGHT", 3: "ROTATE_180", 4: "FLIP_TOP_BOTTOM", 5: "TRANSPOSE",
     6: "ROTATE_270", 7: "TRANSVERSE", 8: "ROTATE_90",
 }  # fmt: skip
-_ORIENTATION = 0x0112
 _TILE_WIDTH, _TILE_LENGTH = 322, 323
 _LARGEST_OF_16_BITS = 65_535
-#: Where a format ends, for formats of which Pillow can be told to make up the rest.
-_ENDS = {"PNG": b"IEND", "JPEG": b"\xff\xd9", "GIF": b";"}
 
 
 class ImageOutOfBounds(ValueError):
@@ -54,34 +58,58 @@ class ImageOutOfBounds(ValueError):
         super().__init__(str(self.problem))
 
 
-def open_image(data: bytes) -> PIL.Image.Image:
+def open_image(data: bytes, *, reduced: bool = False) -> PIL.Image.Image:
     """
     Open a picture without decoding it.
 
     :param data: the whole file
-    :raises InvalidImage: if it is of no format that is taken, or has more than ``MAX_PIXELS`` pixels
+    :param reduced: whether a JPEG will be decoded at a fraction of its size, so that it may be larger
+    :raises InvalidImage: if it is of no format that is taken, or has too many pixels
     """
-    import PIL.Image
+    import PIL
     import PIL.ImageFile
 
+    check_bounds(data)
     try:
-        picture: PIL.Image.Image = PIL.Image.open(BytesIO(data), formats=_FORMATS)
-    except PIL.Image.DecompressionBombError:
-        raise InvalidImage(f"has more than {MAX_PIXELS:,} pixels") from None
+        picture = open_as(data, (*_FORMATS, _HEIF) if _is_heic(data) else _FORMATS)
     except PIL.UnidentifiedImageError:
-        read_header(data)  # knows by name what people send instead
-        raise InvalidImage("is damaged: its header makes no sense") from None
+        raise _unidentified(data) from None
+    except InvalidImage:
+        raise
     except Exception as error:
         raise InvalidImage(f"is damaged: {error}") from error
-    if picture.width * picture.height > MAX_PIXELS:
-        raise InvalidImage(f"has {picture.width}x{picture.height} pixels, more than {MAX_PIXELS:,}")
+    _check_pixels(picture, data, reduced=reduced)
     if picture.format == "TIFF" and _tile(picture) > MAX_PIXELS:
         raise InvalidImage(f"is a TIFF with tiles of more than {MAX_PIXELS:,} pixels")
-    end = _ENDS.get(picture.format or "")
-    if PIL.ImageFile.LOAD_TRUNCATED_IMAGES and end and end not in data[-64:]:
+    if PIL.ImageFile.LOAD_TRUNCATED_IMAGES and is_cut_off(data):
         # other code of this worker told Pillow to make up what is missing
         raise InvalidImage(f"is cut off after {len(data):,} bytes")
     return picture
+
+
+def check_reduced(picture: PIL.Image.Image) -> None:
+    """
+    Check that a JPEG is decoded at a fraction of its size that fits into memory.
+
+    :raises ImageOutOfBounds: if it isn't
+    """
+    if picture.width * picture.height > MAX_PIXELS:
+        raise ImageOutOfBounds(
+            "image",
+            f"a JPEG that would be decoded at {picture.width}x{picture.height} pixels",
+            f"at most {MAX_PIXELS:,} pixels",
+            "Ask for a smaller picture: lower max_side, or width and height.",
+        )
+
+
+def read_size(data: bytes) -> tuple[int, int]:
+    """
+    Return width and height of a picture as people see it, without decoding it.
+
+    :raises InvalidImage: if it is of no format that is taken, or too large
+    """
+    picture = open_image(data, reduced=True)
+    return turned(picture.size, read_orientation(picture, data))
 
 
 def load(picture: PIL.Image.Image) -> None:
@@ -92,28 +120,31 @@ def load(picture: PIL.Image.Image) -> None:
     """
     size = picture.size
     with _as_invalid_image():
-        picture.load()
+        unlimited(picture.load)
     if picture.width * picture.height > max(MAX_PIXELS, size[0] * size[1]):
         raise InvalidImage(f"says two sizes: {size} and {picture.size}")
 
 
-def read_orientation(picture: PIL.Image.Image) -> int:
+def read_orientation(picture: PIL.Image.Image, data: bytes) -> int:
     """
     Return how a picture is stored, in EXIF's numbers; 1 is upright, and so is what has broken EXIF.
 
-    To be asked of a JPEG at any time, of other formats once they are decoded: Pillow turns some of them as it does.
+    :param data: its file, whose EXIF is read as that of a request's images is
     """
-    value = 1
-    with suppress(Exception):
-        value = picture.getexif().get(_ORIENTATION, 1)
-    return value if value in _TURNS else 1
+    if data.startswith(JPEG):
+        return find_jpeg_orientation(data)
+    if data.startswith(SIGNATURE):
+        return find_png_orientation(data)
+    # Pillow turns a TIFF as it decodes it, and libheif a HEIC
+    exif = picture.info.get("exif") if picture.format in {"WEBP", "AVIF"} else None
+    return parse_orientation(exif) if isinstance(exif, bytes) else UPRIGHT
 
 
 def apply_orientation(picture: PIL.Image.Image, orientation: int) -> PIL.Image.Image:
     """Return a picture upright that is stored in the way that EXIF numbers ``orientation``."""
     import PIL.Image
 
-    return picture.transpose(PIL.Image.Transpose[_TURNS[orientation]]) if orientation in _TURNS else picture
+    return picture.transpose(PIL.Image.Transpose[_TURNS[orientation]]) if orientation in STORED else picture
 
 
 def to_8_bits(picture: PIL.Image.Image) -> PIL.Image.Image:
@@ -167,9 +198,42 @@ def decode_upright(data: bytes) -> tuple[PIL.Image.Image, int]:
     """
     picture = open_image(data)
     load(picture)
-    orientation = read_orientation(picture)
+    orientation = read_orientation(picture, data)
     pixels = to_srgb(to_8_bits(picture), picture.info.get("icc_profile"))
     return apply_orientation(pixels, orientation), orientation
+
+
+def _check_pixels(picture: PIL.Image.Image, data: bytes, *, reduced: bool) -> None:
+    """Refuse what would take too much memory to decode."""
+    maximum = MAX_PIXELS
+    if reduced and data.startswith(JPEG):
+        maximum = MAX_WHOLE_PIXELS if is_decoded_whole(data) else MAX_REDUCED_PIXELS
+    if picture.width * picture.height > maximum:
+        raise InvalidImage(
+            f"has {picture.width}x{picture.height} pixels, more than {maximum:,}",
+            remedy="Make it smaller where it was made: to decode it takes too much memory.",
+        )
+
+
+def _is_heic(data: bytes) -> bool:
+    """Return whether a file is a HEIC that can be opened here."""
+    from importlib.util import find_spec
+
+    return str(foreign_image(data)) == "is a HEIC" and find_spec("pillow_heif") is not None
+
+
+def _unidentified(data: bytes) -> InvalidImage:
+    """Return the error for a file that no decoder knows."""
+    try:
+        read_header(data)  # knows by name what people send instead
+    except InvalidImage as error:
+        if not error.preparable:
+            return error
+        remedies = {"is a HEIC": _INSTALL_HEIF, "is an AVIF": _INSTALL_AVIF}
+        name = str(error)
+        if name in remedies:
+            return InvalidImage(f"{name}, which can't be opened here", remedy=remedies[name])
+    return InvalidImage("is damaged: its header makes no sense")
 
 
 def _tile(picture: PIL.Image.Image) -> int:

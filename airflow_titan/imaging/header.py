@@ -8,10 +8,14 @@ from typing import Literal
 
 #: What else people send behind a ``.png`` name, by its first bytes: only to name it in the message.
 _FOREIGN = (
-    (b"GIF8", "a GIF"),
-    (b"BM", "a BMP"),
-    (b"II*\x00", "a TIFF"),
-    (b"MM\x00*", "a TIFF"),
+    (b"8BPS", "a Photoshop file"),
+    (b"\0\0\0\x0cjP  ", "a JPEG 2000"),
+    (b"\xffO\xffQ", "a JPEG 2000"),
+    (b"\0\0\0\x0cJXL ", "a JPEG XL"),
+    (b"\xff\x0a", "a JPEG XL"),
+    (b"\0\0\1\0", "an icon"),
+    (b"\x1f\x8b", "a gzip file"),
+    (b"PK\3\4", "a ZIP file"),
     (b"%!PS", "an EPS"),
     (b"%PDF", "a PDF"),
     (b"<svg", "an SVG"),
@@ -25,8 +29,25 @@ _FOREIGN = (
 )
 
 
+#: Formats that no model takes and TitanPrepareImageOperator does, by their first bytes.
+_PREPARABLE = ((b"GIF8", "a GIF"), (b"BM", "a BMP"), (b"II*\0", "a TIFF"), (b"MM\0*", "a TIFF"), (b"II+\0", "a TIFF"))
+#: What the brands of an ISO file stand for.
+_AVIF, _HEIC = frozenset({b"avif", b"avis"}), frozenset({b"heic", b"heix", b"heim", b"heis", b"hevc", b"mif1", b"msf1"})
+_HTML_OR_TEXT = "It is no picture: look at what wrote it, perhaps a download that failed."
+
+
 class InvalidImage(ValueError):
-    """The bytes are not a whole picture of a kind that the models take; the message says what they are instead."""
+    """
+    The bytes are not a whole picture of a kind that the models take; the message says what they are instead.
+
+    :param preparable: whether ``TitanPrepareImageOperator`` makes a picture of it that they take
+    :param remedy: what to do where that doesn't help, or what it needs to
+    """
+
+    def __init__(self, message: str, *, preparable: bool = False, remedy: str | None = None) -> None:
+        self.preparable = preparable
+        self.remedy = remedy or ("" if preparable else "Replace it.")
+        super().__init__(message)
 
 
 class Formatted:
@@ -57,6 +78,7 @@ class Header(Formatted):
     :param channels: colour channels as stored: 1 grey or palette, 2 grey and alpha, 3 RGB, 4 RGB and alpha or CMYK
     :param alpha: whether pixels can be transparent
     :param interlaced: whether a PNG is stored in seven passes
+    :param orientation: how EXIF says that the picture is stored, in its numbers; 1 is upright
     """
 
     format: Literal["png", "jpeg"]
@@ -66,6 +88,7 @@ class Header(Formatted):
     channels: int
     alpha: bool
     interlaced: bool = False
+    orientation: int = 1
 
     @property
     def size(self) -> tuple[int, int]:
@@ -81,16 +104,44 @@ def unpack(data: bytes, offset: int, layout: str, kind: str) -> tuple[int, ...]:
         raise InvalidImage(f"is a {kind} cut off in its header, after {len(data):,} bytes") from None
 
 
-def describe_foreign(data: bytes) -> str:
-    """Return in words what bytes are that are neither PNG nor JPEG."""
+def foreign_image(data: bytes) -> InvalidImage:
+    """Return the error for bytes that are neither PNG nor JPEG: what they are, and what to do about it."""
     if not data:
-        return "is an empty file"
+        return InvalidImage("is an empty file")
     if data[:4] == b"RIFF" and data[8:12] == b"WEBP":
-        return "is a WebP"
+        return InvalidImage("is a WebP", preparable=True)
     if data[4:8] == b"ftyp":
-        return "is a HEIC, AVIF or video file"
-    start = data[:64].lstrip()
-    for magic, name in _FOREIGN:
-        if start.startswith(magic):
-            return f"is {name}"
-    return "is neither a PNG nor a JPEG by its bytes"
+        return _iso_file(data)
+    for magic, name in _PREPARABLE:
+        if data.startswith(magic):
+            return InvalidImage(f"is {name}", preparable=True)
+    for start in (data[:64], data[:64].lstrip(b"\xef\xbb\xbf \t\r\n")):
+        for magic, name in _FOREIGN:
+            if start.startswith(magic):
+                return InvalidImage(f"is {name}", remedy=_REMEDIES.get(name, "Save it as a PNG or JPEG."))
+    return InvalidImage("is neither a PNG nor a JPEG by its bytes", remedy="Replace it with a PNG or JPEG.")
+
+
+def _iso_file(data: bytes) -> InvalidImage:
+    """Name a file of boxes: a photo of a phone, or a film."""
+    brands = {data[8:12], *(data[at : at + 4] for at in range(16, min(int.from_bytes(data[:4], "big"), 64), 4))}
+    if brands & _AVIF:
+        return InvalidImage("is an AVIF", preparable=True, remedy="It needs Pillow 11.3 or later for that.")
+    if brands & _HEIC:
+        return InvalidImage(
+            "is a HEIC", preparable=True, remedy="It needs an extra for that: pip install 'airflow-titan[heif]'."
+        )
+    return InvalidImage("is a video", remedy="Save one frame of it as a PNG or JPEG.")
+
+
+_REMEDIES = {
+    "an SVG": "Draw it as a PNG, in the size that the model shall see: it is made of lines, not of pixels.",
+    "XML, perhaps an error page or an SVG": "If it is an SVG, draw it as a PNG in the size that the model shall see.",
+    "an HTML page": _HTML_OR_TEXT,
+    "base64 text": "Decode it before it is stored.",
+    "a data URL": "Store what it holds: decode the base64 behind its comma.",
+    "a gzip file": "Unpack it.",
+    "a ZIP file": "Unpack it.",
+    "a PDF": "Save its page as a PNG or JPEG.",
+    "an EPS": "Save it as a PNG, in the size that the model shall see.",
+}

@@ -9,6 +9,7 @@ from io import BytesIO
 from typing import TYPE_CHECKING, Any
 
 from airflow_titan.imaging.header import Header, InvalidImage
+from airflow_titan.imaging.pillow import open_as
 from airflow_titan.imaging.verify import is_opaque, mask_impurity, read_header, verify
 
 if TYPE_CHECKING:
@@ -27,6 +28,7 @@ class Image:
     :param etag: the ETag that S3 gave with the bytes
     :param etag_is_md5: whether that ETag is the MD5 of the bytes
     :param problem: why nothing could be read
+    :param warnings: what is odd about it and allowed
     :param facts: what was found out by looking at all bytes; images of the same bytes may share it
     """
 
@@ -37,6 +39,7 @@ class Image:
     etag_is_md5: bool = False
     problem: Problem | None = None
     complete: bool = True
+    warnings: tuple[str, ...] = ()
     facts: dict[str, Any] = field(default_factory=dict, compare=False, repr=False)
 
     @cached_property
@@ -122,10 +125,9 @@ class Inverted:
     @cached_property
     def data(self) -> bytes:
         """The bytes of the inverted mask, a PNG."""
-        import PIL.Image
         import PIL.ImageChops
 
-        with PIL.Image.open(BytesIO(self.mask.data or b"")) as picture:
+        with open_as(self.mask.data or b"", ("PNG", "JPEG")) as picture:
             gray = picture.convert("L")
         file = BytesIO()
         PIL.ImageChops.invert(gray).save(file, "PNG")

@@ -13,52 +13,54 @@ from itertools import pairwise
 from math import ceil
 from typing import TYPE_CHECKING
 
-from airflow_titan.errors import abbreviate
 from airflow_titan.imaging.decode import ImageOutOfBounds, flatten_alpha
+from airflow_titan.imaging.shapes import boxes_in_pixels, polygons_in_pixels
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     import PIL.Image
 
+    from airflow_titan.imaging.shapes import BoxFormat
+
     Point = Sequence[float]
     Polygon = Sequence[Point]
     Size = tuple[int, int]
 
 INSIDE, OUTSIDE = 0, 255
+#: What counts as half: of being opaque, and of white.
+MIDDLE = 128
+#: How much the proportions of a mask that is cleaned may differ from the picture's: one of its sides by one in fifty.
+CLEAN_PART = 0.02
+#: Parts of a picture below and above which a mask that was meant the other way round is likelier than one that wasn't.
+_SMALLEST_PART, _LARGEST_PART = 0.005, 0.9
+#: Gray values of which nobody can say whether they are dark or light, and what part of a mask may have them.
+_UNDECIDED, _LARGEST_UNDECIDED_PART = (64, 192), 0.25
 _WHITE = (255, 255, 255)
 
 
-def mask_from_boxes(picture: PIL.Image.Image, size: Size, boxes: Sequence[Sequence[float]]) -> PIL.Image.Image:
+def mask_from_boxes(
+    picture: PIL.Image.Image, size: Size, boxes: Sequence[Sequence[float]], box_format: BoxFormat | None = None
+) -> PIL.Image.Image:
     """
-    Return a mask whose inside are boxes of left, top, right and bottom.
+    Return a mask whose inside are boxes, by default of left, top, right and bottom.
 
-    :raises ImageOutOfBounds: if one doesn't lie in the picture
+    :raises ImageOutOfBounds: if one doesn't lie in the picture, or looks as if it was written in another way
     """
-    wrong = [
-        box for box in boxes if not (0 <= box[0] < box[2] <= picture.width and 0 <= box[1] < box[3] <= picture.height)
-    ]
-    if wrong:
-        limit = "0 <= left < right <= {} and 0 <= top < bottom <= {}".format(*picture.size)
-        raise _outside("boxes", wrong, limit)
-    corners = [((left, top), (right, top), (right, bottom), (left, bottom)) for left, top, right, bottom in boxes]
-    return _fill(picture, size, corners)
+    corners = boxes_in_pixels(boxes, picture.size, box_format)
+    shapes = [((left, top), (right, top), (right, bottom), (left, bottom)) for left, top, right, bottom in corners]
+    return _fill(picture, size, shapes)
 
 
-def mask_from_polygons(picture: PIL.Image.Image, size: Size, polygons: Sequence[Polygon]) -> PIL.Image.Image:
+def mask_from_polygons(
+    picture: PIL.Image.Image, size: Size, polygons: Sequence[Polygon], box_format: BoxFormat | None = None
+) -> PIL.Image.Image:
     """
     Return a mask whose inside are polygons; what one of them goes around twice is outside of it.
 
-    :raises ImageOutOfBounds: if one doesn't lie in the picture
+    :raises ImageOutOfBounds: if one doesn't lie in the picture, or looks as if it was written in another way
     """
-    wrong = [
-        polygon
-        for polygon in polygons
-        if not all(0 <= x <= picture.width and 0 <= y <= picture.height for x, y in polygon)
-    ]
-    if wrong:
-        raise _outside("polygons", wrong, "0 <= x <= {} and 0 <= y <= {}".format(*picture.size))
-    return _fill(picture, size, polygons)
+    return _fill(picture, size, polygons_in_pixels(polygons, picture.size, box_format))
 
 
 def mask_from_alpha(picture: PIL.Image.Image, size: Size, below: int) -> PIL.Image.Image:
@@ -76,14 +78,76 @@ def mask_from_alpha(picture: PIL.Image.Image, size: Size, below: int) -> PIL.Ima
 
 def mask_from_threshold(picture: PIL.Image.Image, size: Size, minimum: int) -> PIL.Image.Image:
     """Return a mask whose inside are pixels of gray ``minimum`` or more; transparent ones are seen on white."""
-    return _threshold(flatten_alpha(picture, _WHITE).convert("L"), size, lambda value: value >= minimum)
+    return _threshold(_gray(picture), size, lambda value: value >= minimum)
 
 
-def _outside(name: str, wrong: Sequence[object], limit: str) -> ImageOutOfBounds:
-    more = f" and {len(wrong) - 1} more" if len(wrong) > 1 else ""
-    return ImageOutOfBounds(
-        name, f"{abbreviate(wrong[0])}{more}", limit, "Give pixels of image, counted from its top left corner."
-    )
+def mask_from_dark(picture: PIL.Image.Image, size: Size) -> PIL.Image.Image:
+    """
+    Return a mask whose inside is what is dark in the picture: a person's mask, cleaned, black still black.
+
+    Transparent pixels are seen on white, so that they are outside.
+    """
+    return _threshold(_gray(picture), size, lambda value: value < MIDDLE)
+
+
+def has_same_proportions(size: Size, other: Size, *, part: float = 0) -> bool:
+    """
+    Return whether a picture scaled to another size keeps its proportions, but for the rounding of each side.
+
+    :param part: how much of a side they may differ by besides
+    """
+    across, down = size[0] * other[1], size[1] * other[0]
+    return abs(across - down) <= max(other[0] + other[1], part * max(across, down))
+
+
+def nothing_inside(picture: PIL.Image.Image, uri: str) -> str:
+    """
+    Say what may be the matter with a mask that has nothing dark, and what to do.
+
+    :param uri: of the picture that the mask was made from
+    """
+    if picture.mode == "RGBA" and any(picture.getchannel("A").histogram()[:MIDDLE]):
+        return (
+            "All that is painted is light, and what is clear counts as white. If what is clear shall be inside, use "
+            f"TitanMaskOperator(image={uri!r}, alpha=True); if what is painted shall, turn that mask over with "
+            "invert=True."
+        )
+    return f"Paint what shall be inside in black; if it is white, use TitanMaskOperator(image={uri!r}, invert=True)."
+
+
+def inside_part(mask: PIL.Image.Image) -> float:
+    """Return which part of a mask is inside, 0 to 1."""
+    return mask.histogram()[INSIDE] / (mask.width * mask.height)
+
+
+def coverage_warning(mask: PIL.Image.Image) -> str | None:
+    """Return what is odd about how much is inside of a mask; ``None`` where nothing is."""
+    part = inside_part(mask)
+    if part == 1:
+        return "Everything is inside of this mask: inpainting changes all, outpainting nothing."
+    if _SMALLEST_PART <= part <= _LARGEST_PART:
+        return None
+    much = "nearly all" if part > _LARGEST_PART else "nearly nothing"
+    return f"Black, the inside of this mask, covers {part:.3%} of the picture, {much} of it."
+
+
+def undecided_warning(picture: PIL.Image.Image) -> str | None:
+    """Return a warning for a picture of which too much is neither dark nor light to be a mask."""
+    part = sum(_gray(picture).histogram()[slice(*_UNDECIDED)]) / (picture.width * picture.height)
+    if part <= _LARGEST_UNDECIDED_PART:
+        return None
+    return f"{part:.0%} of it is neither dark nor light, as in a photo; is it a mask?"
+
+
+def is_drawn_mask(picture: PIL.Image.Image) -> bool:
+    """Return whether a picture is a mask already, if not a pure one: nearly all black or white, and both there."""
+    counts = _gray(picture).histogram()
+    dark, light, all_ = sum(counts[:32]), sum(counts[224:]), sum(counts)
+    return bool(dark and light) and dark + light > 0.95 * all_
+
+
+def _gray(picture: PIL.Image.Image) -> PIL.Image.Image:
+    return flatten_alpha(picture, _WHITE).convert("L")
 
 
 def _threshold(channel: PIL.Image.Image, size: Size, inside: Callable[[int], bool]) -> PIL.Image.Image:

@@ -11,6 +11,7 @@ import zlib
 from collections import Counter
 from typing import TYPE_CHECKING
 
+from airflow_titan.imaging.exif import UPRIGHT, parse_orientation
 from airflow_titan.imaging.header import Header, InvalidImage, unpack
 
 try:
@@ -20,7 +21,7 @@ except ImportError:  # there is no build of it for rare machines
     _fastest: ModuleType = zlib  # type: ignore[no-redef]
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
     from types import ModuleType
 
 #: What inflating raises; the stub of isal calls the class an instance.
@@ -38,6 +39,10 @@ _LAST_FILTER = 4
 _PIECE, _BLOCK = 1 << 16, 1 << 18
 #: What a PNG's texts and colour profile may inflate to, in bytes; more is a bomb.
 _MAX_METADATA = 1 << 20
+#: Chunks of a PNG, at most, and by its size: some, and one for so many bytes. Writers make one of every 8 KiB or more;
+#: a decoder goes through them one by one.
+_MAX_CHUNKS, _SOME_CHUNKS, _BYTES_A_CHUNK = 1 << 14, 1_024, 2_048
+_SAVE_AGAIN = "Open it in an image editor and save it again, without metadata."
 
 
 def read_png_header(data: bytes, *, complete: bool) -> Header:
@@ -54,16 +59,59 @@ def read_png_header(data: bytes, *, complete: bool) -> Header:
     if not width or not height or bits not in _DEPTHS.get(color, ()) or compression or filtering or interlace > 1:
         raise InvalidImage("is a PNG with a header that makes no sense")
     if bits > 8:  # noqa: PLR2004 - 0 to 255 is what the models take
-        raise InvalidImage("is a PNG of 16 bits a channel; save it with 8")
+        raise InvalidImage("is a PNG of 16 bits a channel; the models take 8", preparable=True)
     chunks = _chunks(data, before=None if complete else b"IDAT")
-    count = Counter(kind for kind, _, _ in chunks if kind in {b"IHDR", b"PLTE", b"tRNS"})
+    known = [(kind, content) for kind, content, _ in chunks if kind in {b"IHDR", b"PLTE", b"tRNS", b"eXIf"}]
+    count = Counter(kind for kind, _ in known)
     if count[b"IHDR"] > 1:
         raise InvalidImage("is a PNG with two headers")
     if color == _PALETTE and not count[b"PLTE"]:
         raise InvalidImage("is a PNG that lacks its palette")
     # transparency may come as a colour or a palette entry too, in a chunk of its own
     alpha = color in {4, 6} or count[b"tRNS"] > 0
-    return Header("png", width, height, bits, _CHANNELS[color], alpha=alpha, interlaced=bool(interlace))
+    orientation = _orientation(known)
+    return Header(
+        "png", width, height, bits, _CHANNELS[color], alpha=alpha, interlaced=bool(interlace), orientation=orientation
+    )
+
+
+def find_png_orientation(data: bytes) -> int:
+    """Return EXIF's number for how a PNG of any kind is stored; 1 is upright."""
+    try:
+        return _orientation((kind, content) for kind, content, _ in _chunks(data))
+    except InvalidImage:
+        return UPRIGHT
+
+
+def _orientation(chunks: Iterable[tuple[bytes, memoryview]]) -> int:
+    return next((parse_orientation(bytes(content)) for kind, content in chunks if kind == b"eXIf"), UPRIGHT)
+
+
+def has_end(data: bytes) -> bool:
+    """Return whether a PNG has its end chunk."""
+    try:
+        return [kind for kind, _, _ in _chunks(data)][-1:] == [b"IEND"]
+    except InvalidImage:
+        return False
+
+
+def check_png_bounds(data: bytes) -> None:
+    """
+    Check that a PNG has no more parts than a decoder goes through in a moment.
+
+    :raises InvalidImage: if it has
+    """
+    try:
+        for _ in _chunks(data):
+            pass
+    except _TooManyParts:
+        raise
+    except InvalidImage:
+        pass  # a decoder will say what is wrong
+
+
+class _TooManyParts(InvalidImage):
+    """A file of more parts than a picture has."""
 
 
 def verify_png_checksums(data: bytes) -> None:
@@ -94,12 +142,20 @@ def _chunks(data: bytes, before: bytes | None = None) -> Iterator[tuple[bytes, m
     """
     Yield each chunk of a PNG up to its end chunk: its kind, its content, and what its checksum is taken over.
 
+    What lies behind the end chunk is passed over, as behind the end of a JPEG: decoders never come to see it.
+
     :param before: the kind of chunk to stop before
     """
     view = memoryview(data)
     position = len(SIGNATURE)
     kind = b""
+    number = 0
+    # how large a file is that was read to its pixels alone, nobody knows here
+    maximum = _MAX_CHUNKS if before else min(_MAX_CHUNKS, _SOME_CHUNKS + len(data) // _BYTES_A_CHUNK)
     while kind != b"IEND":
+        number += 1
+        if number > maximum:
+            raise _TooManyParts(f"is a PNG of {len(data):,} bytes in more than {maximum:,} chunks", remedy=_SAVE_AGAIN)
         if position + 12 > len(data):
             raise InvalidImage(f"is a PNG cut off after {len(data):,} bytes: it has no end chunk")
         length, kind = struct.unpack_from(">I4s", data, position)
@@ -112,8 +168,6 @@ def _chunks(data: bytes, before: bytes | None = None) -> Iterator[tuple[bytes, m
             raise InvalidImage(f"is a PNG cut off after {len(data):,} bytes, inside its chunk {kind.decode('ascii')}")
         yield kind, view[position + 8 : end], view[position + 4 : end + 4]
         position = end + 4
-    if position != len(data):
-        raise InvalidImage(f"is a PNG with {len(data) - position:,} bytes after its end")
 
 
 def _pixel_chunks(data: bytes) -> Iterator[memoryview]:
@@ -125,11 +179,11 @@ def _pixel_chunks(data: bytes) -> Iterator[memoryview]:
         if _fastest.crc32(checked[:-4]) != int.from_bytes(checked[-4:], "big"):
             raise InvalidImage(f"is a damaged PNG: the checksum of its chunk {kind.decode('ascii')} is wrong")
         if kind == b"acTL":
-            raise InvalidImage("is an animated PNG; save one frame of it")
+            raise InvalidImage("is an animated PNG", preparable=True)
         if kind in _PACKED:
             metadata += _inflated_length(_PACKED[kind](bytes(content)), _MAX_METADATA)
             if metadata > _MAX_METADATA:
-                raise InvalidImage("is a PNG whose metadata inflates to more than 1 MiB; save it without metadata")
+                raise InvalidImage("is a PNG whose metadata inflates to more than 1 MiB", remedy=_SAVE_AGAIN)
         if kind == b"IDAT":
             if begun and previous != kind:
                 raise InvalidImage("is a damaged PNG: its pixels are in two places")

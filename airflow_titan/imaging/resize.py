@@ -10,9 +10,9 @@ from io import BytesIO
 from typing import TYPE_CHECKING, Literal
 
 from airflow_titan.imaging.decode import (
-    SIDEWAYS,
     ImageOutOfBounds,
     apply_orientation,
+    check_reduced,
     flatten_alpha,
     load,
     open_image,
@@ -20,6 +20,7 @@ from airflow_titan.imaging.decode import (
     to_8_bits,
     to_srgb,
 )
+from airflow_titan.imaging.exif import SIDEWAYS, turned
 from airflow_titan.imaging.header import Formatted
 
 if TYPE_CHECKING:
@@ -32,6 +33,8 @@ if TYPE_CHECKING:
 
 #: Longest side of a picture that is made for a model which names none, in pixels.
 MAX_SIDE = 8_192
+#: Pillow's names of a JPEG, and of one that holds several pictures.
+_JPEGS = frozenset({"JPEG", "MPO"})
 #: JPEG qualities to try, best first, where a file has to lose weight.
 _QUALITIES = (95, 90, 85, 75, 60)
 
@@ -113,17 +116,18 @@ def resize_to_fit(data: bytes, shape: Shape, bounds: Bounds, background: Color) 
 
     if shape.width and shape.height and shape.fit != "scale" and (breach := bounds.breach((shape.width, shape.height))):
         raise ImageOutOfBounds("width, height", *breach, "Choose a size that the model takes.")
-    picture = open_image(data)
-    if picture.format != "JPEG":
+    picture = open_image(data, reduced=True)
+    if picture.format not in _JPEGS:
         load(picture)
-    orientation = read_orientation(picture)
+    orientation = read_orientation(picture, data)
     # the size is planned as people see the picture, and the work done as it is stored, because turning a small
     # picture costs less
-    target, part = _plan(_swapped(picture.size, orientation), shape, bounds)
-    stored, (across, down) = _swapped(target, orientation), part[::-1] if orientation in SIDEWAYS else part
-    if picture.format == "JPEG":
+    target, part = _plan(turned(picture.size, orientation), shape, bounds)
+    stored, (across, down) = turned(target, orientation), part[::-1] if orientation in SIDEWAYS else part
+    if picture.format in _JPEGS:
         # it can be decoded at a half, a quarter or an eighth; twice the size that is wanted is enough
         picture.draft(None, (round(2 * stored[0] / across), round(2 * stored[1] / down)))
+        check_reduced(picture)
         load(picture)
     pixels = to_8_bits(picture)
     if pixels.size != stored or part != (1, 1):
@@ -147,19 +151,23 @@ def paste_on_canvas(picture: PIL.Image.Image, size: Size, corner: Size, backgrou
     return canvas
 
 
-def encode(picture: PIL.Image.Image, kind: Kind = "png", max_bytes: int | None = None) -> File:
+def encode(
+    picture: PIL.Image.Image, kind: Kind = "png", max_bytes: int | None = None, *, profile: bytes | None = None
+) -> File:
     """
     Write a picture; where it would be too heavy, as a JPEG of falling quality.
 
+    :param profile: its color profile, where that isn't sRGB
     :raises ImageOutOfBounds: if it stays too heavy
     """
     size = 0
     for quality in (None, *_QUALITIES) if kind == "png" else _QUALITIES:
         out = BytesIO()
         if quality is None:
-            picture.save(out, "PNG")
+            picture.save(out, "PNG", icc_profile=profile)
         else:
-            picture.save(out, "JPEG", quality=quality)
+            opaque = picture if picture.mode in {"L", "RGB"} else picture.convert("RGB")
+            opaque.save(out, "JPEG", quality=quality, icc_profile=profile)
         size = out.tell()
         if max_bytes is None or size <= max_bytes:
             return File(out.getvalue(), "jpeg" if quality else "png", picture.size)
@@ -212,8 +220,3 @@ def _scaled(upright: Size, shape: Shape, bounds: Bounds) -> Size:
 
 def _times(size: Size, factor: float) -> Size:
     return max(1, round(size[0] * factor)), max(1, round(size[1] * factor))
-
-
-def _swapped(size: Size, orientation: int) -> Size:
-    """Swap width and height of a picture that lies on its side."""
-    return size[::-1] if orientation in SIDEWAYS else size

@@ -3,17 +3,17 @@ What image bytes say, and the proof that they are a complete picture.
 
 The header is read first, without a decoder, so that a file which lies about its size is turned down before anybody
 allocates pixels for it. Pillow decodes only what has to be looked at pixel by pixel: masks, alpha channels and JPEGs.
-Its global limits are never touched, because other code of the same worker lives by them.
+What other code of the same worker has set it to doesn't matter: see ``pillow``.
 """
 
 from __future__ import annotations
 
-from io import BytesIO
 from typing import TYPE_CHECKING
 
-from airflow_titan.imaging.header import Header, InvalidImage, describe_foreign
+from airflow_titan.imaging.header import Header, InvalidImage, foreign_image
 from airflow_titan.imaging.jpeg import END_OF_JPEG, JPEG, START_OF_SCAN, read_jpeg_header
-from airflow_titan.imaging.png import SIGNATURE, read_png_header, verify_png, verify_png_checksums
+from airflow_titan.imaging.pillow import open_as, unlimited
+from airflow_titan.imaging.png import SIGNATURE, has_end, read_png_header, verify_png, verify_png_checksums
 
 if TYPE_CHECKING:
     import PIL.Image
@@ -34,7 +34,7 @@ def read_header(data: bytes, *, complete: bool = True) -> Header:
         return read_png_header(data, complete=complete)
     if data.startswith(JPEG):
         return read_jpeg_header(data)
-    raise InvalidImage(describe_foreign(data))
+    raise foreign_image(data)
 
 
 def verify(data: bytes, header: Header) -> None:
@@ -88,12 +88,16 @@ def mask_impurity(data: bytes, header: Header) -> str | None:
     :return: what there is instead, in words; ``None`` for a pure mask
     :raises InvalidImage: if the picture can't be decoded
     """
+    import PIL.Image
+
     if header.format == "png":
         verify_png_checksums(data)
     with _decode(data, header) as picture:
         # Pillow leaves rows black that a PNG lacks: a last row that has anything in it proves that none is missing
         last_row = (0, header.height - 1, header.width, header.height)
-        if header.format == "png" and (header.interlaced or not picture.crop(last_row).getbbox()):
+        # not by crop(), which asks for the process's own limit of pixels
+        row = picture.resize((header.width, 1), PIL.Image.Resampling.NEAREST, last_row)
+        if header.format == "png" and (header.interlaced or not row.getbbox()):
             verify_png(data, header)
         palette = picture.getpalette("RGB") if picture.mode == "P" else None
         if picture.mode in {"1", "L", "P"}:
@@ -120,20 +124,19 @@ def _rgb(color: object, palette: list[int] | None) -> tuple[int, ...]:
 
 def _decode(data: bytes, header: Header) -> PIL.Image.Image:
     """Decode with Pillow, with every way in which that fails turned into one."""
-    import PIL.Image
     import PIL.ImageFile
 
     if PIL.ImageFile.LOAD_TRUNCATED_IMAGES:
         # other code of this worker told Pillow to make up what is missing, so it proves nothing
         _verify_end(data, header)
     try:
-        picture: PIL.Image.Image = PIL.Image.open(BytesIO(data), formats=(header.format.upper(),))
+        picture = open_as(data, (header.format.upper(),))
         # a JPEG with several pictures inside turns itself into another format when it is opened
         if picture.format != header.format.upper():
-            raise InvalidImage(f"is a file of several pictures ({picture.format}); save it as a plain {header.format}")
+            raise InvalidImage(f"is a file of several pictures ({picture.format})", preparable=True)
         if picture.size != header.size:
             raise InvalidImage(f"says two sizes: {header.size} and {picture.size}")
-        picture.load()
+        unlimited(picture.load)
     except InvalidImage:
         raise
     # broken pictures make Pillow raise OSError, SyntaxError, ValueError, IndexError, struct.error, zlib.error and its
@@ -143,9 +146,18 @@ def _decode(data: bytes, header: Header) -> PIL.Image.Image:
     return picture
 
 
+def is_cut_off(data: bytes) -> bool:
+    """Return whether a file lacks its end, for formats of which Pillow can be told to make up the rest."""
+    if data.startswith(SIGNATURE):
+        return not has_end(data)
+    if data.startswith(JPEG):
+        return data.rfind(END_OF_JPEG) < data.rfind(START_OF_SCAN)
+    return data.startswith(b"GIF8") and b";" not in data[-64:]
+
+
 def _verify_end(data: bytes, header: Header) -> None:
     """Prove without Pillow that nothing is missing at the end of a picture."""
     if header.format == "png":
         verify_png(data, header)
-    elif data.rfind(END_OF_JPEG) < data.rfind(START_OF_SCAN):
+    elif is_cut_off(data):
         raise InvalidImage(f"is a JPEG cut off after {len(data):,} bytes")

@@ -16,6 +16,7 @@ from pydantic import Field
 
 from airflow_titan.errors import ConfigurationError
 from airflow_titan.models.spec import Lifecycle, ModelSpec, Parameter, Price, Sizes, Source, StrictModel, TaskRule
+from airflow_titan.parameters import suggestion
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -73,9 +74,10 @@ def find(model_id: str, model_family: str | None = None) -> ModelSpec:
     if model_family:
         spec = known.get(families.get(model_family, model_family))
         if spec is None:
+            words = [*families, *known]
             raise ConfigurationError(
-                f"model_family: got {model_family!r}; allowed is one of {', '.join([*families, *known])}. "
-                f"Name the family of the model behind {model_id!r}."
+                f"model_family: got {model_family!r}; allowed is one of {', '.join(words)}. "
+                f"Name the family of the model behind {model_id!r}.{suggestion(model_family, words)}"
             )
         return spec
     plain = re.sub(r"^arn:[^/]+:(foundation-model|inference-profile)/", "", model_id)
@@ -85,13 +87,15 @@ def find(model_id: str, model_family: str | None = None) -> ModelSpec:
             return known[name]
     if model_id.startswith("arn:"):
         raise ConfigurationError(
-            f"model_id: got {model_id!r}; an ARN of this kind (a provisioned or custom model, an application inference "
-            "profile) doesn't say which model is behind it, and so not how to speak with it. "
+            f"model_id: got {model_id!r}; an ARN of this kind (a provisioned or custom model, an application "
+            "inference profile) doesn't say which model is behind it, and so not how to speak with it. "
             f"Set model_family to one of {', '.join([*families, *known])}."
         )
+    # who writes a family's name means the model that stands for it
+    near = f" Did you mean {families[plain]}?" if plain in families else suggestion(plain, known)
     raise ConfigurationError(
-        f"model_id: got {model_id!r}; known are {', '.join(known)}. Name one of these, or set model_family to one of "
-        f"{', '.join(families)} if the model speaks that format."
+        f"model_id: got {model_id!r}; allowed is one of {', '.join(known)}. Name one of these, or set "
+        f"model_family to one of {', '.join(families)} if the model speaks that format.{near}"
     )
 
 

@@ -101,19 +101,32 @@ class Findings(Problems):
     Collect what is wrong with a task (the problems), and what is only odd.
 
     :param subject: what they belong to, such as ``inpainting on amazon.titan-image-generator-v1``
+    :param model_id: the model, for remedies that prepare an image for it
+    :param image_uri: the image that a mask belongs to, for remedies that make the mask fit it
     """
 
-    def __init__(self, subject: str) -> None:
+    def __init__(self, subject: str, *, model_id: str = "", image_uri: str | None = None) -> None:
         super().__init__(subject)
+        self.model_id, self.image_uri = model_id, image_uri
         self.warnings: list[str] = []
 
-    def compare(self, name: str, value: Any, rule: Parameter, bounds: Mapping[str, Bound], *, label: str = "") -> bool:
+    def compare(
+        self,
+        name: str,
+        value: Any,
+        rule: Parameter,
+        bounds: Mapping[str, Bound],
+        *,
+        label: str = "",
+        remedy: str | None = None,
+    ) -> bool:
         """
         Compare a value with those of a parameter's limits that ``bounds`` can measure.
 
         A limit that is marked unsure only warns.
 
         :param label: what stands before the measured in a message
+        :param remedy: what to do, in the place of what the limit says
         :return: whether it is within all that are sure
         """
         before = len(self)
@@ -126,7 +139,7 @@ class Findings(Problems):
                     name,
                     label + bound.value.format(measured),
                     bound.allowed.format(limit.told or allowed),
-                    bound.remedy,
+                    remedy or bound.remedy,
                 )
                 if limit.mark == "U":
                     self.warnings.append(f"{problem} Not confirmed by AWS, so the request is sent all the same.")

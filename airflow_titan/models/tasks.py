@@ -156,7 +156,7 @@ class BackgroundRemoval:
 
 Task = TextToImage | Inpainting | Outpainting | ImageVariation | ColorGuided | BackgroundRemoval
 
-#: Words for a model: no message repeats them, and blank ones are not taken for nothing.
+#: Words for a model: no message repeats them, and blank ones are a problem, but for what is not to be shown.
 PROMPTS = frozenset({"text", "negative_text", "mask_prompt"})
 #: Every task by its name.
 TASKS: dict[str, type[Task]] = {

@@ -15,11 +15,15 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 from airflow_titan.errors import InvalidRequest, abbreviate
 from airflow_titan.imaging.image import Image
 from airflow_titan.models.catalog import models
+from airflow_titan.models.input_images import mask_remedy
 from airflow_titan.models.limits import Findings
 from airflow_titan.models.tasks import PROMPTS, Task, parameters, setting
-from airflow_titan.models.values import read_value, without_nothing
+from airflow_titan.models.values import read_value, without_nothing, without_placeholders
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from airflow_titan.errors import Problem
     from airflow_titan.models.spec import ModelSpec, TaskRule
 
 T = TypeVar("T", bound=Task)
@@ -47,7 +51,7 @@ class ValidatedTask(Generic[T]):
     warnings: tuple[str, ...]
 
 
-def validate(task: T, spec: ModelSpec, *, lenient: bool = False) -> ValidatedTask[T]:
+def validate(task: T, spec: ModelSpec, *, lenient: bool = False, problems: Iterable[Problem] = ()) -> ValidatedTask[T]:
     """
     Compare a task with a model.
 
@@ -55,15 +59,17 @@ def validate(task: T, spec: ModelSpec, *, lenient: bool = False) -> ValidatedTas
     :param spec: the model
     :param lenient: whether to drop what the model has no counterpart for, or no use for without something else, with
         a warning instead of an error
+    :param problems: what was found wrong before, to be told with the rest
     :return: the task with every value in its own type, and warnings
     :raises InvalidRequest: with every problem that was found
     """
-    findings = Findings(f"{task.name} on {spec.id}")
+    findings = Findings(f"{task.name} on {spec.id}", model_id=spec.id, image_uri=_image_uri(task))
+    findings.extend(problems)
     rule = spec.tasks.get(task.name)
     if rule is None:
         findings.add("model_id", spec.id, f"a model that does {task.name}", f"{_who_takes(task.name)}.")
         raise InvalidRequest(findings, f"{task.name} on {spec.id}")
-    task = without_nothing(task)
+    task = without_placeholders(without_nothing(task), findings)
     values = _read_values(task, spec, findings, lenient=lenient)
     _check_presence(task, rule, values, findings, lenient=lenient)
     _check_size(values, task, rule, spec, findings)
@@ -71,6 +77,12 @@ def validate(task: T, spec: ModelSpec, *, lenient: bool = False) -> ValidatedTas
     _check_request_size(values, spec, findings)
     findings.raise_if_any()
     return ValidatedTask(replace(task, **values), tuple(findings.warnings))
+
+
+def _image_uri(task: Task) -> str | None:
+    """Return the URI of the image that a mask belongs to."""
+    images = getattr(task, "image", None)
+    return images[0].uri if isinstance(images, tuple) and images and isinstance(images[0], Image) else None
 
 
 def _read_values(task: Task, spec: ModelSpec, findings: Findings, *, lenient: bool) -> dict[str, Any]:
@@ -143,7 +155,10 @@ def _check_size(values: dict[str, Any], task: Task, rule: TaskRule, spec: ModelS
         findings.warnings.append(_NO_EFFECT[rule.size].format(task=task.name, model=spec.id))
     elif None in rendered and not spec.sizes.grid:
         value = "only height" if rendered[0] is None else "only width"
-        findings.add("width, height", value, "both or neither", "Give both.")
+        side = next((side for side in (width, height) if side is not None), None)
+        near = side and spec.sizes.closest(side, side)
+        remedy = "Give both, such as width={} and height={}.".format(*near) if near else "Give both."
+        findings.add("width, height", value, "both or neither", remedy)
     elif width is None or height is None:
         return
     elif rule.size == "ratio":
@@ -151,7 +166,9 @@ def _check_size(values: dict[str, Any], task: Task, rule: TaskRule, spec: ModelS
         findings.warnings.append(f"{width}x{height} becomes the nearest aspect ratio that {spec.id} offers, {ratio}.")
     elif not spec.sizes.allows(width, height):
         near = spec.sizes.closest(width, height)
-        remedy = "The closest is {}x{}.".format(*near) if near else "Choose a size that fits."
+        remedy = (
+            "The closest is {0}x{1}: give width={0} and height={1}.".format(*near) if near else "Choose one that fits."
+        )
         findings.add("width, height", f"{width}x{height}", str(spec.sizes), remedy)
 
 
@@ -163,7 +180,7 @@ def _check_mask_size(values: dict[str, Any], findings: Findings) -> None:
             "mask_image",
             "{}x{} pixels".format(*mask.header.size),
             "the image's size, {}x{}".format(*image.header.size),
-            "Make the mask as large as the image.",
+            mask_remedy(mask, findings, image.header.size),
         )
 
 

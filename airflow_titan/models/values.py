@@ -7,11 +7,11 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from airflow_titan.errors import InvalidRequest, Problem
+from airflow_titan.errors import InvalidRequest, Problem, abbreviate
 from airflow_titan.models.input_images import check_image
 from airflow_titan.models.limits import LIST_BOUNDS, VALUE_BOUNDS
-from airflow_titan.models.tasks import PROMPTS, Task, parameters
-from airflow_titan.parameters import ParameterReader, is_nothing, parse_uris
+from airflow_titan.models.tasks import PROMPTS, Task, parameters, setting
+from airflow_titan.parameters import FLAT, ParameterReader, choose_one, is_blank, is_nothing, parse_uris
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -25,16 +25,31 @@ T = TypeVar("T", bound=Task)
 _NEGATIONS = re.compile(r"\b(no|not|non|none|never|without|avoid|exclude|don'?t|do not|nothing)\b", re.IGNORECASE)
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 _SURROGATE = re.compile("[\ud800-\udfff]")
+#: What a prompt is when something before it had nothing to say, in lower case.
+_PLACEHOLDERS = frozenset({"none", "null", "nan", "nat", "<na>", "n/a", "undefined", "[]", "{}", "()", '""', "''"})
+#: How files of results end.
+_ROWS = (".jsonl", ".jsonl.gz")
+_TEMPLATE = re.compile(r"\{\{.*?\}\}|\{%.*?%\}", re.DOTALL)
 
 
 def without_nothing(task: T) -> T:
     """
     Return a task whose parameters are ``None`` where the rendered values say nothing.
 
-    Words for a model stay as they are.
+    Words for a model stay as they are, but for a blank ``negative_text``: it names nothing that is not to be shown.
     """
     nothing: dict[str, Any] = {name: None for name in parameters(task) if _is_left_out(name, getattr(task, name))}
     return replace(task, **nothing)
+
+
+def without_placeholders(task: T, findings: Findings) -> T:
+    """Return a task whose ``negative_text`` is ``None`` where it is but a word for nothing, with a warning of it."""
+    negative: Any = setting(task, "negative_text")
+    if negative is None or not is_nothing(negative):
+        return task
+    findings.warnings.append(f"negative_text is nothing but {str(negative).strip()}, and is taken for not given.")
+    left_out: dict[str, Any] = {"negative_text": None}
+    return replace(task, **left_out)
 
 
 def image_uris(task: Task, name: str) -> list[Any]:
@@ -43,12 +58,12 @@ def image_uris(task: Task, name: str) -> list[Any]:
 
     What is no URI comes too, as it is: the store will say.
 
-    :raises InvalidRequest: if the lists are deeper than any can be meant to
+    :raises InvalidRequest: if the lists are deeper than any can be meant to, or none any more
     """
     try:
         return parse_uris(getattr(task, name))
     except ValueError as error:
-        problem = Problem(name, f"a value that {error}", "s3://bucket/key, or a list of them", "Give a flat list.")
+        problem = Problem(name, f"a value that {error}", "s3://bucket/key, or a list of them", FLAT)
         raise InvalidRequest([problem], task.name) from error
 
 
@@ -61,6 +76,9 @@ def read_value(name: str, value: Any, rule: Parameter, findings: Findings, *, le
     :return: it in its own type; ``None`` where a problem was noted
     """
     typed = _parse(name, value, rule, findings)
+    if rule.type == "text" and typed is not None and is_blank(typed):
+        _add_blank(name, typed, findings)
+        return None
     if lenient and isinstance(typed, tuple):
         typed = _without_surplus(name, typed, rule, findings)
     if typed is None:
@@ -78,7 +96,9 @@ def read_value(name: str, value: Any, rule: Parameter, findings: Findings, *, le
 def _is_left_out(name: str, value: Any) -> bool:
     if isinstance(value, tuple) and not value:
         return True
-    return value is None if name in PROMPTS else is_nothing(value)
+    if name in PROMPTS:
+        return value is None or (name == "negative_text" and isinstance(value, str) and is_blank(value))
+    return is_nothing(value)
 
 
 def _parse(name: str, value: Any, rule: Parameter, findings: Findings) -> Any:
@@ -108,8 +128,12 @@ def _without_surplus(name: str, values: tuple[Any, ...], rule: Parameter, findin
 def _check_images(name: str, images: tuple[Image, ...], rule: Parameter, findings: Findings) -> Any:
     """Check all images of one parameter; return them, or the one where the parameter takes one."""
     if rule.type != "images" and len(images) > 1:
-        remedy = "Choose one, as with .output[0] in a task, or map over them."
+        remedy = choose_one(name, [image.uri for image in images])
         findings.add(name, f"{len(images)} images", "one image", remedy)
+        return None
+    if rows := next((image.uri for image in images if image.uri.endswith(_ROWS)), None):
+        remedy = f"Give it as requests of TitanBulkOperator, with images_as='{name}'."
+        findings.add(name, f"{abbreviate(rows)}, the result file of a bulk task", "a picture", remedy)
         return None
     # a list, so that the problems of all are told
     sound = [check_image(name, image, rule, findings) for image in images]
@@ -118,10 +142,27 @@ def _check_images(name: str, images: tuple[Image, ...], rule: Parameter, finding
     return images if rule.type == "images" else images[0]
 
 
+def _add_blank(name: str, text: str, findings: Findings) -> None:
+    """Note that there is nothing to read in a prompt: sent, it would be paid for."""
+    value = f"{len(text):,} characters of which none can be seen" if text else "empty text"
+    remedy = (
+        f"A template may have rendered to nothing: check what {name} renders to, and write words there; where the task "
+        "is to do without them, leave it out or give None."
+    )
+    findings.add(name, value, "text that says something", remedy)
+
+
 def _check_prompt(name: str, text: str, findings: Findings) -> None:
     """Look for what no prompt should hold."""
-    if text.strip() == "None":
-        findings.add(name, "the word None", "text", "A template found nothing here; check it, or leave this out.")
+    if (word := text.strip()).casefold() in _PLACEHOLDERS:
+        findings.warnings.append(
+            f"{name} is nothing but {word}, and is sent so: a template or a table may have had no value here."
+        )
+    if _TEMPLATE.search(text):
+        findings.warnings.append(
+            f"{name} has a template in it that was not rendered, with {{{{ }}}} or {{% %}}: Airflow renders what "
+            "stands in a DAG file, not what it brings from elsewhere."
+        )
     if _CONTROL.search(text):
         findings.add(name, "text with control characters", "printable text", "Remove them; NUL is a usual one.")
     if _SURROGATE.search(text):

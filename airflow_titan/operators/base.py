@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import logging
+from abc import abstractmethod
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from airflow.providers.common.compat.sdk import BaseOperator
+from airflow.providers.common.compat.sdk import AirflowException, AirflowFailException, BaseOperator
 
 from airflow_titan import config
+from airflow_titan.errors import TerminalError, TransientError, exhausted
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -22,6 +25,9 @@ if TYPE_CHECKING:
     from airflow_titan.operators.base_parameters import AirflowParameters, OutputParameters
 
 
+log = logging.getLogger(__name__)
+
+
 class TitanBaseOperator(BaseOperator):
     """
     Write images to S3.
@@ -30,9 +36,11 @@ class TitanBaseOperator(BaseOperator):
         and task. (templated)
     :param server_side_encryption: ``AES256``, ``aws:kms`` or ``aws:kms:dsse``; default: the bucket's. (templated)
     :param sse_kms_key_id: the KMS key for ``aws:kms``; default: the account's. (templated)
-    :param expected_bucket_owner: account id that must own every bucket; default: unchecked. (templated)
-    :param aws_conn_id: Airflow connection, default ``aws_default``; ``None`` takes the environment's credentials.
+    :param expected_bucket_owner: id of the account that must own every bucket, twelve digits; default: unchecked.
         (templated)
+    :param request_payer: ``requester``, to read from buckets whose owner lets the requester pay. (templated)
+    :param aws_conn_id: Airflow connection, default ``aws_default``; ``None``, the text ``None`` and empty text take the
+        environment's credentials. (templated)
     :param s3_conn_id: Airflow connection for S3; default: the same as ``aws_conn_id``. (templated)
     :param region_name: AWS region; default: the connection's. (templated)
     :param verify: whether to verify TLS certificates, or the path of those to trust; default: the connection's.
@@ -43,7 +51,7 @@ class TitanBaseOperator(BaseOperator):
 
     #: What every operator takes.
     shared_fields: ClassVar[tuple[str, ...]] = (
-        "output_prefix", "server_side_encryption", "sse_kms_key_id", "expected_bucket_owner",
+        "output_prefix", "server_side_encryption", "sse_kms_key_id", "expected_bucket_owner", "request_payer",
         "aws_conn_id", "s3_conn_id", "region_name", "verify", "botocore_config",
     )  # fmt: skip
     template_fields: Sequence[str] = shared_fields
@@ -56,6 +64,7 @@ class TitanBaseOperator(BaseOperator):
         server_side_encryption: str | XComArg | None = None,
         sse_kms_key_id: str | XComArg | None = None,
         expected_bucket_owner: str | XComArg | None = None,
+        request_payer: str | XComArg | None = None,
         aws_conn_id: str | XComArg | None = "aws_default",
         s3_conn_id: str | XComArg | None = None,
         region_name: str | XComArg | None = None,
@@ -68,11 +77,44 @@ class TitanBaseOperator(BaseOperator):
         self.server_side_encryption = server_side_encryption
         self.sse_kms_key_id = sse_kms_key_id
         self.expected_bucket_owner = expected_bucket_owner
+        self.request_payer = request_payer
         self.aws_conn_id: Any = aws_conn_id
         self.s3_conn_id = s3_conn_id
         self.region_name = region_name
         self.verify: Any = verify
         self.botocore_config: Any = botocore_config
+
+    def execute(self, context: Context) -> Any:
+        """
+        Do the work; an error that is known by name ends the task with its message alone.
+
+        What lies behind it is in the log at DEBUG: a reader of the task's log shouldn't have to look for the one line
+        that says what to do.
+        """
+        ended: Exception
+        try:
+            return self.run_task(context)
+        except TerminalError as error:
+            log.debug("What lies behind it", exc_info=error)
+            ended = AirflowFailException(f"{type(error).__name__}: {error}")
+        except (TransientError, AirflowException) as error:
+            log.debug("What lies behind it", exc_info=error)
+            ended = _without_history(error)
+        except Exception as error:
+            if (lack := exhausted(error)) is None:
+                raise
+            log.debug("What lies behind it", exc_info=error)
+            ended = lack
+        # here, where nothing is being handled, so that no other error is shown above it
+        raise ended
+
+    @abstractmethod
+    def run_task(self, context: Context) -> Any:
+        """
+        Do the work, from the rendered fields.
+
+        :return: what the task returns
+        """
 
     def location(self, context: Context, *, rerun_key: str = "") -> ResultLocation:
         """
@@ -92,7 +134,9 @@ class TitanBaseOperator(BaseOperator):
             try_number=ti.try_number,
         )
         prefix = self._texts("output_prefix")["output_prefix"]
-        return ResultLocation.of(owner, prefix=prefix, root=config.output_root(), rerun_key=rerun_key)
+        return ResultLocation.of(
+            owner, prefix=prefix, root=config.output_root(), rerun_key=rerun_key, connection=self._s3_connection()
+        )
 
     def store(self, s3: Any) -> ObjectStore:
         """
@@ -102,13 +146,13 @@ class TitanBaseOperator(BaseOperator):
         """
         from airflow_titan.aws.s3 import ObjectStore
 
-        texts = self._texts("server_side_encryption", "sse_kms_key_id", "expected_bucket_owner")
-        encryption = {"ServerSideEncryption": texts["server_side_encryption"], "SSEKMSKeyId": texts["sse_kms_key_id"]}
         return ObjectStore(
             s3,
-            expected_bucket_owner=texts["expected_bucket_owner"],
-            encryption={name: value for name, value in encryption.items() if value},
+            expected_bucket_owner=self._bucket_owner(),
+            encryption=self._encryption(),
             unsafe=config.unsafe_store(),
+            connection=self._s3_connection(),
+            request_payer=self._request_payer(),
         )
 
     def hook(self, botocore_defaults: Mapping[str, Any] | None = None) -> TitanBedrockHook:
@@ -119,9 +163,9 @@ class TitanBaseOperator(BaseOperator):
         """
         from airflow_titan.hooks.bedrock import TitanBedrockHook
 
-        texts = self._texts("s3_conn_id", "region_name")
+        texts = self._texts("aws_conn_id", "s3_conn_id", "region_name")
         return TitanBedrockHook(
-            self.aws_conn_id,
+            texts["aws_conn_id"],
             s3_conn_id=texts["s3_conn_id"],
             region_name=texts["region_name"],
             verify=self._verified_by(),
@@ -132,6 +176,52 @@ class TitanBaseOperator(BaseOperator):
     def _s3(self) -> Any:
         """Return the S3 client. Bedrock is not needed, and so no client of it and no region."""
         return self.hook().s3_client()
+
+    def _s3_connection(self) -> str:
+        """Return the connection by which S3 is asked; nothing for the environment's credentials."""
+        texts = self._texts("aws_conn_id", "s3_conn_id")
+        return texts["s3_conn_id"] or texts["aws_conn_id"] or ""
+
+    def _bucket_owner(self) -> str | None:
+        """
+        Read which account must own the buckets.
+
+        :raises ConfigurationError: if it is no account's id
+        """
+        from airflow_titan.errors import Problems
+        from airflow_titan.parameters import ParameterReader
+
+        problems = Problems()
+        owner = ParameterReader(problems).account("expected_bucket_owner", self.expected_bucket_owner, default=None)
+        problems.raise_if_any()
+        return owner
+
+    def _encryption(self) -> dict[str, str]:
+        """
+        Return the arguments of ``PutObject`` for encryption.
+
+        :raises ConfigurationError: for a pair that S3 would refuse
+        """
+        from airflow_titan.aws.encryption import WORDS, encryption_arguments
+        from airflow_titan.errors import Problems
+        from airflow_titan.parameters import ParameterReader
+
+        problems = Problems()
+        reader = ParameterReader(problems)
+        word = reader.word("server_side_encryption", self.server_side_encryption, WORDS, default=None)
+        key = reader.text("sse_kms_key_id", self.sse_kms_key_id, default=None)
+        problems.raise_if_any()
+        return encryption_arguments(word, key)
+
+    def _request_payer(self) -> str | None:
+        """Read who pays for requests to S3."""
+        from airflow_titan.errors import Problems
+        from airflow_titan.parameters import ParameterReader
+
+        problems = Problems()
+        payer = ParameterReader(problems).word("request_payer", self.request_payer, ("requester",), default=None)
+        problems.raise_if_any()
+        return payer
 
     def _verified_by(self) -> bool | str | None:
         """Read whether TLS certificates are verified, or the path of those to trust."""
@@ -158,6 +248,12 @@ class TitanBaseOperator(BaseOperator):
         return texts
 
 
+def _without_history(error: Exception) -> Exception:
+    """Return an error as if it had been raised first: without the calls, and the errors, that led to it."""
+    error.__cause__ = error.__context__ = None
+    return error.with_traceback(None)
+
+
 class TitanModelOperator(TitanBaseOperator):
     """
     Ask an image model on Bedrock, and write its images to S3.
@@ -179,6 +275,10 @@ class TitanModelOperator(TitanBaseOperator):
         max_price_usd_per_task``, or no limit. (templated)
     :param translate: what to do with parameters that the model has no counterpart for: ``strict`` (default) fails,
         ``lenient`` leaves them out with a warning. (templated)
+    :param auto_orient: whether an image that EXIF turns, as phones write them, is sent upright; default ``False``: it
+        is refused, because models see it as it is stored. (templated)
+    :param mask_fit: what to do about a ``mask_image`` that isn't pure black and white and as large as its image:
+        ``exact`` (default) fails, ``clean`` sends one that is, black where it is dark, whatever the file. (templated)
     """
 
     ui_color = "#f7e3c6"
@@ -186,6 +286,7 @@ class TitanModelOperator(TitanBaseOperator):
     #: What every operator that asks a model takes besides its task's own parameters.
     shared_fields: ClassVar[tuple[str, ...]] = (
         "model_id", "model_family", "on_blocked", "on_missing", "max_paid_calls", "reuse", "max_price_usd", "translate",
+        "auto_orient", "mask_fit",
         *TitanBaseOperator.shared_fields,
     )  # fmt: skip
     template_fields: Sequence[str] = shared_fields
@@ -201,6 +302,8 @@ class TitanModelOperator(TitanBaseOperator):
         reuse: bool | str | XComArg = True,
         max_price_usd: float | str | XComArg | None = None,
         translate: str | XComArg = "strict",
+        auto_orient: bool | str | XComArg = False,
+        mask_fit: str | XComArg = "exact",
         **kwargs: Unpack[OutputParameters],
     ) -> None:
         super().__init__(**kwargs)
@@ -212,6 +315,8 @@ class TitanModelOperator(TitanBaseOperator):
         self.reuse = reuse
         self.max_price_usd = max_price_usd
         self.translate = translate
+        self.auto_orient = auto_orient
+        self.mask_fit = mask_fit
 
     @property
     def deployment(self) -> ModelRouting:
@@ -240,17 +345,16 @@ class TitanModelOperator(TitanBaseOperator):
         return "" if reuse else str(getattr(context["ti"], "max_tries", ""))
 
     def other_region(self, request: Request, hook: TitanBedrockHook) -> str | None:
-        """
-        Return the region of a model that the deployment chose, and that isn't offered where the task would ask.
-
-        A task that names its region stays there, unless it was rerouted. Else a model that is offered in one region
-        only leaves no choice, and of a rerouted one's regions the first is taken.
-        """
+        """Return the region of a model that isn't offered where the task would ask; ``None`` where it is."""
         from airflow_titan.models.catalog import find
+        from airflow_titan.models.routing import ModelRoute
 
-        regions = () if request.model_id.startswith("arn:") else find(request.model_id, request.model_family).regions
-        chosen_for_it = request.asked_for or (len(regions) == 1 and not self.region_name)
-        if not regions or not chosen_for_it or hook.usual_region in regions:
+        if request.model_id.startswith("arn:"):
             return None
-        self.log.warning("%s is not offered in %s; asking in %s.", request.model_id, hook.usual_region, regions[0])
-        return regions[0]
+        route = ModelRoute(request.model_id, request.model_family, request.asked_for)
+        spec, usual = find(request.model_id, request.model_family), hook.usual_region
+        region = route.region(spec, usual, named=bool(self.region_name))
+        if region == usual:
+            return None
+        self.log.warning("%s is not offered in %s; asking in %s.", request.model_id, usual, region)
+        return region

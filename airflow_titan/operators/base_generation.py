@@ -5,9 +5,9 @@ from __future__ import annotations
 from abc import abstractmethod
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from airflow.providers.common.compat.sdk import AirflowFailException, AirflowSkipException
+from airflow.providers.common.compat.sdk import AirflowSkipException
 
-from airflow_titan.errors import ContentBlocked, TerminalError, naming_what_is_exhausted
+from airflow_titan.errors import ContentBlocked
 from airflow_titan.operators.base import TitanModelOperator
 
 if TYPE_CHECKING:
@@ -39,8 +39,7 @@ class TitanTaskOperator(TitanModelOperator):
     def task_class(self) -> type[Task]:
         """The task that this operator runs."""
 
-    @naming_what_is_exhausted
-    def execute(self, context: Context) -> list[str]:
+    def run_task(self, context: Context) -> list[str]:
         """
         Run the task.
 
@@ -50,19 +49,16 @@ class TitanTaskOperator(TitanModelOperator):
         from airflow_titan.generation.generate import CallPolicy, generate
         from airflow_titan.generation.policy import ExponentialBackoff
 
+        request = self._request()
+        location = self.location(context, rerun_key=self.rerun_key(context))
+        client, store = self._client_and_store(request)
+        policy = CallPolicy(rate_limiter=ExponentialBackoff(self.patience))
         try:
-            request = self._request()
-            location = self.location(context, rerun_key=self.rerun_key(context))
-            client, store = self._client_and_store(request)
-            result = generate(
-                request, client, store, location, policy=CallPolicy(rate_limiter=ExponentialBackoff(self.patience))
-            )
+            result = generate(request, client, store, location, policy=policy)
         except ContentBlocked as error:
             if request.on_blocked == "skip":
-                raise AirflowSkipException(f"ContentBlocked: {error}") from error
-            raise AirflowFailException(f"ContentBlocked: {error}") from error
-        except TerminalError as error:
-            raise AirflowFailException(f"{type(error).__name__}: {error}") from error
+                raise AirflowSkipException(f"ContentBlocked: {error}") from None
+            raise
         context["ti"].xcom_push(key="manifest", value=result.manifest.summary(result.manifest_uri))
         self.log.info("Wrote %d image(s); the record is %s", len(result.manifest.outputs), result.manifest_uri)
         return result.manifest.uris

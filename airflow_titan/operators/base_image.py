@@ -6,9 +6,7 @@ from abc import abstractmethod
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, ClassVar
 
-from airflow.providers.common.compat.sdk import AirflowFailException
-
-from airflow_titan.errors import Problems, TerminalError, abbreviate, naming_what_is_exhausted
+from airflow_titan.errors import Problems, abbreviate
 from airflow_titan.operators.base import TitanBaseOperator
 
 if TYPE_CHECKING:
@@ -22,7 +20,7 @@ if TYPE_CHECKING:
 
 #: The background where none is given.
 WHITE = (255, 255, 255)
-_FORMATS = "a whole JPEG, PNG, WebP, GIF, BMP or TIFF, small enough to be decoded"
+_FORMATS = "a whole JPEG, PNG, WebP, GIF, BMP, TIFF, AVIF or HEIC, small enough to be decoded"
 
 
 class TitanImageOperator(TitanBaseOperator):
@@ -53,8 +51,7 @@ class TitanImageOperator(TitanBaseOperator):
         :return: a name and a file for each; of no use where a problem was noted
         """
 
-    @naming_what_is_exhausted
-    def execute(self, context: Context) -> list[str]:
+    def run_task(self, context: Context) -> list[str]:
         """
         Make the images and write them.
 
@@ -64,18 +61,15 @@ class TitanImageOperator(TitanBaseOperator):
         from airflow_titan.generation.location import DIGITS
         from airflow_titan.parameters import ParameterReader
 
-        try:
-            folder = self.location(context).folder(self.subject)
-            store = self.store(self._s3())
-            problems = Problems(self.subject)
-            files = self.process(ParameterReader(problems), store)
-            problems.raise_if_any()
-            uris = []
-            for name, file in files:
-                uris.append(f"{folder}/{name}-{file.sha256[:DIGITS]}.{file.extension}")
-                store.write(uris[-1], file.data, file.content_type)
-        except TerminalError as error:
-            raise AirflowFailException(f"{type(error).__name__}: {error}") from error
+        folder = self.location(context).folder(self.subject)
+        store = self.store(self._s3())
+        problems = Problems(self.subject)
+        files = self.process(ParameterReader(problems), store)
+        problems.raise_if_any()
+        uris = []
+        for name, file in files:
+            uris.append(f"{folder}/{name}-{file.sha256[:DIGITS]}.{file.extension}")
+            store.write(uris[-1], file.data, file.content_type)
         self.log.info("Wrote %d image(s) to %s", len(uris), folder)
         return uris
 
@@ -115,4 +109,4 @@ def noting_problems(name: str, uri: str, problems: Problems) -> Iterator[None]:
         problem = error.problem
         problems.add(problem.parameter, f"{problem.value}, for {abbreviate(uri)}", problem.limit, problem.remedy)
     except InvalidImage as error:
-        problems.add(name, f"{abbreviate(uri)}, which {error}", _FORMATS, "Replace it.")
+        problems.add(name, f"{abbreviate(uri)}, which {error}", _FORMATS, error.remedy)

@@ -89,6 +89,7 @@ class OutputParameters(AirflowParameters, total=False):
     server_side_encryption: str | XComArg | None
     sse_kms_key_id: str | XComArg | None
     expected_bucket_owner: str | XComArg | None
+    request_payer: str | XComArg | None
     aws_conn_id: str | XComArg | None
     s3_conn_id: str | XComArg | None
     region_name: str | XComArg | None
@@ -107,6 +108,8 @@ class ModelParameters(OutputParameters, total=False):
     reuse: bool | str | XComArg
     max_price_usd: float | str | XComArg | None
     translate: str | XComArg
+    auto_orient: bool | str | XComArg
+    mask_fit: str | XComArg
 
 
 class GenerationParameters(ModelParameters, total=False):

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow.providers.common.compat.sdk import AirflowException, AirflowFailException
 
-from airflow_titan.errors import TerminalError, naming_what_is_exhausted
 from airflow_titan.operators.base import TitanModelOperator
 from airflow_titan.operators.base_signature import show_shared_parameters
 
@@ -28,7 +27,7 @@ class TitanBulkOperator(TitanModelOperator):
     """
     Make many requests, of any task, in one Airflow task; each is as safe as one by an operator of its own.
 
-    Returns the URI of the result file: JSON Lines, one for each request in the order of the input, with ``id``,
+    Returns the URI of the result file: a row for each request in the order of the input, with ``id``,
     ``line``, ``status``, ``images``, ``manifest_uri``, ``price_usd`` and ``error``. A record with counts goes to XCom
     key ``manifest``. A try that fails, or is killed, keeps what it finished: the next one pays only for what was never
     answered.
@@ -36,12 +35,15 @@ class TitanBulkOperator(TitanModelOperator):
     Takes the parameters of :class:`~airflow_titan.operators.base.TitanModelOperator` too. They hold for every
     request that doesn't say otherwise, but for ``max_price_usd``, which is the budget of the whole task.
 
-    :param requests: ``s3://bucket/key`` of a JSON Lines file, one request a line; or a list of dicts. A request has the
-        parameters of its task's operator, ``task`` (such as ``text_to_image``) and ``id``, by default its line's
-        number. (templated)
-    :param defaults: parameters that lie under every request's own; ``null`` in a request takes one away. (templated)
+    :param requests: ``s3://bucket/key`` of a file, one request a line of JSON Lines (``.jsonl``), CSV or Parquet; or a
+        list of dicts. A request has the parameters of its task's operator, ``task`` (such as ``text_to_image``) and
+        ``id``, by default its line's number. (templated)
+    :param defaults: parameters that lie under every request's own; ``null`` in a request takes one away, or leaves it,
+        as ``null_means`` says. (templated)
     :param images_as: where ``requests`` is the result file of another bulk task: the parameter that takes each row's
         pictures, such as ``image``. (templated)
+    :param null_means: what ``null`` in a request means where there is a default, such as data frames write for an empty
+        cell: ``nothing`` (default) takes the default away, ``default`` leaves it. (templated)
     :param max_concurrency: how many calls may be under way at once; 1 to 1,024, default 16. (templated)
     :param requests_per_minute: at most so many calls a minute; divided by the shards. Default: no limit but the
         service's, which slows all calls down together. (templated)
@@ -51,13 +53,15 @@ class TitanBulkOperator(TitanModelOperator):
         default 0. (templated)
     :param shard: which part of the requests to take, from 0: every ``shards``-th one. (templated)
     :param shards: how many parts there are; default 1. (templated)
+    :param results_format: as what the result file is written: ``jsonl`` (default), ``csv``, or ``parquet``, which needs
+        ``airflow-titan[parquet]``. (templated)
     :raises AirflowFailException: if too many requests failed in a way that another try can't help
     :raises AirflowException: if too many failed, and another try may help
     """
 
     template_fields: Sequence[str] = (
-        "requests", "defaults", "images_as", "max_concurrency", "requests_per_minute", "max_in_flight_mb", "validate",
-        "max_failures", "shard", "shards", *TitanModelOperator.shared_fields,
+        "requests", "defaults", "images_as", "null_means", "max_concurrency", "requests_per_minute", "max_in_flight_mb",
+        "validate", "max_failures", "shard", "shards", "results_format", *TitanModelOperator.shared_fields,
     )  # fmt: skip
     template_fields_renderers: ClassVar[dict[str, str]] = {
         **TitanModelOperator.template_fields_renderers,
@@ -71,6 +75,7 @@ class TitanBulkOperator(TitanModelOperator):
         requests: str | Sequence[Mapping[str, Any]] | XComArg,
         defaults: Mapping[str, Any] | XComArg | None = None,
         images_as: str | XComArg | None = None,
+        null_means: str | XComArg = "nothing",
         max_concurrency: int | str | XComArg = 16,
         requests_per_minute: float | str | XComArg | None = None,
         max_in_flight_mb: int | str | XComArg = 128,
@@ -78,6 +83,7 @@ class TitanBulkOperator(TitanModelOperator):
         max_failures: float | str | XComArg = 0,
         shard: int | str | XComArg = 0,
         shards: int | str | XComArg = 1,
+        results_format: str | XComArg = "jsonl",
         **kwargs: Unpack[ModelParameters],
     ) -> None:
         super().__init__(**kwargs)
@@ -85,6 +91,7 @@ class TitanBulkOperator(TitanModelOperator):
         self.requests: Any = requests
         self.defaults: Any = defaults
         self.images_as: Any = images_as
+        self.null_means: Any = null_means
         self.max_concurrency: Any = max_concurrency
         self.requests_per_minute: Any = requests_per_minute
         self.max_in_flight_mb: Any = max_in_flight_mb
@@ -92,11 +99,11 @@ class TitanBulkOperator(TitanModelOperator):
         self.max_failures: Any = max_failures
         self.shard: Any = shard
         self.shards: Any = shards
+        self.results_format: Any = results_format
         self._job: BulkJob | None = None
         self._stop_requested = False
 
-    @naming_what_is_exhausted
-    def execute(self, context: Context) -> str:
+    def run_task(self, context: Context) -> str:
         """
         Run the requests.
 
@@ -106,42 +113,44 @@ class TitanBulkOperator(TitanModelOperator):
         from airflow_titan.bulk.job import BulkJob
         from airflow_titan.bulk.settings import JobSettings
         from airflow_titan.bulk.workers import raise_open_file_limit, threads_for
-        from airflow_titan.generation.request import OPTIONS
+        from airflow_titan.generation.request import OPTIONS, Request
+        from airflow_titan.models.tasks import TextToImage
 
+        options = {name: getattr(self, name) for name in OPTIONS} | {"max_price_usd": None}
+        settings = JobSettings.from_parameters(
+            defaults=self.defaults,
+            images_as=self.images_as,
+            null_means=self.null_means,
+            shard=self.shard,
+            shards=self.shards,
+            max_concurrency=self.max_concurrency,
+            requests_per_minute=self.requests_per_minute,
+            max_in_flight_mb=self.max_in_flight_mb,
+            validate=self.validate,
+            max_failures=self.max_failures,
+            max_price_usd=self.price_limit,
+            results_format=self.results_format,
+            problems=Request.from_parameters(TextToImage(), options, self.deployment).problems,
+        )
+        threads = threads_for(settings.concurrency)
+        raise_open_file_limit(threads)
+        hook = self.hook({"max_pool_connections": threads})
+        job = self._job = BulkJob(
+            settings,
+            location=self.location(context, rerun_key=self.rerun_key(context)),
+            store=self.store(hook.clients()[1]),
+            clients=_Clients(self, hook),
+            options=options,
+            routing=self.deployment,
+            patience=self.patience,
+        )
+        if self._stop_requested:
+            job.request_stop()
         try:
-            settings = JobSettings.from_parameters(
-                defaults=self.defaults,
-                images_as=self.images_as,
-                shard=self.shard,
-                shards=self.shards,
-                max_concurrency=self.max_concurrency,
-                requests_per_minute=self.requests_per_minute,
-                max_in_flight_mb=self.max_in_flight_mb,
-                validate=self.validate,
-                max_failures=self.max_failures,
-                max_price_usd=self.price_limit,
-            )
-            threads = threads_for(settings.concurrency)
-            raise_open_file_limit(threads)
-            hook = self.hook({"max_pool_connections": threads})
-            job = self._job = BulkJob(
-                settings,
-                location=self.location(context, rerun_key=self.rerun_key(context)),
-                store=self.store(hook.clients()[1]),
-                clients=_Clients(self, hook),
-                options={name: getattr(self, name) for name in OPTIONS},
-                routing=self.deployment,
-                patience=self.patience,
-            )
-            if self._stop_requested:
-                job.request_stop()
-            try:
-                result = job.run(self.requests)
-            finally:
-                if job.published:
-                    self._push(context, job.published)
-        except TerminalError as error:
-            raise AirflowFailException(f"{type(error).__name__}: {error}") from error
+            result = job.run(self.requests)
+        finally:
+            if job.published:
+                self._push(context, job.published)
         results_uri = result.published.results_uri
         if result.ended is None:
             return results_uri

@@ -85,13 +85,13 @@ class TitanExtendCanvasOperator(TitanImageOperator):
         self.model_id = model_id
         self.model_family = model_family
 
-    def execute(self, context: Context) -> list[str]:
+    def run_task(self, context: Context) -> list[str]:
         """
         Make the pair and write it.
 
         :return: the URIs of the image and of the mask
         """
-        uris = super().execute(context)
+        uris = super().run_task(context)
         for key, uri in zip(("image", "mask"), uris, strict=True):
             context["ti"].xcom_push(key=key, value=uri)
         return uris
@@ -101,6 +101,7 @@ class TitanExtendCanvasOperator(TitanImageOperator):
         from airflow_titan.imaging.canvas import ANCHORS, Margins, extend_canvas, margins_around
         from airflow_titan.imaging.decode import decode_upright, flatten_alpha
         from airflow_titan.imaging.resize import MAX_SIDE, encode
+        from airflow_titan.parameters import choose_one
 
         problems = reader.problems
         bounds = bounds_of(reader, self.model_id, self.model_family)
@@ -119,7 +120,7 @@ class TitanExtendCanvasOperator(TitanImageOperator):
             )
         uris = reader.uris("image", self.image, required=True)
         if len(uris) > 1:
-            problems.add("image", f"{len(uris)} images", "one image", "Choose one, or map the task over them.")
+            problems.add("image", f"{len(uris)} images", "one image", choose_one("image", uris))
         valid = not problems
         data = read_image("image", uris[0], store, problems) if len(uris) == 1 else None
         if not valid or data is None:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from airflow.providers.common.compat.sdk import AirflowFailException, AirflowSkipException
+from airflow.providers.common.compat.sdk import AirflowSkipException
 
-from airflow_titan.errors import InvalidRequest, Problem, Problems, TerminalError, abbreviate, naming_what_is_exhausted
+from airflow_titan.errors import InvalidRequest, Problem, Problems, abbreviate
 from airflow_titan.operators.base import TitanBaseOperator
 from airflow_titan.operators.base_signature import show_shared_parameters
 
@@ -60,8 +60,7 @@ class TitanFailedRequestsOperator(TitanBaseOperator):
         self.results = results
         self.statuses = statuses
 
-    @naming_what_is_exhausted
-    def execute(self, context: Context) -> str:
+    def run_task(self, context: Context) -> str:
         """
         Collect the requests and write them.
 
@@ -74,26 +73,23 @@ class TitanFailedRequestsOperator(TitanBaseOperator):
         from airflow_titan.bulk.rows import LINES, result_uris
         from airflow_titan.generation.location import DIGITS
 
-        try:
-            folder = self.location(context).folder(_SUBJECT)
-            uris, statuses = result_uris(self.results), self._wanted()
-            store = self.store(self._s3())
-            digest, written, lost = hashlib.sha256(), 0, []
-            with tempfile.TemporaryFile() as file:
-                for name, request in self._requests(uris, statuses, store):
-                    if request is None:
-                        lost.append(name)
-                        continue
-                    written += 1
-                    digest.update(request)
-                    file.write(request)
-                if not written and not lost:
-                    raise AirflowSkipException(f"No request is {' or '.join(statuses)}: there is nothing to try again.")
-                self._tell(lost, written)
-                uri = f"{folder}/requests-{digest.hexdigest()[:DIGITS]}.jsonl"
-                store.upload(uri, file, LINES)
-        except TerminalError as error:
-            raise AirflowFailException(f"{type(error).__name__}: {error}") from error
+        folder = self.location(context).folder(_SUBJECT)
+        uris, statuses = result_uris(self.results), self._wanted()
+        store = self.store(self._s3())
+        digest, written, lost = hashlib.sha256(), 0, []
+        with tempfile.TemporaryFile() as file:
+            for name, request in self._requests(uris, statuses, store):
+                if request is None:
+                    lost.append(name)
+                    continue
+                written += 1
+                digest.update(request)
+                file.write(request)
+            if not written and not lost:
+                raise AirflowSkipException(f"No request is {' or '.join(statuses)}: there is nothing to try again.")
+            self._tell(lost, written)
+            uri = f"{folder}/requests-{digest.hexdigest()[:DIGITS]}.jsonl"
+            store.upload(uri, file, LINES)
         self.log.info("Wrote %d request(s) to %s", written, uri)
         return uri
 

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from airflow.providers.common.compat.sdk import AirflowFailException
-
-from airflow_titan.errors import InvalidRequest, Problem, TerminalError, abbreviate, naming_what_is_exhausted
+from airflow_titan.errors import InvalidRequest, Problem, Problems, abbreviate
 from airflow_titan.operators.base import TitanBaseOperator
 from airflow_titan.operators.base_signature import show_shared_parameters
 
@@ -17,6 +15,7 @@ if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context, XComArg
 
     from airflow_titan.aws.s3 import ObjectStore
+    from airflow_titan.bulk.formats import ResultsFormat
     from airflow_titan.bulk.manifest import BulkManifest
     from airflow_titan.bulk.results import Results
     from airflow_titan.operators.base_parameters import OutputParameters
@@ -41,18 +40,26 @@ class TitanMergeResultsOperator(TitanBaseOperator):
 
     :param results: ``s3://bucket/key`` of each result file, as the mapped bulk task returns them, in any order.
         (templated)
+    :param results_format: as what the joined file is written: ``jsonl`` (default), ``csv``, or ``parquet``, which needs
+        ``airflow-titan[parquet]``; each shard's may be another. (templated)
     :raises AirflowFailException: if the files don't belong together; it is not retried
     """
 
     ui_color = "#dbe7f2"
-    template_fields: Sequence[str] = ("results", *TitanBaseOperator.shared_fields)
+    template_fields: Sequence[str] = ("results", "results_format", *TitanBaseOperator.shared_fields)
 
-    def __init__(self, *, results: str | Sequence[Any] | XComArg, **kwargs: Unpack[OutputParameters]) -> None:
+    def __init__(
+        self,
+        *,
+        results: str | Sequence[Any] | XComArg,
+        results_format: str | XComArg = "jsonl",
+        **kwargs: Unpack[OutputParameters],
+    ) -> None:
         super().__init__(**kwargs)
         self.results = results
+        self.results_format: Any = results_format
 
-    @naming_what_is_exhausted
-    def execute(self, context: Context) -> str:
+    def run_task(self, context: Context) -> str:
         """
         Join the files.
 
@@ -63,40 +70,50 @@ class TitanMergeResultsOperator(TitanBaseOperator):
         from airflow_titan.bulk.results import Results
         from airflow_titan.bulk.rows import result_uris
 
-        try:
-            location = self.location(context)
-            uris = result_uris(self.results)
-            store = self.store(self._s3())
-            read = ((uri, read_manifest(uri, store)) for uri in uris)
-            manifests = {uri: manifest for uri, manifest in read if manifest}
-            _check(manifests, complete=len(manifests) == len(uris))
-            if len(manifests) < len(uris):
-                self.log.warning(
-                    "No record lies beside %s (%d of %d files), so nobody can tell whether all shards are there.",
-                    ", ".join([uri for uri in uris if uri not in manifests][:_NAMED]),
-                    len(uris) - len(manifests),
-                    len(uris),
-                )
-            with Results() as results:
-                for part, uri in enumerate(uris):
-                    _add(uri, part, results, store, manifests.get(uri))
-                _check_lines(results)
-                published = publish(
-                    results,
-                    store=store,
-                    folder=location.folder(_SUBJECT),
-                    owner=location.owner,
-                    requests=next((manifest.requests for manifest in manifests.values()), None),
-                    requests_total=results.counts.total(),
-                    models=sorted({model for manifest in manifests.values() for model in manifest.models}),
-                    seconds=max((manifest.seconds or 0 for manifest in manifests.values()), default=None),
-                    complete=all(manifest.status == "complete" for manifest in manifests.values()),
-                )
-        except TerminalError as error:
-            raise AirflowFailException(f"{type(error).__name__}: {error}") from error
+        location, results_format = self.location(context), self._format()
+        uris = result_uris(self.results)
+        store = self.store(self._s3())
+        read = ((uri, read_manifest(uri, store)) for uri in uris)
+        manifests = {uri: manifest for uri, manifest in read if manifest}
+        _check(manifests, complete=len(manifests) == len(uris))
+        if len(manifests) < len(uris):
+            self.log.warning(
+                "No record lies beside %s (%d of %d files), so nobody can tell whether all shards are there.",
+                ", ".join([uri for uri in uris if uri not in manifests][:_NAMED]),
+                len(uris) - len(manifests),
+                len(uris),
+            )
+        with Results() as results:
+            for part, uri in enumerate(uris):
+                _add(uri, part, results, store, manifests.get(uri))
+            _check_lines(results)
+            published = publish(
+                results,
+                store=store,
+                folder=location.folder(_SUBJECT),
+                owner=location.owner,
+                requests=next((manifest.requests for manifest in manifests.values()), None),
+                requests_total=results.counts.total(),
+                models=sorted({model for manifest in manifests.values() for model in manifest.models}),
+                seconds=max((manifest.seconds or 0 for manifest in manifests.values()), default=None),
+                results_format=results_format,
+                complete=all(manifest.status == "complete" for manifest in manifests.values()),
+            )
         context["ti"].xcom_push(key="manifest", value=published.manifest.summary(published.manifest_uri))
         self.log.info("Joined %d file(s) into %s", len(uris), published.results_uri)
         return published.results_uri
+
+    def _format(self) -> ResultsFormat:
+        """Read the format, which may have come from a template."""
+        from airflow_titan.bulk.formats import check_available
+        from airflow_titan.bulk.settings import read_results_format
+        from airflow_titan.parameters import ParameterReader
+
+        problems = Problems(_SUBJECT)
+        results_format = read_results_format(ParameterReader(problems), self.results_format)
+        problems.raise_if_any()
+        check_available(results_format)
+        return results_format
 
 
 def _check(manifests: Mapping[str, BulkManifest], *, complete: bool) -> None:

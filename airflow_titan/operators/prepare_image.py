@@ -24,9 +24,11 @@ class TitanPrepareImageOperator(TitanImageOperator):
     """
     Make any common image acceptable to a model: upright, opaque, 8-bit RGB, of a size and weight that it takes.
 
-    Takes JPEG, PNG, WebP, GIF, BMP and TIFF (the first frame) in any mode, up to 64 MiB and 64 Mi pixels; decoding the
-    largest takes up to a gigabyte of memory. What comes out has sRGB colors and no metadata: no EXIF, no position, and
-    no Content Credentials. Takes the parameters of :class:`~airflow_titan.operators.base_image.TitanImageOperator` too.
+    Takes JPEG, PNG, WebP, GIF, BMP, TIFF and AVIF (the first frame) in any mode, and HEIC with the extra ``heif``; up
+    to 64 MiB and 64 Mi pixels. A JPEG is decoded at a fraction of its size where that is enough, and may have 256 Mi
+    pixels, a progressive one 128 Mi. Decoding the largest takes up to a gigabyte of memory. What comes out has sRGB
+    colors and no metadata: no EXIF, no position, and no Content Credentials. Takes the parameters of
+    :class:`~airflow_titan.operators.base_image.TitanImageOperator` too.
 
     :param image: ``s3://bucket/key``, or a list of them; the URIs that are returned have the same order. (templated)
     :param fit: ``scale`` (default) keeps the whole picture and its proportions; ``pad`` adds ``background`` around it

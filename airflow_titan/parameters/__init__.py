@@ -12,8 +12,8 @@ May enter :mod:`airflow_titan.errors` alone; knows neither Airflow nor AWS nor w
 heavy before a value needs it.
 """
 
-from airflow_titan.parameters.lists import decode, flatten, is_list, json_value, parse_uris, parts_of
-from airflow_titan.parameters.reader import ParameterReader
+from airflow_titan.parameters.lists import choose_one, decode, flatten, is_list, json_value, parse_uris, parts_of
+from airflow_titan.parameters.reader import FLAT, ParameterReader
 from airflow_titan.parameters.scalars import (
     is_blank,
     is_nothing,
@@ -25,7 +25,9 @@ from airflow_titan.parameters.scalars import (
 )
 
 __all__ = [
+    "FLAT",
     "ParameterReader",
+    "choose_one",
     "decode",
     "flatten",
     "is_blank",

@@ -5,7 +5,12 @@ from __future__ import annotations
 import re
 from typing import Any
 
+from airflow_titan.parameters.lists import parts_of
+from airflow_titan.parameters.scalars import parse_text, suggestion
+
 _HEXADECIMAL = re.compile(r"#[0-9A-Fa-f]{6}")
+#: A color whose number sign is missing, as YAML takes it for a comment.
+_BARE = re.compile(r"(?:[0-9A-Fa-f]{3}){1,2}")
 _LONGEST, _BRIGHTEST = 100, 255
 
 
@@ -20,10 +25,35 @@ def parse_color(value: Any) -> tuple[int, int, int]:
 
     if not isinstance(value, str) or len(value) > _LONGEST:
         raise ValueError("is no text of a color")
-    red, green, blue, *alpha = ImageColor.getrgb(value.strip())
+    red, green, blue, *alpha = ImageColor.getrgb(parse_text(value))
     if not all(0 <= part <= _BRIGHTEST for part in (red, green, blue)) or alpha not in ([], [_BRIGHTEST]):
         raise ValueError("is no opaque color")
     return red, green, blue
+
+
+def color_remedy(value: Any) -> str:
+    """Say how colors are written, and which may be meant by the first that is none."""
+    from PIL import ImageColor
+
+    near = ""
+    try:
+        for part in parts_of(value):
+            if isinstance(part, str) and not is_color(part):
+                text = part[:_LONGEST].strip()
+                near = f" Did you mean #{text}?" if _BARE.fullmatch(text) else suggestion(text, ImageColor.colormap)
+                break
+    except ValueError:
+        pass
+    return f"Write #RRGGBB or a name of CSS.{near} In a template, end a list with | tojson."
+
+
+def is_color(value: Any) -> bool:
+    """Return whether a value is an opaque color."""
+    try:
+        parse_color(value)
+    except ValueError:
+        return False
+    return True
 
 
 def parse_hexadecimal(value: Any) -> str:

@@ -4,22 +4,27 @@ from __future__ import annotations
 
 import ast
 import json
+import os
 import re
 from collections.abc import Mapping
 from decimal import Decimal
 from numbers import Number
 from typing import TYPE_CHECKING, Any
 
-from airflow_titan.parameters.scalars import is_nothing, parse_number, unwrap
+from airflow_titan.parameters.scalars import is_nothing, parse_number, parse_text, unwrap
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
 #: Levels of lists in lists. Mapped tasks of mapped tasks make a few; a list that holds itself makes any number.
 _DEEPEST = 100
 #: Characters of the longest text that is parsed as Python writes it, which takes up to half a second.
 _LONGEST = 128 << 10
+#: How the two results of extending a canvas are named.
+_PAIR = (re.compile(r"/image-[0-9a-f]{16}\.\w+$"), re.compile(r"/mask-[0-9a-f]{16}\.\w+$"))
 _OPENED = re.compile(r"\s*[\[(]")
+#: What Airflow's lazy sequences write of themselves.
+_LAZY = re.compile(r"\s*Lazy\w+\(")
 
 
 def is_list(value: Any) -> bool:
@@ -102,10 +107,43 @@ def parse_uris(value: Any) -> list[Any]:
     """
     Return the URIs that lists hold, one or many. What is no text comes as it is: it is for the store to refuse.
 
-    :raises ValueError: if the lists go deeper than any can be meant to
+    Quotes that ``| tojson`` writes around one go.
+
+    :raises ValueError: if the lists go deeper than any can be meant to, or a template wrote a lazy one as text
     """
     # a key may end in spaces
-    return [part.strip("\t\r\n").lstrip() if isinstance(part, str) else part for part in parts_of(value)]
+    uris = [part.strip("\t\r\n").lstrip() if isinstance(part, str) else part for part in map(_path, parts_of(value))]
+    if any(isinstance(uri, str) and _LAZY.match(uri) for uri in uris):
+        raise ValueError("is a lazy list of which a template wrote but the name")
+    return [parse_text(uri) if isinstance(uri, str) and uri.startswith(('"', "'")) else uri for uri in uris]
+
+
+def _path(part: Any) -> Any:
+    """Return the text of a path, as ``ObjectStoragePath`` and ``UPath`` are; anything else as it is."""
+    # by the class: an object of Jinja's that stands for nothing fails whoever looks for its attributes
+    is_path = isinstance(part, os.PathLike) or all(
+        hasattr(type(part), name) for name in ("protocol", "storage_options")
+    )
+    return str(part) if is_path else part
+
+
+def choose_one(name: str, uris: Sequence[Any]) -> str:
+    """
+    Say how to give one of several, where a parameter takes one.
+
+    :param name: the parameter
+    """
+    if len(uris) == len(_PAIR) and all(
+        isinstance(uri, str) and pattern.search(uri) for uri, pattern in zip(uris, _PAIR, strict=True)
+    ):
+        return (
+            "These are the picture and the mask of TitanExtendCanvasOperator: of its .output, give .output["
+            '"image"] as image and .output["mask"] as mask_image.'
+        )
+    return (
+        f"Choose one, as with {name}=\"{{{{ ti.xcom_pull('make')[0] }}}}\" where make is the task that returned "
+        f"them, or map over them, as with .partial(...).expand({name}=make.output)."
+    )
 
 
 def parse_mapping(value: Any) -> dict[str, Any]:
@@ -143,7 +181,7 @@ def json_value(value: Any) -> Any:
     """
     Return what JSON has for a value of another library: ``default`` of :func:`json.dumps`.
 
-    ``Decimal`` and numpy's numbers are numbers, lazy sequences lists, mappings objects.
+    ``Decimal`` and numpy's numbers are numbers, lazy sequences lists, mappings objects; pandas' ``NA`` is ``null``.
 
     :raises TypeError: if JSON has nothing for it
     :raises ValueError: likewise, for NaN and infinity
@@ -151,6 +189,8 @@ def json_value(value: Any) -> Any:
     value = unwrap(value)
     if isinstance(value, bool | str):
         return value
+    if is_nothing(value):
+        return None
     if isinstance(value, Number | Decimal):
         return parse_number(value)
     if isinstance(value, Mapping):

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from airflow_titan.errors import abbreviate
-from airflow_titan.parameters.colors import parse_color, parse_hexadecimal
-from airflow_titan.parameters.lists import parse_mapping, parse_number_lists, parse_uris, parts_of
+from airflow_titan.parameters.colors import color_remedy, parse_color, parse_hexadecimal
+from airflow_titan.parameters.lists import choose_one, parse_mapping, parse_number_lists, parse_uris, parts_of
 from airflow_titan.parameters.scalars import (
     is_nothing,
+    parse_account,
     parse_number,
     parse_share,
+    parse_text,
     parse_truth,
     parse_whole_number,
     parse_word,
@@ -30,10 +33,19 @@ W = TypeVar("W", bound=str)
 _CHECK = "Check what the template renders to."
 _AS_JSON = f"{_CHECK} | tojson writes a list so that it can be read."
 #: ``| string`` alone would be read back into a number; what ``| pprint`` writes is read back into the same text.
-_AS_TEXT = f"{_CHECK} With render_template_as_native_obj=True, end it with | string | pprint."
+_AS_TEXT = (
+    "Write it as text, in quotes; in a template with render_template_as_native_obj=True write "
+    "{{ params.x | string | pprint }}, with the name of yours for params.x."
+)
+_ACCOUNTS = 10**12
 _ALONE = "Write the digits alone, without a unit and without separators of thousands."
+#: What to do about lists that can't be read.
+FLAT = "Give a flat list; a template writes one that is lazy with | list | tojson at its end."
 _GIVE = "Give it; a template may have rendered to nothing."
 _URI = "s3://bucket/key"
+#: A width and a height in one, where one of them is asked for.
+_SIDES = frozenset({"width", "height"})
+_SIZE = re.compile(r"(\d{1,5})\s*[xX*]\s*(\d{1,4})")
 #: Flaws of one parameter that a message names.
 _NAMED = 10
 
@@ -77,7 +89,9 @@ class ParameterReader:
         def parse(value: Any) -> int:
             return _within(parse_whole_number(value), minimum, maximum, remedy)
 
-        return self._read(name, value, parse, limit, _digits(value), default=default, required=required)
+        size = _SIZE.fullmatch(value.strip()) if name in _SIDES and isinstance(value, str) else None
+        advice = f"Give width={size[1]} and height={size[2]}." if size else _digits(value)
+        return self._read(name, value, parse, limit, advice, default=default, required=required)
 
     def number(
         self,
@@ -163,7 +177,12 @@ class ParameterReader:
 
     def text(self, name: str, value: Any, *, default: D, required: bool = False) -> str | D:
         """Read a text that names something, such as an id; the space around it goes."""
-        return self._read(name, value, _parse_text, "text", _AS_TEXT, default=default, required=required)
+        return self._read(name, value, parse_text, "text", _AS_TEXT, default=default, required=required)
+
+    def account(self, name: str, value: Any, *, default: D, required: bool = False) -> str | D:
+        """Read the id of an AWS account."""
+        limit = "the id of an AWS account, twelve digits as text"
+        return self._read(name, value, parse_account, limit, _account_remedy, default=default, required=required)
 
     def prompt(self, name: str, value: Any) -> str | None:
         """Read words for a model, as they are, also where they are blank; no message shows them."""
@@ -176,7 +195,7 @@ class ParameterReader:
         """Read a list of texts; one alone is a list of one."""
 
         def parse(value: Any) -> tuple[str, ...]:
-            return tuple(map(_parse_text, parts_of(value)))
+            return tuple(map(parse_text, parts_of(value)))
 
         return self._read(name, value, parse, "a list of texts", _AS_JSON, default=default, required=required)
 
@@ -185,7 +204,7 @@ class ParameterReader:
         try:
             uris = parse_uris(value)
         except ValueError as error:
-            self.problems.add(name, f"a value that {error}", f"{_URI}, or a list of them", _CHECK)
+            self.problems.add(name, f"a value that {error}", f"{_URI}, or a list of them", FLAT)
             return []
         if required and not uris:
             self.problems.add(name, "nothing", _URI, _GIVE)
@@ -198,13 +217,13 @@ class ParameterReader:
         """Read the URI of one object, alone or in a list of one, as tasks return it."""
         uris = self.uris(name, value, required=required)
         if len(uris) > 1:
-            self.problems.add(name, f"{len(uris)} of them", f"one {_URI}", "Choose one, or map the task over them.")
+            self.problems.add(name, f"{len(uris)} of them", f"one {_URI}", choose_one(name, uris))
         return uris[0] if len(uris) == 1 else None
 
     def color(self, name: str, value: Any, *, default: D, required: bool = False) -> tuple[int, int, int] | D:
         """Read an opaque color as CSS writes it; it comes as red, green and blue."""
         limit = "an opaque color such as white, #336699 or rgb(51, 102, 153)"
-        return self._read(name, value, parse_color, limit, "Use one.", default=default, required=required)
+        return self._read(name, value, parse_color, limit, color_remedy, default=default, required=required)
 
     def colors(self, name: str, value: Any, *, default: D, required: bool = False) -> tuple[str, ...] | D:
         """Read a list of colors, one alone too; they come as ``#RRGGBB``, and stay as they are where they came so."""
@@ -213,7 +232,7 @@ class ParameterReader:
             return tuple(map(parse_hexadecimal, parts_of(value)))
 
         limit = "a list of opaque colors such as ['#336699', 'white']"
-        return self._read(name, value, parse, limit, _AS_JSON, default=default, required=required)
+        return self._read(name, value, parse, limit, color_remedy, default=default, required=required)
 
     def number_lists(
         self, name: str, value: Any, depth: int, *, limit: str, default: D, required: bool = False
@@ -288,12 +307,16 @@ class ParameterReader:
         value: Any,
         parse: Callable[[Any], T],
         limit: str,
-        remedy: str,
+        remedy: str | Callable[[Any], str],
         *,
         default: D,
         required: bool,
     ) -> T | D:
-        """Parse a value, unless it is nothing, and note what is wrong with it."""
+        """
+        Parse a value, unless it is nothing, and note what is wrong with it.
+
+        :param remedy: what to do about it, or a function that says so of the value
+        """
         if is_nothing(value):
             if required:
                 self._note_missing(name, value, limit, _GIVE)
@@ -301,7 +324,8 @@ class ParameterReader:
         try:
             return parse(value)
         except ValueError as error:
-            message = str(error) if isinstance(error, _OutOfBounds) else remedy
+            advice = remedy if isinstance(remedy, str) else remedy(value)
+            message = str(error) if isinstance(error, _OutOfBounds) else advice
             self.problems.add(name, _abbreviate(value), limit, message)
             return default
 
@@ -332,10 +356,19 @@ def _digits(value: Any) -> str:
     return f"{_ALONE} {_CHECK}" if isinstance(value, str) and any(map(str.isdigit, value[:_NAMED])) else _CHECK
 
 
-def _parse_text(value: Any) -> str:
-    if not isinstance(value, str):
-        raise ValueError("is no text")  # noqa: TRY004 - one kind of failure for all
-    return value.strip()
+def _account_remedy(value: Any) -> str:
+    """Say what to write for an account id that has too few digits, or is something else."""
+    try:
+        number = parse_whole_number(value)
+    except ValueError:
+        number = -1
+    if not 0 <= number < _ACCOUNTS:
+        return f"Write the twelve digits that the AWS console shows. {_CHECK}"
+    template = "{{ '%012d' | format(params.x | int) | pprint }}"
+    return (
+        f"A number loses the zeros in front: if they are all that is missing, write '{number:012}' as text, and in a "
+        f"template {template} with the name of yours for params.x."
+    )
 
 
 def _abbreviate(value: Any) -> str:

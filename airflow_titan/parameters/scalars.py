@@ -8,6 +8,7 @@ from decimal import Decimal
 from difflib import get_close_matches
 from numbers import Integral, Real
 from typing import TYPE_CHECKING, Any, TypeGuard, TypeVar
+from unicodedata import category
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -18,12 +19,19 @@ W = TypeVar("W", bound=str)
 _LONGEST = 1_000
 #: No whole number of any parameter is near this, and ``int`` of thousands of digits costs time.
 _LARGEST = 10**18
-#: White space, and what has no width: soft hyphen, zero-width space, (non-)joiner, word joiner, byte order mark.
-_BLANK = re.compile(r"[\s\u00ad\u200b-\u200d\u2060\ufeff]*")
+#: Unicode's categories of what shows nothing by itself: control and format characters, combining marks, separators.
+_UNSEEN = frozenset({"Cc", "Cf", "Mn", "Mc", "Me", "Zs", "Zl", "Zp"})
+#: Likewise, of other categories: the fillers of Hangul, and the Braille pattern without dots.
+_FILLERS = frozenset("\u115f\u1160\u3164\uffa0\u2800")
+_CONTROL = re.compile(r"[\x00-\x08\x0e-\x1f\x7f-\x84\x86-\x9f]")
 #: What Python's ``None`` becomes where a template writes it, and where ``| tojson`` does.
 _NOTHING = frozenset({"None", "null"})
+#: What pandas' marks of a missing value are of.
+_MISSING = frozenset({"NAType", "NaTType"})
 #: Neither thousands separators nor underscores nor units; digits of any script, as Python reads them.
 _NUMBER = re.compile(r"[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d{1,4})?")
+_ACCOUNT = re.compile(r"[0-9]{12}|[0-9]{4}-[0-9]{4}-[0-9]{4}")
+_QUOTED = re.compile(r"(?P<quote>['\"])(?P<text>(?:(?!(?P=quote)).)*)(?P=quote)", re.DOTALL)
 _PLAIN_DIGITS = re.compile(r"[+-]?\d+")
 _TRUTHS = {"true": True, "false": False}
 #: What numpy calls truth values, whole numbers with and without a sign, and floats.
@@ -31,20 +39,22 @@ _NUMERIC = tuple("biuf")
 
 
 def is_blank(text: str) -> bool:
-    """Return whether nothing of a text can be seen: empty, white space, or characters without width."""
-    return _BLANK.fullmatch(text) is not None
+    """Return whether nothing of a text can be seen: empty, white space, or characters that show nothing."""
+    return all(char in _FILLERS or category(char) in _UNSEEN for char in text)
 
 
 def is_nothing(value: Any) -> bool:
     """
     Return whether a value says that nothing is given.
 
-    That is ``None``, a blank text, and the texts ``None`` and ``null``. An empty list is one with nothing in it.
+    That is ``None``, pandas' ``NA`` and ``NaT``, a blank text, and the texts ``None`` and ``null``. An empty list is
+    one with nothing in it, and NaN is a number that went wrong.
     """
     # not by ==, which numpy's arrays answer with an array
     if not isinstance(value, str):
-        return value is None
-    return is_blank(value) or (len(value) < _LONGEST and value.strip() in _NOTHING)
+        return value is None or type(value).__name__ in _MISSING
+    # a control character shows a slip, which is not to be passed over
+    return (is_blank(value) and not _CONTROL.search(value)) or (len(value) < _LONGEST and value.strip() in _NOTHING)
 
 
 def unwrap(value: Any) -> Any:
@@ -127,6 +137,31 @@ def parse_word(value: Any, words: Iterable[W]) -> W:
             if word.casefold() == key:
                 return word
     raise ValueError("is none of the words")
+
+
+def parse_text(value: Any) -> str:
+    """
+    Parse a text that names something: the space around it goes, and so do the quotes that ``| pprint`` writes.
+
+    :raises ValueError: if it is none
+    """
+    if not isinstance(value, str):
+        raise ValueError("is no text")  # noqa: TRY004 - one kind of failure for all
+    text = value.strip()
+    quoted = _is_short(text) and _QUOTED.fullmatch(text)
+    return quoted["text"] if quoted else text
+
+
+def parse_account(value: Any) -> str:
+    """
+    Parse the id of an AWS account: twelve digits, as text or as a number of so many; in groups of four, too.
+
+    :raises ValueError: if it is none; a number of fewer digits may have lost its zeros, or be another id
+    """
+    text = str(parse_whole_number(value)) if not isinstance(value, str) else parse_text(value)
+    if not _ACCOUNT.fullmatch(text):
+        raise ValueError("is no account id")
+    return text.replace("-", "")
 
 
 def parse_share(value: Any) -> int | float:

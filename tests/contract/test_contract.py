@@ -6,11 +6,10 @@ HTTP with plain boto3. Known differences, in which our check is the stricter one
 
 =======================================  ==============================================================================
 control characters in a text             they show a slip upstream; the manual doesn't speak of them
-the word None as a text                  a template found nothing
+a text in which nothing can be seen      a template found nothing, and the picture would be paid for
 half a surrogate pair in a text          it is no text; JSON can carry it, UTF-8 can't
 text-to-image with one side              the manual's default for the other is 1408, which fits four sizes by accident
 spaces around a choice, numbers as text  a template's doing; our check puts them right before they are sent
-text-to-image without a size             our check sends 1024 by 1024, because the manual's default is not permitted
 the last 1,000 bytes below 25,000,000    the check weighs images and texts, and allows for the rest generously
 a PNG with its pixels in two places      the specification forbids it; Pillow, which the emulator uses, lets it pass
 =======================================  ==============================================================================
@@ -40,6 +39,7 @@ from airflow_titan.models.catalog import find
 from airflow_titan.models.families import titan
 from airflow_titan.models.tasks import ImageVariation, Inpainting, Outpainting, Task, TextToImage
 from airflow_titan.models.validation import validate
+from airflow_titan.parameters import is_blank
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -122,9 +122,7 @@ def maybe(strategy: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
     return st.none() | strategy
 
 
-_clean = st.text(st.characters(exclude_categories=("Cs", "Cc")), max_size=30).filter(
-    lambda text: text.strip() != "None"
-)
+_clean = st.text(st.characters(exclude_categories=("Cs", "Cc")), max_size=30).filter(lambda text: not is_blank(text))
 _long = st.builds(lambda sign, length: sign * length, st.sampled_from("aé漢🎨"), st.sampled_from([511, 512, 513]))
 texts = _clean | _long
 any_settings = st.fixed_dictionaries(
@@ -139,7 +137,7 @@ _permitted = st.sampled_from([row[:2] for row in find(MODELS[0]).sizes.table if 
 _odd_size = st.sampled_from(
     [(512, 511), (1408, 1408), (640, 1152), (640, 1173), (0, 0), (-512, 512), (512.0, 512), (1.5, 2)]
 )
-sizes = _permitted | _permitted | _odd_size
+sizes = _permitted | _permitted | _odd_size | st.just((None, None))
 _good = [
     photo(),
     jpeg(),

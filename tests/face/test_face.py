@@ -84,7 +84,7 @@ def settings() -> Iterator[str]:
 
 def commands() -> Iterator[str]:
     """Tell the commands and their options, as ``--help`` does, without the words."""
-    for command in ("emulator", "models"):
+    for command in ("emulator", "models", "check", "policy"):
         # an option begins a line, and its words may go on for several
         for option in re.split(r"\n  (?=-)", _help(command))[1:]:
             told = " ".join(option.split())

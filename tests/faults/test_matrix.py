@@ -25,7 +25,7 @@ from instance import Instance
 from pictures import mask, photo
 from PIL import Image
 
-from airflow_titan.aws import s3 as object_store
+from airflow_titan.aws import conditional as object_store
 from airflow_titan.emulator.faults import kinds
 from airflow_titan.errors import TitanError
 from airflow_titan.generation import journal, process

@@ -43,6 +43,12 @@ def mask(width: int = 64, height: int = 48, mode: str = "L") -> bytes:
     return saved(grey.convert(mode))
 
 
+def exif(orientation: int, order: str = ">", kind: int = 3, count: int = 1) -> bytes:
+    """Write EXIF that says how a picture is stored, as it stands in a JPEG."""
+    first = b"MM\0*" if order == ">" else b"II*\0"
+    return b"Exif\0\0" + first + struct.pack(f"{order}LHHHLHHL", 8, 1, 0x0112, kind, count, orientation, 0, 0)
+
+
 def _soft(width: int, height: int) -> Image.Image:
     red = Image.linear_gradient("L").resize((width, height))
     green = Image.radial_gradient("L").resize((width, height))
@@ -120,8 +126,6 @@ BAD: dict[str, bytes] = {
     "bit flip in the pixels": _flipped(photo(), len(photo()) // 2),
     "bit flip in the header": _flipped(photo(), 19),
     "no end chunk": png(end=b""),
-    "trailing bytes": photo() + b"PK\x03\x04",
-    "two pictures in a row": photo() + photo(),
     "too few pixels": png(pixels=rows(8, 8)[:-1]),
     "too many pixels": png(pixels=rows(8, 8) + b"\0"),
     "pixel bomb": png(pixels=bytes(64 << 20)),
@@ -191,9 +195,12 @@ GOOD: dict[str, bytes] = {
         + chunk(b"IEND")
     ),
     "interlaced PNG": png(13, 11, interlace=1),
+    "PNG with trailing bytes": photo() + b"PK\x03\x04",
+    "two PNGs in a row": photo() + photo(),
+    "JPEG with trailing bytes": jpeg() + b"PK\x03\x04",
     "JPEG": jpeg(),
     "progressive JPEG": jpeg(progressive=True),
     "grey JPEG": saved(Image.new("L", (16, 16), 7), "JPEG"),
     "JPEG with fill bytes": jpeg()[:2] + b"\xff\xff\xff" + jpeg()[2:],
-    "JPEG with EXIF": jpeg(exif=b"Exif\0\0MM\0*\0\0\0\x08\0\x01\x01\x12\0\x03\0\0\0\x01\0\x06\0\0\0\0\0\0"),
+    "JPEG with EXIF": jpeg(exif=exif(1)),
 }  # fmt: skip

@@ -135,7 +135,8 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_response(says.status)
         for name, value in says.headers.items():
             self.send_header(name, value)
-        self.send_header("Content-Length", str(len(says.body) + says.missing))
+        if "Transfer-Encoding" not in says.headers:
+            self.send_header("Content-Length", str(len(says.body) + says.missing))
         self.end_headers()
         self.wfile.write(says.body)
 

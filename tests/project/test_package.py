@@ -11,6 +11,7 @@ import sys
 import tomllib
 import zipfile
 from importlib.metadata import entry_points, packages_distributions
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -131,16 +132,14 @@ def distribution(module: str) -> str:
     return name.lower().replace("_", "-")
 
 
-@pytest.mark.parametrize("extra", [None, "emulator"])
+@pytest.mark.parametrize("extra", [None, "emulator", "parquet"])
 def test_whatever_is_imported_is_declared(extra: str | None) -> None:
     """What a module imports is a dependency of the package, or of the extra that the module is for."""
     from packaging.requirements import Requirement
 
     texts = [*PROJECT["dependencies"], *(PROJECT["optional-dependencies"][extra] if extra else [])]
     names = {Requirement(text).name for text in texts}
-    files = [
-        path for path in (ROOT / "airflow_titan").rglob("*.py") if ("emulator" in path.parts) is (extra is not None)
-    ]
+    files = [path for path in (ROOT / "airflow_titan").rglob("*.py") if extra_of(path) == extra]
     assert files
     known = {*sys.stdlib_module_names, "airflow_titan"}
     missing = {
@@ -154,6 +153,11 @@ def test_whatever_is_imported_is_declared(extra: str | None) -> None:
     assert missing == {}
 
 
+def extra_of(path: Path) -> str | None:
+    """Give the extra that a module is for."""
+    return "emulator" if "emulator" in path.parts else "parquet" if path.stem == "parquet_table" else None
+
+
 def pins(name: str) -> dict[str, str]:
     """Read a constraints file, which has nothing but exact versions."""
     lines = (ROOT / name).read_text().splitlines()
@@ -165,7 +169,7 @@ def declared() -> list[Any]:
     """Give the run-time requirements."""
     from packaging.requirements import Requirement
 
-    return [Requirement(text) for text in [*PROJECT["dependencies"], *PROJECT["optional-dependencies"]["emulator"]]]
+    return list(map(Requirement, [*PROJECT["dependencies"], *chain(*PROJECT["optional-dependencies"].values())]))
 
 
 def test_the_floor_is_what_is_declared() -> None:

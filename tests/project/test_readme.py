@@ -12,6 +12,8 @@ import pytest
 from airflow.providers.common.compat.sdk import DAG
 
 from airflow_titan import get_provider_info, operators
+from airflow_titan.models.catalog import find
+from airflow_titan.preflight.policy import least_policy
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text()
@@ -120,6 +122,30 @@ def test_the_policy_is_json() -> None:
     actions = [statement["Action"] for statement in json.loads(source)["Statement"]]
     assert "bedrock:InvokeModel" in actions
     assert "*" not in str(actions)
+
+
+def test_the_policy_is_the_least_for_the_model_that_readme_chooses() -> None:
+    """It is what the command prints that README names, and what README's first settings ask for."""
+    (source,) = blocks("json")
+    chosen = dict(re.findall(r"^export AIRFLOW__TITAN__(\w+)=(\S+)$", README, re.MULTILINE))
+    (command,) = re.findall(r"`airflow-titan policy (.*?)`", README, re.DOTALL)
+    given = dict(re.findall(r"--([\w-]+)\s+(\S+)", command))
+    assert given["output-root"] == chosen["OUTPUT_ROOT"]
+    assert find(chosen["MODEL_ID"]).lifecycle.status == "active"
+    assert json.loads(source) == least_policy(
+        [chosen["MODEL_ID"]],
+        given["output-root"],
+        inputs=[given["inputs"]],
+        region=given["region"],
+        account=given["account"],
+    )
+
+
+def test_readmes_region_offers_the_model_that_it_chooses() -> None:
+    """In the connection as in the policy."""
+    (model,) = re.findall(r"^export AIRFLOW__TITAN__MODEL_ID=(\S+)$", README, re.MULTILINE)
+    regions = set(re.findall(r'"region_name": "(.*?)"', README)) | set(re.findall(r"--region (\S+)", README))
+    assert regions <= set(find(model).regions)
 
 
 def test_links_lead_somewhere() -> None:

@@ -1,4 +1,4 @@
-"""ListFoundationModels and GetFoundationModel."""
+"""What ``bedrock`` tells of models: which there are, how each does, whether the account may use it, its profile."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from .availability import Availability
 
-_PATH = re.compile(r"/foundation-models(?:/(.+))?$")
+_PATH = re.compile(r"/(?P<kind>foundation-models|foundation-model-availability|inference-profiles)(?:/(?P<name>.+))?$")
 
 
 def describe_models(method: str, path: str, environ: WSGIEnvironment, availability: Availability) -> Response:
@@ -30,15 +30,21 @@ def describe_models(method: str, path: str, environ: WSGIEnvironment, availabili
     region, day = scope_of(environ).region, availability.day
     try:
         match = _PATH.match(path)
-        if method != "GET" or not match:
+        if method != "GET" or not match or path == "/foundation-model-availability":
             raise Refused(
-                f"The emulator serves InvokeModel, ListFoundationModels and GetFoundationModel, not {method} {path}.",
+                "The emulator serves InvokeModel, ListFoundationModels, GetFoundationModel, "
+                f"GetFoundationModelAvailability, ListInferenceProfiles and GetInferenceProfile, not {method} {path}.",
                 "UnknownOperationException",
                 404,
             )
-        if match[1]:
-            model = availability.for_description(unquote(match[1]), region)
-            response.body = {"modelDetails": model.summary(region, day)}
+        name = unquote(match["name"] or "")
+        if match["kind"] == "foundation-model-availability":
+            response.body = availability.for_description(name, region).availability()
+        elif match["kind"] == "inference-profiles":
+            profiles = [model.profile_summary(region) for model in availability.in_region(region) if model.profile]
+            response.body = _profile(profiles, name) if name else {"inferenceProfileSummaries": profiles}
+        elif name:
+            response.body = {"modelDetails": availability.for_description(name, region).summary(region, day)}
         else:
             query = {name: values[0] for name, values in parse_qs(environ.get("QUERY_STRING", "")).items()}
             summaries = [model.summary(region, day) for model in availability.in_region(region)]
@@ -46,6 +52,13 @@ def describe_models(method: str, path: str, environ: WSGIEnvironment, availabili
     except Refused as refusal:
         response.refuse(refusal)
     return response
+
+
+def _profile(profiles: list[dict[str, Any]], name: str) -> dict[str, Any]:
+    for profile in profiles:
+        if name in {profile["inferenceProfileId"], profile["inferenceProfileArn"]}:
+            return profile
+    raise Refused("The provided model identifier is invalid.", "ResourceNotFoundException", 404)
 
 
 def _matches(summary: dict[str, Any], query: dict[str, str]) -> bool:

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
     from .availability import Availability
     from .models import Model
+    from .painted import Painted
     from .throttling import Throttle
 
 log = logging.getLogger(__name__)
@@ -41,9 +42,15 @@ MAXIMUM_BODY = 25_000_000
 
 class InvokeModel:
     """
-    The call, with what it depends on: see `BedrockApp` for the parameters.
+    The call, with what it depends on. Every call is recorded, whatever becomes of it.
 
-    Every call is recorded, whatever becomes of it.
+    :param calls: where every call is recorded
+    :param faults: the active ones
+    :param throttle: how many calls are admitted
+    :param availability: which models answer
+    :param painted: where the pictures are recorded, so that they are known again
+    :param latency: seconds that the model takes for each request that it accepts
+    :param canned: whether answers lie ready
     """
 
     def __init__(
@@ -52,12 +59,13 @@ class InvokeModel:
         faults: FaultInjector,
         throttle: Throttle,
         availability: Availability,
+        painted: Painted,
         *,
         latency: float,
         canned: bool,
     ) -> None:
         self._calls, self._faults, self._throttle, self._availability = calls, faults, throttle, availability
-        self._latency = latency
+        self._painted, self._latency = painted, latency
         self._canned = canned
         self._dialects = canned_dialects() if canned else DIALECTS
 
@@ -132,6 +140,8 @@ class InvokeModel:
         faults.after_work()
         passed, error = content_filter.withhold(texts, images)
         response.images, response.error_message = len(passed), error
+        if not self._canned:  # many are one picture there
+            self._painted.record(passed, model.id, texts)
         encoded = dialect.encode(job, passed, error)
         response.body = faults.change_body(json.loads(encoded) if faults and isinstance(encoded, bytes) else encoded)
 
@@ -148,6 +158,6 @@ def _task_type(body: Any) -> str | None:
 def _metadata(environ: WSGIEnvironment) -> dict[str, str]:
     try:
         parsed = json.loads(environ.get("HTTP_X_AMZN_BEDROCK_REQUEST_METADATA", "{}"))
-    except ValueError:
+    except (ValueError, RecursionError):
         return {}
     return parsed if isinstance(parsed, dict) else {}

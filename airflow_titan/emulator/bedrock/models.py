@@ -41,6 +41,7 @@ class Model:
     :param task: what it does, for a dialect whose requests don't say
     :param input: what its input images may be; None for a model that reads none
     :param sizes: the sizes that it paints, by name; empty when the schema and the dialect say
+    :param size: that of a picture whose request names neither side; None where requests don't name sides
     :param defaults: the values of fields that a request leaves out
     :param legacy: the day from which on it is legacy
     :param end_of_life: the day from which on it is gone
@@ -58,6 +59,7 @@ class Model:
     task: str = ""
     input: Limits | None = None
     sizes: Mapping[str, Size] = field(default_factory=dict)
+    size: Size | None = None
     defaults: dict[str, Any] = field(default_factory=dict)
     status: Literal["ACTIVE", "LEGACY"] = "ACTIVE"
     legacy: date | None = None
@@ -94,6 +96,28 @@ class Model:
             "modelLifecycle": lifecycle,
         }
 
+    def availability(self) -> dict[str, Any]:
+        """Return what ``bedrock:GetFoundationModelAvailability`` says of it: everybody may use everything here."""
+        return {
+            "modelId": self.id,
+            "agreementAvailability": {"status": "AVAILABLE"},
+            "authorizationStatus": "AUTHORIZED",
+            "entitlementAvailability": "AVAILABLE",
+            "regionAvailability": "AVAILABLE",
+        }
+
+    def profile_summary(self, region: str) -> dict[str, Any]:
+        """Return its inference profile in the shape of ``bedrock:GetInferenceProfile``."""
+        arns = (f"arn:aws:bedrock:{name}::foundation-model/{self.id}" for name in sorted(self.regions))
+        return {
+            "inferenceProfileName": f"US {self.name}",
+            "inferenceProfileArn": f"arn:aws:bedrock:{region}:123456789012:inference-profile/{self.invoked_as}",
+            "inferenceProfileId": self.invoked_as,
+            "models": [{"modelArn": arn} for arn in arns],
+            "status": "ACTIVE",
+            "type": "SYSTEM_DEFINED",
+        }
+
     def _status_on(self, day: date | None) -> str:
         if day is None or self.legacy is None:
             return self.status
@@ -123,6 +147,7 @@ def _read_model(row: dict[str, Any], table: dict[str, Any]) -> Model:
             "inputs": tuple(row.get("inputs", ("TEXT", "IMAGE"))),
             "input": limits and Limits(**limits | {"formats": tuple(limits["formats"])}),
             "sizes": {name: (width, height) for name, (width, height) in named.items()},
+            "size": tuple(row["size"]) if "size" in row else None,
         }
     )
 

@@ -1,4 +1,4 @@
-"""The front of Bedrock: InvokeModel of ``bedrock-runtime``, and the two calls of ``bedrock`` that describe models."""
+"""The front of Bedrock: InvokeModel of ``bedrock-runtime``, and those calls of ``bedrock`` that describe models."""
 
 from __future__ import annotations
 
@@ -11,17 +11,13 @@ from urllib.parse import unquote
 from airflow_titan.emulator.http import reset
 
 from .describe import describe_models
-from .invoke import InvokeModel
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from wsgiref.types import StartResponse, WSGIEnvironment
 
-    from airflow_titan.emulator.faults import FaultInjector
-
     from .availability import Availability
-    from .calls import Call
-    from .throttling import Throttle
+    from .invoke import InvokeModel
 
 _INVOKE = re.compile(r"/model/(.+)/invoke$")
 
@@ -30,26 +26,12 @@ class BedrockApp:
     """
     The WSGI application for everything signed for ``bedrock``.
 
-    :param calls: where every call of InvokeModel is recorded
-    :param faults: the active ones
-    :param throttle: how many calls are admitted
-    :param availability: which models answer
-    :param latency: seconds that the model takes for each request that it accepts
-    :param canned: whether answers lie ready
+    :param invoke: answers InvokeModel
+    :param availability: which models there are
     """
 
-    def __init__(
-        self,
-        calls: list[Call],
-        faults: FaultInjector,
-        throttle: Throttle,
-        availability: Availability,
-        *,
-        latency: float,
-        canned: bool = False,
-    ) -> None:
-        self._availability = availability
-        self._invoke = InvokeModel(calls, faults, throttle, availability, latency=latency, canned=canned)
+    def __init__(self, invoke: InvokeModel, availability: Availability) -> None:
+        self._invoke, self._availability = invoke, availability
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         """Answer one request."""

@@ -21,7 +21,7 @@ class FaultInjector:
         self._active: list[Fault] = []
         self._cleared = threading.Event()
 
-    def inject(self, kind: str, **options: Any) -> None:
+    def inject(self, kind: str, /, **options: Any) -> None:
         """
         Add a fault.
 

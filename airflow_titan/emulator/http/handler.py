@@ -7,13 +7,19 @@ import logging
 import os
 import socket
 import struct
-from typing import Any, NoReturn
+from contextlib import suppress
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from moto.moto_server.werkzeug_app import MotoRequestHandler
 
-log = logging.getLogger(__name__)
+from .body import BrokenRequest, read_body
+from .patience import PatientReader, linger
 
-_BODY_LIMIT = 1 << 29  # bytes; half a GiB is kept in memory at most, far above any image
+if TYPE_CHECKING:
+    from .server import Server
+
+log = logging.getLogger(__name__)
 
 
 class Handler(MotoRequestHandler):
@@ -22,7 +28,11 @@ class Handler(MotoRequestHandler):
 
     Werkzeug closes after each answer because an application may leave a part of the request unread. Here the whole
     body is read before the application runs, so the next request always begins at the right byte.
+
+    A client that takes too long to send a request, or to take an answer, loses its connection.
     """
+
+    server: Server
 
     protocol_version = "HTTP/1.1"
     disable_nagle_algorithm = True  # a small answer on a kept connection must not wait for the client's ACK
@@ -34,38 +44,62 @@ class Handler(MotoRequestHandler):
         self.wfile.flush()
         return proceed
 
+    def setup(self) -> None:
+        """Read from the connection with patience, not for ever."""
+        super().setup()
+        self.rfile.close()  # that of the base class, which isn't needed
+        self._incoming = PatientReader(self.connection, self.server.client_timeout)
+        self.rfile = io.BufferedReader(self._incoming, 1 << 16)
+
+    def handle_one_request(self) -> None:
+        """Wait for a request and answer it."""
+        self._incoming.await_request()
+        super().handle_one_request()
+
+    def send_error(self, code: int, message: str | None = None, explain: str | None = None) -> None:
+        """Say what is wrong with a request that can't be read, and be done with its connection."""
+        self.close_connection = True
+        self.connection.settimeout(self.server.client_timeout)
+        super().send_error(code, message, explain)
+        self.wfile.flush()
+        linger(self.connection)
+
     def run_wsgi(self) -> None:
         """Read one request and answer it; ``http.server`` has answered its ``Expect: 100-continue`` before."""
-        self.environ = environ = self.make_environ()
-        body = self._read_body(environ)
-        if body is None:
-            self.close_connection = True
-            self.send_error(413)
+        self._incoming.restart()
+        try:
+            self.environ = environ = self.make_environ()
+            body = read_body(self.rfile, self.headers)
+        except BrokenRequest as error:
+            self.send_error(error.status, error.reason)
+            return
+        except TimeoutError:
+            self.send_error(HTTPStatus.REQUEST_TIMEOUT)
+            return
+        except ValueError:
+            self.send_error(HTTPStatus.BAD_REQUEST, "The address makes no sense")
             return
         environ["wsgi.input"] = io.BytesIO(body)
         environ["CONTENT_LENGTH"] = str(len(body))
         del body  # an application that is done with it can let it go before it answers
+        self.connection.settimeout(self.server.client_timeout)  # from here on, for each piece of the answer
         try:
             self._answer(environ)
         except ConnectionError:
             self.close_connection = True
+        except TimeoutError:
+            log.debug("the client did not take its answer: %s %s", self.command, self.path)
+            self._cut()
         except Exception:
             # Half an answer may be out already: the only honest end is to cut the connection.
             log.exception("request failed: %s %s", self.command, self.path)
             self.close_connection = True
 
-    def _read_body(self, environ: dict[str, Any]) -> bytes | None:
-        """Return the whole body; None if its length makes no sense or is above the limit."""
-        if environ.get("wsgi.input_terminated"):  # chunked
-            body: bytes = environ["wsgi.input"].read(_BODY_LIMIT + 1)
-            return body if len(body) <= _BODY_LIMIT else None
-        length = environ.get("CONTENT_LENGTH") or "0"
-        if not length.isdecimal() or int(length) > _BODY_LIMIT:
-            return None
-        body = self.rfile.read(int(length))
-        if len(body) < int(length):
-            raise ConnectionAbortedError("the client closed the connection inside its request")
-        return body
+    def _cut(self) -> None:
+        """End the connection without waiting for what is still to be sent."""
+        self.close_connection = True
+        with suppress(OSError):
+            self.connection.shutdown(socket.SHUT_RDWR)
 
     def _answer(self, environ: dict[str, Any]) -> None:
         status = ""
@@ -107,6 +141,10 @@ class Handler(MotoRequestHandler):
         if chunked:
             self.wfile.write(b"0\r\n\r\n")
         self.wfile.flush()
+
+    def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
+        """Log a request as it was written, for it may have an address that makes no sense."""
+        self.log("info", "%s %s %s", self.requestline, code, size)
 
     def log(self, type: str, message: str, *args: object) -> None:  # noqa: A002  (werkzeug's signature)
         """Send werkzeug's request lines to this module's logger, at debug level."""

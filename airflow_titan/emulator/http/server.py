@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from wsgiref.types import WSGIApplication
 
 _BACKLOG = 512  # connections that may wait for a thread; a burst of 300 clients must not see a refusal
+_CONNECTIONS = 800  # open at once, each with its thread; below the 1024 files that a process usually may open
+_BUSY = b"HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
 
 
 class Server(ThreadedWSGIServer):
@@ -25,10 +27,12 @@ class Server(ThreadedWSGIServer):
     :param host: the address to bind
     :param port: the port to bind; 0 lets the system choose a free one
     :param app: answers every request
+    :param client_timeout: seconds that a client may take to send a request, or to take a piece of an answer
     :raises OSError: if the port is in use
     """
 
-    def __init__(self, host: str, port: int, app: WSGIApplication) -> None:
+    def __init__(self, host: str, port: int, app: WSGIApplication, client_timeout: float) -> None:
+        self.client_timeout = client_timeout
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
         # Bound here, not by werkzeug, which answers a port in use with sys.exit.
         with socket.create_server((host, port), family=family, backlog=_BACKLOG) as listener:
@@ -41,6 +45,12 @@ class Server(ThreadedWSGIServer):
         """Where clients reach it, e.g. ``http://127.0.0.1:8080``."""
         host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(self.host, self.host)  # noqa: S104  (read, not bound)
         return f"http://[{host}]:{self.port}" if ":" in host else f"http://{host}:{self.port}"
+
+    @property
+    def connections(self) -> int:
+        """How many are open."""
+        with self._connections_lock:
+            return len(self._connections)
 
     def start(self) -> None:
         """Serve in a background thread until `stop`."""
@@ -58,9 +68,17 @@ class Server(ThreadedWSGIServer):
                     connection.shutdown(socket.SHUT_RDWR)
 
     def process_request(self, request: Any, client_address: Any) -> None:
-        """Record the connection, then hand it to its thread."""
+        """Record the connection, then hand it to its thread; turn it away if there are too many."""
         with self._connections_lock:
-            self._connections.add(request)
+            is_busy = len(self._connections) >= _CONNECTIONS
+            if not is_busy:
+                self._connections.add(request)
+        if is_busy:
+            with suppress(OSError):
+                request.settimeout(0)
+                request.send(_BUSY)
+            self.shutdown_request(request)
+            return
         super().process_request(request, client_address)
 
     def shutdown_request(self, request: Any) -> None:

@@ -1,8 +1,8 @@
 """
 A PNG file's structure, checked without decoding its pixels (PNG specification, third edition).
 
-Pillow is lenient: it accepts a file without IEND, one with a tail, one that inflates to more than its pixels, and it
-calls 16-bit color "RGB".
+Pillow is lenient: it accepts a file without IEND, one that inflates to more than its pixels, and it calls 16-bit color
+"RGB".
 """
 
 from __future__ import annotations
@@ -111,5 +111,5 @@ def _chunks(data: bytes) -> Iterator[tuple[bytes, bytes]]:
             raise InvalidImage(f"the PNG file is damaged: wrong checksum in its {name.decode('latin-1')} chunk")
         yield name, content
         position = end
-        if name == b"IEND" and position != len(data):
-            raise InvalidImage(f"{len(data) - position} bytes follow the end of the PNG file")
+        if name == b"IEND":
+            return  # what lies behind it no decoder comes to see, as behind the end of a JPEG

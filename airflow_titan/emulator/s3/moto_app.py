@@ -9,13 +9,14 @@ from moto.moto_api._internal.models import moto_api_backend
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 
 from .objects import ObjectApi
+from .pictures import create_buckets
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from wsgiref.types import StartResponse, WSGIEnvironment
 
 # One for the process, because moto's state is the process's.
-_LOCK = threading.Lock()
+LOCK = threading.Lock()
 
 
 class MotoApp:
@@ -31,7 +32,7 @@ class MotoApp:
     """
 
     def __init__(self) -> None:
-        self._objects = ObjectApi(_LOCK)
+        self._objects = ObjectApi(LOCK)
         self._app = DomainDispatcherApplication(create_backend_app)
         # The S3 application is built now, not during the first request, whose client may be timing it.
         self._app.app_instances["s3"] = create_backend_app("s3")
@@ -42,7 +43,7 @@ class MotoApp:
         if response:
             start_response(response.status, response.headers)
             return [response.body]
-        with _LOCK:
+        with LOCK:
             parts = self._app(environ, start_response)
             try:
                 return list(parts)
@@ -51,7 +52,8 @@ class MotoApp:
                 if close:
                     close()
 
-    def reset(self) -> None:
-        """Forget every bucket, role and other resource."""
-        with _LOCK:
+    def reset(self, buckets: Iterable[str] = ()) -> None:
+        """Forget every bucket, role and other resource, and make these buckets."""
+        with LOCK:
             moto_api_backend.reset()
+            create_buckets(buckets)

@@ -16,11 +16,13 @@ from typing import TYPE_CHECKING, Protocol
 from airflow_titan.models.families import stability, titan
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from airflow_titan.models.families.wire import DecodedResponse, EncodedTask
     from airflow_titan.models.spec import ModelSpec
     from airflow_titan.models.tasks import Task
 
-__all__ = ["FAMILIES", "Family"]
+__all__ = ["FAMILIES", "Family", "called_models"]
 
 
 class Family(Protocol):
@@ -45,3 +47,19 @@ class Family(Protocol):
 
 #: Every family by the name that the model data gives it. Nova Canvas speaks Titan's format.
 FAMILIES: dict[str, Family] = {"titan": titan, "nova": titan, "stability": stability}
+
+
+def called_models(spec: ModelSpec, tasks: Iterable[str] = ()) -> tuple[str, ...]:
+    """
+    Return the ids of all models that requests for a model may go to: itself, and those that do some of its tasks.
+
+    :param tasks: the tasks that are asked for; default: all that it does
+    """
+    jobs = [
+        job
+        for task in tasks or spec.tasks
+        for job, needed in stability.JOBS.get(task, {}).items()
+        if spec.takes(task) and all(spec.takes(task, parameter) for parameter in needed)
+    ]
+    called = [spec.routes.get(job, spec.id) for job in jobs] if spec.routes else [spec.id]
+    return tuple(dict.fromkeys(called))

@@ -31,6 +31,15 @@ _USUAL_SIMILARITY = 0.7
 _NOT_GROWN = 0
 _FILTERED = "Filter reason"
 
+#: The jobs that a task may become, and the parameters that each needs: what :func:`encode` may route to.
+JOBS: dict[str, dict[str, tuple[str, ...]]] = {
+    "text_to_image": {"text": ()},
+    "inpainting": {"inpaint": ("mask_image", "text"), "erase": ("mask_image",), "replace": ("mask_prompt", "text")},
+    "outpainting": {"inpaint": ()},
+    "image_variation": {"vary": ()},
+    "background_removal": {"remove_background": ()},
+}
+
 #: The name of a job in the model data's routes, its message, and what it only comes near to.
 _Job = tuple[str, dict[str, Any], tuple[str, ...]]
 

@@ -125,6 +125,11 @@ def test_a_service_keeps_its_inputs_size_and_format(ready: Emulator) -> None:
     assert data.startswith(b"\xff\xd8\xff")
 
 
+def test_a_request_without_a_size_gets_1024_by_1024(ready: Emulator) -> None:
+    """As when it is painted."""
+    assert size(Titan(ready.url).image(text_image() | {"imageGenerationConfig": {}})) == (1024, 1024)
+
+
 def test_a_body_is_still_held_to_its_schema(ready: Emulator) -> None:
     """In the same words."""
     titan = Titan(ready.url)

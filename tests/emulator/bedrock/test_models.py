@@ -122,3 +122,26 @@ def test_what_isnt_served_is_said(emulator: Emulator, call: str) -> None:
     with pytest.raises(ClientError, match="The emulator serves InvokeModel") as caught:
         getattr(client("bedrock-runtime", emulator.url), call)(modelId=V1, **options)
     assert caught.value.response["ResponseMetadata"]["HTTPStatusCode"] == 404
+
+
+def test_what_a_region_has_can_be_used_by_everybody(emulator: Emulator) -> None:
+    """In the shape of the API, by the plain id; another region's model is refused as an unknown one is."""
+    west = client("bedrock", emulator.url, "us-west-2")
+    found = west.get_foundation_model_availability(modelId="stability.sd3-5-large-v1:0")
+    assert found["agreementAvailability"] == {"status": "AVAILABLE"}
+    assert (found["authorizationStatus"], found["regionAvailability"]) == ("AUTHORIZED", "AVAILABLE")
+    with pytest.raises(ClientError, match="identifier is invalid"):
+        client("bedrock", emulator.url).get_foundation_model_availability(modelId="stability.sd3-5-large-v1:0")
+
+
+def test_a_profile_names_the_models_that_it_sends_to(emulator: Emulator) -> None:
+    """Listed and by its id or ARN, with one model a region; a plain id is no profile."""
+    west = client("bedrock", emulator.url, "us-west-2")
+    name = "us.stability.stable-image-inpaint-v1:0"
+    profile = west.get_inference_profile(inferenceProfileIdentifier=name)
+    assert [model["modelArn"].split(":")[3] for model in profile["models"]] == ["us-east-1", "us-east-2", "us-west-2"]
+    arn = profile["inferenceProfileArn"]
+    assert west.get_inference_profile(inferenceProfileIdentifier=arn)["inferenceProfileId"] == name
+    assert name in [each["inferenceProfileId"] for each in west.list_inference_profiles()["inferenceProfileSummaries"]]
+    with pytest.raises(ClientError, match="ResourceNotFound"):
+        west.get_inference_profile(inferenceProfileIdentifier="stability.sd3-5-large-v1:0")

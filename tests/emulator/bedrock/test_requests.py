@@ -7,12 +7,14 @@ from io import BytesIO
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from client import V2, Titan, encoded, inpainting, outpainting, text_image, variation
+from client import V1, V2, Titan, encoded, inpainting, outpainting, text_image, variation
 from pictures import mask, photo
 from PIL import Image
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from airflow_titan.emulator import Emulator
 
 SIZES = [
     (1024, 1024), (768, 768), (512, 512), (768, 1152), (384, 576), (1152, 768), (576, 384), (768, 1280), (384, 640),
@@ -320,11 +322,10 @@ def test_each_permitted_size_is_painted(titan: Titan, size: tuple[int, int]) -> 
         ({"width": 1024}, "1024 x 1408"),
         ({"width": 0, "height": 0}, "0 x 0"),
         ({"width": -512, "height": -512}, "-512 x -512"),
-        ({}, "1408 x 1408"),
     ],
 )
 def test_a_size_off_the_table_is_refused(titan: Titan, size: dict[str, int], said: str) -> None:
-    """Pairs count, not sides; a missing side is the document's default of 1408, which no square has."""
+    """Pairs count, not sides; a side that is missing beside the other is the document's default of 1408."""
     body = text_image() | {"imageGenerationConfig": size}
     assert titan.malformed(body) == f"#/imageGenerationConfig: {said} is not a permitted size"
 
@@ -335,10 +336,21 @@ def test_the_default_side_may_complete_a_pair(titan: Titan, given: dict[str, int
     assert titan.pixels(text_image() | {"imageGenerationConfig": given}).shape[:2] == shape
 
 
-def test_no_configuration_means_no_permitted_size(titan: Titan) -> None:
-    """The document's default size is not in its table."""
-    said = titan.malformed(without(text_image(), "imageGenerationConfig"))
-    assert said == "#/imageGenerationConfig: 1408 x 1408 is not a permitted size"
+@pytest.mark.parametrize("model", [V1, V2])
+@pytest.mark.parametrize("config", [None, {}, {"seed": 7}, {"numberOfImages": 1, "quality": "premium", "cfgScale": 8}])
+def test_a_request_without_a_size_gets_1024_by_1024(
+    emulator: Emulator, model: str, config: dict[str, Any] | None
+) -> None:
+    """As Amazon's own samples send it: the document's default of 1408 by 1408 is not in its table."""
+    body = text_image() | {"imageGenerationConfig": config}
+    sent = without(body, "imageGenerationConfig") if config is None else body
+    assert Titan(emulator.url, model).pixels(sent).shape[:2] == (1024, 1024)
+
+
+def test_a_configuration_that_is_null_is_refused(titan: Titan) -> None:
+    """Null is a value of the wrong type, not a key left out."""
+    said = titan.malformed(text_image() | {"imageGenerationConfig": None})
+    assert said == "#/imageGenerationConfig: expected type: JSONObject, found: Null"
 
 
 @pytest.mark.parametrize("name", ["inPaintingParams", "outPaintingParams"])

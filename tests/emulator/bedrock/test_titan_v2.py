@@ -121,6 +121,13 @@ def test_a_coloured_picture_has_a_permitted_size(v2: Titan) -> None:
     assert "1000 x 1000 is not a permitted size" in v2.malformed(coloured("#ffffff", width=1000, height=1000))
 
 
+def test_a_coloured_picture_without_a_size_has_1024_by_1024(v2: Titan) -> None:
+    """As with text alone."""
+    body = coloured("#ffffff")
+    del body["imageGenerationConfig"]
+    assert v2.pixels(body).shape[:2] == (1024, 1024)
+
+
 def test_a_background_becomes_transparent(v2: Titan) -> None:
     """The subject stays as it was, to the pixel."""
     image = Image.open(BytesIO(v2.image(removal(product()))))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import random
 import threading
 import time
@@ -11,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from airflow_titan.bulk.memory import MemoryBudget
+from airflow_titan.bulk.memory import MemoryBudget, give_back_large_blocks
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -239,3 +240,36 @@ def test_many_threads_stay_within_the_bound_and_all_get_through() -> None:
         thread.join(30)
     assert not any(thread.is_alive() for thread in threads)
     assert (over, memory.held) == ([], 0)
+
+
+class Allocations(ctypes.Structure):
+    """What glibc tells of the memory that it has given out."""
+
+    _fields_ = tuple(
+        (name, ctypes.c_size_t)
+        for name in (
+            "arena", "ordblks", "smblks", "hblks", "hblkhd", "usmblks", "fsmblks", "uordblks", "fordblks", "keepcost",
+        )
+    )  # fmt: skip
+
+
+@pytest.mark.skipif(not hasattr(ctypes.CDLL(None), "mallinfo2"), reason="another allocator than glibc's")
+def test_large_blocks_are_the_systems_own() -> None:
+    """Also after many of their size were freed, from when on glibc would keep them."""
+    mallinfo = ctypes.CDLL(None).mallinfo2
+    mallinfo.restype = Allocations
+    size = 24 << 20
+    for _ in range(4):
+        bytearray(size)
+    give_back_large_blocks()
+    before = mallinfo().hblkhd
+    # one or two may find room in what was kept before
+    blocks = [bytearray(size) for _ in range(4)]
+    assert mallinfo().hblkhd - before >= len(blocks[0])
+
+
+def test_a_deployments_own_threshold_is_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It knows its machines."""
+    monkeypatch.setenv("MALLOC_MMAP_THRESHOLD_", "65536")
+    monkeypatch.delattr(ctypes, "CDLL")
+    give_back_large_blocks()

@@ -272,7 +272,7 @@ def test_rows_are_read_from_s3(s3: Any, bucket: str) -> None:
 @pytest.mark.parametrize(
     ("data", "words"),
     [(DONE.to_json() + b"\nrest", "line 2 is no row"), (b'{"id": "a", "text": "x"}', "line 1 is no row"),
-     (b"x" * (17 << 20), "line 1 is no row: too long"), (b"\xff\xfe", "line 1 is no row")],
+     (b"x" * (17 << 20), "line 1 is no row: too long"), (b"\xff\xfe", "is UTF-16")],
 )  # fmt: skip
 def test_another_file_is_no_result_file(s3: Any, bucket: str, data: bytes, words: str) -> None:
     """It is named with the line that shows it."""

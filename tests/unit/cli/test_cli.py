@@ -6,6 +6,7 @@ import json
 import socket
 import subprocess
 import sys
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 from urllib.request import urlopen
 
@@ -15,6 +16,7 @@ from airflow_titan.cli import main, parser
 
 if TYPE_CHECKING:
     from argparse import Namespace
+    from collections.abc import Iterator
 
 
 @pytest.mark.parametrize("arguments", [[], ["emulate"], ["emulator", "--port", "many"]])
@@ -65,6 +67,52 @@ def test_an_option_that_makes_no_sense_is_said(option: str, said: str) -> None:
         main(["emulator", "--port", "0", option])
 
 
+@contextmanager
+def serving(*options: str) -> Iterator[list[str]]:
+    """Run the emulator in a process of its own; give the lines that it prints, up to the last."""
+    command = [sys.executable, "-c", "import airflow_titan.cli as c; raise SystemExit(c.main())", "emulator"]
+    command += ["--port", "0", *options]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:  # noqa: S603 - this Python
+        assert process.stdout
+        lines = []
+        while not lines or not lines[-1].startswith("The pictures: "):
+            lines.append(process.stdout.readline().strip())
+            assert process.poll() is None
+        yield lines
+        process.terminate()
+
+
+def test_what_the_emulator_prints_can_be_pasted() -> None:
+    """With the port that it has, and the first bucket as the output root; the buckets are there."""
+    with serving("--bucket", "my-pictures", "--bucket", "uploads") as lines:
+        pasted = dict(line.removeprefix("export ").split("=", 1) for line in lines if line.startswith("export "))
+        url = lines[0].split()[-1]
+        assert pasted == {
+            "AWS_ENDPOINT_URL": url,
+            "AWS_ACCESS_KEY_ID": "testing",
+            "AWS_SECRET_ACCESS_KEY": "testing",
+            "AWS_DEFAULT_REGION": "us-east-1",
+            "AIRFLOW_CONN_AWS_DEFAULT": "aws://",
+            "AIRFLOW__TITAN__OUTPUT_ROOT": "s3://my-pictures/titan",
+        }
+        with urlopen(f"{url}/", timeout=30) as answer:  # noqa: S310 - loopback
+            page = answer.read().decode()
+        assert "?bucket=my-pictures" in page
+        assert "?bucket=uploads" in page
+
+
+def test_without_a_bucket_there_is_no_output_root_to_paste() -> None:
+    """The line would name one that isn't there."""
+    with serving() as lines:
+        assert not any("OUTPUT_ROOT" in line for line in lines)
+
+
+def test_a_bucket_that_s3_would_refuse_is_said() -> None:
+    """One line, with what a name may be."""
+    with pytest.raises(SystemExit, match=r"airflow-titan emulator: bucket: 's3://b' .*3 to 63 lower-case letters"):
+        main(["emulator", "--port", "0", "--bucket", "s3://b"])
+
+
 def test_the_emulators_options_arrive() -> None:
     """The rate and its kind, and pictures that lie ready."""
     command = [sys.executable, "-c", "import airflow_titan.cli as c; raise SystemExit(c.main())", "emulator"]
@@ -109,3 +157,22 @@ def test_values_are_read_as_those_of_parameters_are(monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(parser, "serve_emulator", lambda options: seen.append(options) or 0)
     assert main(["emulator", "--port", "1e3", "--latency", "+0.5", "--rate-kind", "WINDOW"]) == 0
     assert (seen[0].port, seen[0].latency, seen[0].rate_kind) == (1000, 0.5, "window")
+
+
+@pytest.mark.usefixtures("bucket")
+def test_the_check_prints_a_table_and_ends_with_0(capsys: pytest.CaptureFixture[str]) -> None:
+    """Where nothing is wrong."""
+    assert main(["check"]) == 0
+    out = capsys.readouterr().out
+    assert "right     bucket                    titan-images in us-east-1" in out
+    assert "Nothing is wrong; nothing was paid." in out
+
+
+@pytest.mark.usefixtures("bucket")
+def test_the_check_prints_json_and_ends_with_1(capsys: pytest.CaptureFixture[str]) -> None:
+    """Where something is wrong; options are those of tasks."""
+    arguments = ["--json", "--region", "eu-west-1", "--model", "stability.sd3-5-large-v1:0", "--task", "Inpainting"]
+    assert main(["check", "--output-root", "s3://none/here", *arguments]) == 1
+    told = json.loads(capsys.readouterr().out)
+    assert told["right"] is False
+    assert [row["name"] for row in told["rows"] if row["status"] == "wrong"] == ["region", "bucket"]

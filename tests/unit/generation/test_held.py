@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -25,6 +26,7 @@ from airflow_titan.errors import (
 )
 from airflow_titan.generation.generate import CallPolicy, Request, Result, ResultLocation, generate
 from airflow_titan.generation.manifest import TaskInstance
+from airflow_titan.generation.response import ResponseImage
 from airflow_titan.hooks.bedrock import TitanBedrockHook
 from airflow_titan.models.tasks import TextToImage
 
@@ -201,10 +203,10 @@ class Body:
         self._body = body
         self._watch = watch
 
-    def read(self) -> bytes:
-        """Read it whole."""
+    def read(self, size: int | None = None) -> bytes:
+        """Read it whole, or a piece."""
         self._watch.note("read")
-        return self._body.read()  # type: ignore[no-any-return]
+        return self._body.read(size)  # type: ignore[no-any-return]
 
 
 @dataclass
@@ -394,6 +396,43 @@ def test_an_answer_waits_in_a_file_for_those_of_the_next_calls(scene: Scene) -> 
     assert scene.files[2].content == one  # type: ignore[attr-defined]
     keys = [uri.removeprefix(f"s3://{scene.bucket}/") for uri in result.manifest.uris]
     assert [scene.s3.get_object(Bucket=scene.bucket, Key=key)["Body"].read() for key in keys] == [one, two]
+
+
+class Counting(Watch):
+    """Counts the pictures that are in memory whenever a call comes to its turn."""
+
+    def note(self, event: str) -> None:
+        """Note an event."""
+        if event == "admitted":
+            event = f"admitted with {sum(isinstance(one, ResponseImage) for one in gc.get_objects())}"
+        super().note(event)
+
+
+def test_no_picture_is_in_memory_while_the_next_call_waits(scene: Scene) -> None:
+    """Not even where nobody looks at it any more; else each request under way has one that no bound counts."""
+    gc.collect()
+    scene.watch = Counting()
+    answers = [stable(photo(64, 64 + number)) for number in range(4)]
+    scene.run(*answers, model_id=SD35, count=4)
+    assert [event for event in scene.watch.events if event.startswith("admitted")] == ["admitted with 0"] * 4
+
+
+def test_an_answer_of_unknown_length_is_reckoned_as_a_large_one(scene: Scene) -> None:
+    """Nobody knows what is coming."""
+    chunked = f"{len(ANSWER.body):x}\r\n".encode() + ANSWER.body + b"\r\n0\r\n\r\n"
+    scene.run(Says(body=chunked, headers=ANSWER.headers | {"Transfer-Encoding": "chunked"}))
+    assert f"memory held: {2 * (8 << 20)}" in scene.watch.events
+
+
+def test_an_answer_from_the_journal_is_held_like_any_other(scene: Scene) -> None:
+    """A try that finds what the one before was killed with has no more in memory than that one had."""
+    scene.watch.interrupt = "image-1"
+    with pytest.raises(KeyboardInterrupt):
+        scene.run(ANSWER)
+    scene.watch = Watch()
+    scene.run(try_number=2)
+    size = f"memory held: {2 * len(ANSWER.body)}"
+    assert scene.watch.since(size) == [size, "image-1", "manifest.json", "memory free"]
 
 
 def test_a_request_of_one_call_needs_no_file_but_its_bodys(scene: Scene) -> None:

@@ -165,9 +165,9 @@ def test_an_etag_that_names_no_bytes_is_not_trusted(put: Put, s3: Any, bucket: s
     ["", "s3://", "s3://bucket", "s3://bucket/", "s3:///key", "http://bucket/key", "bucket/key", "/a.png", "S3://b/k",
      "s3://bucket/folder/", "s3://bucket/../other", "s3://bucket/a/./b", "s3://bucket/a/..", None, 7, b"s3://b/k", {}],
 )  # fmt: skip
-def test_what_names_no_object_is_said(uri: Any) -> None:
+def test_what_names_no_object_is_said(uri: Any, s3: Any) -> None:
     """A wrong URI is a problem of its parameter, not a crash."""
-    image = InputReader(ObjectStore(None)).read_image("mask_image", uri, None)
+    image = InputReader(ObjectStore(s3)).read_image("mask_image", uri, None)
     assert image.problem
     assert (image.problem.parameter, image.problem.limit) == ("mask_image", "s3://bucket/key")
 

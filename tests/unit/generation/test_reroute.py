@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 from datetime import date
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -13,6 +14,7 @@ from instance import Instance
 from pictures import mask, photo
 from stub import refuses, scripted
 
+from airflow_titan.aws.endpoint import is_aws
 from airflow_titan.aws.s3 import ObjectStore
 from airflow_titan.generation.alternatives import lifecycle_warning
 from airflow_titan.generation.location import ResultLocation
@@ -132,10 +134,13 @@ def test_no_routes_are_none(routes: str, emulator: Emulator, bucket: str, rerout
 
 
 def test_a_route_to_an_unknown_model_is_a_clear_error(emulator: Emulator, bucket: str, reroute: Any) -> None:
-    """As if the task had named it."""
+    """It names the setting that holds it, as the task may name no model at all, and what was meant."""
     del bucket
-    reroute({V2: "stability.no-such"})
-    with pytest.raises(AirflowFailException, match=r"model_id: got 'stability\.no-such'; known are"):
+    reroute({V2: "stability.stable-image-cor-v1:1"})
+    message = (
+        r"\[titan\] reroute: got 'stability\.stable-image-cor-v1:1' in the place of .*mean stability\.stable-image-core"
+    )
+    with pytest.raises(AirflowFailException, match=message):
         Instance().run(text_to_image())
     assert emulator.calls == []
 
@@ -244,17 +249,18 @@ def prepared(model_id: str) -> Any:
     ("model_id", "when"), [(V1, "(retired in 2025"), (V2, "on 2026-06-30"), (NOVA, "on 2026-09-30")]
 )
 def test_a_model_past_its_end_warns(model_id: str, when: str) -> None:
-    """With the day, as far as it is known, and who can stand in."""
-    warning = lifecycle_warning(prepared(model_id), "us-west-2", date(2026, 11, 22))
+    """In one line, with the day, as far as it is known, and where to look for who can stand in."""
+    warning = lifecycle_warning(prepared(model_id), date(2026, 11, 22))
     assert warning
-    assert f"{model_id} reached its end of life {when}" in warning
-    assert f"{SD35} (us-west-2; about 0.08 USD)" in warning
+    assert warning.startswith(f"{model_id} reached its end of life {when}")
+    assert "airflow-titan models" in warning
+    assert len(warning) < 300
 
 
 @pytest.mark.parametrize("model_id", [CORE, SD35])
 def test_a_living_model_doesnt_warn(model_id: str) -> None:
     """There is nothing to say."""
-    assert lifecycle_warning(prepared(model_id), "us-west-2", date(2026, 11, 22)) is None
+    assert lifecycle_warning(prepared(model_id), date(2026, 11, 22)) is None
 
 
 @pytest.mark.parametrize(
@@ -269,17 +275,53 @@ def test_a_day_that_comes_warns_from_then_on(
     life = find(CORE).lifecycle.model_copy(update={"end_of_life": date(2027, 3, 2)})
     aging = find(CORE).model_copy(update={"lifecycle": life})
     monkeypatch.setattr("airflow_titan.generation.prepare.find", lambda *_: aging)
-    assert bool(lifecycle_warning(prepared(CORE), "us-west-2", day)) is warns
+    assert bool(lifecycle_warning(prepared(CORE), day)) is warns
+
+
+def ended(caplog: pytest.LogCaptureFixture) -> list[str]:
+    """Give the warnings of a model past its end."""
+    return [line.getMessage() for line in caplog.records if "reached its end of life" in line.getMessage()]
 
 
 def test_a_task_warns_once_and_is_tried_all_the_same(
-    emulator: Emulator, bucket: str, caplog: pytest.LogCaptureFixture
+    emulator: Emulator, bucket: str, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Private arrangements exist."""
+    """Private arrangements exist; a second try says nothing new."""
+    del bucket
+    monkeypatch.setattr("airflow_titan.generation.generate.is_aws", lambda _: True)
+    with caplog.at_level(logging.WARNING):
+        Instance().run(text_to_image(width=512, height=512))
+        Instance(try_number=2).run(text_to_image(width=512, height=512, text="another"))
+    (told,) = ended(caplog)
+    assert "2026-06-30" in told
+    assert len(emulator.calls) == 2
+
+
+def test_the_emulator_has_no_end(emulator: Emulator, bucket: str, caplog: pytest.LogCaptureFixture) -> None:
+    """It answers for any model, so a warning would be of no use."""
     del bucket
     with caplog.at_level(logging.WARNING):
         Instance().run(text_to_image(width=512, height=512))
-    told = [line.getMessage() for line in caplog.records if "reached its end of life" in line.getMessage()]
-    assert len(told) == 1
-    assert "2026-06-30" in told[0]
+    assert ended(caplog) == []
     assert len(emulator.calls) == 1
+
+
+@pytest.mark.parametrize(
+    ("url", "ours"),
+    [("https://bedrock-runtime.us-east-1.amazonaws.com", True), ("https://s3.cn-north-1.amazonaws.com.cn", True),
+     ("https://s3.dualstack.us-east-1.amazonaws.com", True), ("https://bedrock-runtime.us-east-1.api.aws", True),
+     ("http://127.0.0.1:4566", False), ("https://amazonaws.com.example", False)],
+)  # fmt: skip
+def test_who_is_aws(url: str, ours: bool) -> None:  # noqa: FBT001
+    """The host's name tells."""
+    client = SimpleNamespace(meta=SimpleNamespace(endpoint_url=url))
+    assert is_aws(client) is ours
+
+
+def test_a_misspelt_default_model_is_told_by_its_setting(emulator: Emulator, bucket: str, monkeypatch: Any) -> None:
+    """The task names no model, so it is not to blame."""
+    del bucket
+    monkeypatch.setenv("AIRFLOW__TITAN__MODEL_ID", "amazon.titan-image-generator-v2")
+    with pytest.raises(AirflowFailException, match=r"\[titan\] model_id: got .* Did you mean amazon\.titan-image-gen"):
+        Instance().run(TitanTextToImageOperator(task_id="task", text="a jar"))
+    assert emulator.calls == []

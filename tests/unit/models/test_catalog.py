@@ -186,7 +186,11 @@ def test_a_model_is_found_by_id_arn_or_family(model_id: str, family: str | None,
 @pytest.mark.parametrize(
     ("model_id", "family", "words"),
     [
-        ("amazon.titan-image-generator-v3", None, "model_id: got 'amazon.titan-image-generator-v3'; known are"),
+        ("amazon.titan-image-generator-v3", None, "model_id: got 'amazon.titan-image-generator-v3'; allowed is one of"),
+        ("amazon.titan-image-generator-v3", None, r"Did you mean amazon\.titan-image-generator-v\d"),
+        ("titan", None, r"Did you mean amazon\.titan-image-generator-v2:0\?"),
+        ("amazon.nova-canvas-v1", None, r"Did you mean amazon\.nova-canvas-v1:0\?"),
+        (V1, "tytan", r"Did you mean titan\?"),
         ("arn:aws:bedrock:us-east-1:123456789012:provisioned-model/abc", None, "Set model_family"),
         (V1, "tytan", "model_family: got 'tytan'"),
         ("arn:aws:bedrock:us-east-1::foundation-model/amazon.nova-canvas-v9:0", None, "Set model_family"),

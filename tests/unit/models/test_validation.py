@@ -114,14 +114,14 @@ def test_what_is_no_number_is_said_to_be_none(name: str, value: object) -> None:
 
 
 @pytest.mark.parametrize("name", ["text", "negative_text"])
-@pytest.mark.parametrize("value", [1, 1.5, True, ["a"], {"a": 1}, b"a", "None", " None ", "a\0b", "\x1b[31m", "\ud83c"])
+@pytest.mark.parametrize("value", [1, 1.5, True, ["a"], {"a": 1}, b"a", "a\0b", "\x1b[31m", "\ud83c"])
 def test_what_is_no_clean_text_is_refused(name: str, value: object) -> None:
-    """Other types, the word None, control characters and torn surrogates show a slip upstream."""
+    """Other types, control characters and torn surrogates show a slip upstream."""
     assert named(text_to_image(**{name: value})) == [name]
 
 
 @pytest.mark.parametrize(
-    "value", ["line\nbreak", "tab\there", "None of them", "nonEmpty", "👩‍👩‍👧", "\u200b", "\u2028"]
+    "value", ["line\nbreak", "tab\there", "None of them", "nonEmpty", "👩‍👩‍👧", "\u2066كوب\u2069", "\u3164a"]
 )
 def test_odd_but_honest_text_passes(value: str) -> None:
     """Only what can't be meant is refused."""
@@ -274,9 +274,71 @@ def test_a_small_image_only_warns() -> None:
     assert validate(variation(images=image(photo(256, 300))), V2).warnings == ()
 
 
-def test_an_empty_text_only_warns() -> None:
-    """No lower bound of a text is documented."""
-    assert validate(text_to_image(text=""), V2).warnings
+BLANK = [
+    "", "   ", "\n\n", "\t", "\xa0", "\u200b", "\u200b \ufeff", "\u00ad", "\ufe0f", "\u0301", "\u2060", "\u202e",
+    "\u2800", "\u3164", "\u2028", "\x00", "\x80", "\U000e0061", "\u180e", "\u115f\u1160",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("words", BLANK)
+@pytest.mark.parametrize(
+    ("make", "name"),
+    [
+        (text_to_image, "text"), (inpainting, "text"), (outpainting, "text"), (variation, "text"),
+        (inpainting, "mask_prompt"), (outpainting, "mask_prompt"),
+    ],
+)  # fmt: skip
+def test_a_blank_prompt_is_refused(make: Any, name: str, words: str) -> None:
+    """It would be paid for, and in inpainting a blank text would take away what was to be changed."""
+    (problem,) = problems(make(**{name: words}))
+    assert problem.parameter == name
+    assert "A template may have rendered to nothing" in problem.remedy
+
+
+@pytest.mark.parametrize("model", ["amazon.nova-canvas-v1:0", "stability.sd3-5-large-v1:0"])
+def test_a_blank_prompt_is_refused_for_every_family(model: str) -> None:
+    """The rule is none of a model."""
+    with pytest.raises(InvalidRequest, match="A template may have rendered to nothing"):
+        validate(TextToImage(text="\u200b"), find(model))
+
+
+@pytest.mark.parametrize("words", BLANK)
+def test_a_blank_negative_text_is_not_given(words: str) -> None:
+    """There is nothing that is not to be shown."""
+    checked = validate(text_to_image(negative_text=words), V2)
+    assert (checked.task.negative_text, checked.warnings) == (None, ())
+
+
+@pytest.mark.parametrize("word", ["None", " null "])
+@pytest.mark.parametrize("model", ["amazon.titan-image-generator-v2:0", "stability.stable-image-core-v1:1"])
+def test_a_negative_text_that_is_a_word_for_nothing_is_not_given(word: str, model: str) -> None:
+    """Also where the model takes none; a warning says that it was seen."""
+    checked = validate(text_to_image(negative_text=word), find(model))
+    assert checked.task.negative_text is None
+    assert any("negative_text is nothing but" in warning for warning in checked.warnings)
+
+
+@pytest.mark.parametrize("word", ["None", "nan", "NaN", "null", "undefined", "[]", "{}", " None\n", "N/A", "<NA>"])
+@pytest.mark.parametrize(("make", "name"), [(text_to_image, "text"), (inpainting, "mask_prompt")])
+def test_a_word_for_nothing_as_a_prompt_warns(make: Any, name: str, word: str) -> None:
+    """It may be meant, and mostly isn't."""
+    checked = validate(make(**{name: word}), V2)
+    assert getattr(checked.task, name) == word
+    assert any(warning.startswith(f"{name} is nothing but {word.strip()}") for warning in checked.warnings)
+
+
+@pytest.mark.parametrize("words", ["a {{ params.color }} cup", "{% if x %}a cup{% endif %}", "{{ds}}"])
+def test_a_template_that_was_not_rendered_warns(words: str) -> None:
+    """Where a file brings it, nobody renders it; the warning doesn't repeat the prompt."""
+    (warning,) = validate(text_to_image(text=words), V2).warnings
+    assert "not rendered" in warning
+    assert words not in warning
+
+
+@pytest.mark.parametrize("words", ["a sign that says None", "a set {1, 2}", "nan bread", "{}{"])
+def test_a_prompt_with_such_words_in_it_is_plain(words: str) -> None:
+    """Only what is nothing else is odd."""
+    assert validate(text_to_image(text=words), V2).warnings == ()
 
 
 @pytest.mark.parametrize("words", ["no zebras", "Don't show people", "without hats", "avoid red", "never dark"])

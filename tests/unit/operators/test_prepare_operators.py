@@ -273,8 +273,9 @@ def test_a_mask_follows_a_picture_that_was_scaled(s3: Any, upload: Upload) -> No
         (made,) = Instance().run(masks(image=uri, scale_to=ready, **way))
         assert opened(s3, made).size == opened(s3, ready[0]).size == (939, 1408)
         assert inside(opened(s3, made)) == (0, 0, 939, 704)
-    with pytest.raises(AirflowFailException, match=r"image: got a picture that EXIF turns .*scale_to"):
-        Instance().run(masks(image=uri, boxes=[0, 0, 9, 9]))
+    (made,) = Instance().run(masks(image=uri, boxes=[0, 0, 2000, 1500]))
+    assert opened(s3, made).size == (2000, 3000)
+    assert inside(opened(s3, made)) == (0, 0, 2000, 1500)
     with pytest.raises(AirflowFailException, match="scale_to: got 64x48 for an image of 2000x3000"):
         Instance().run(masks(image=uri, scale_to=upload(photo(), "other"), boxes=[0, 0, 9, 9]))
     with pytest.raises(AirflowFailException, match="scale_to: got 2 images; allowed is as many as image has, 1"):
@@ -345,7 +346,7 @@ WRONG: list[tuple[Any, dict[str, Any], list[str]]] = [
     (prepare, {"image": [7, "http://x"]}, ["image: got 7", "image: got 'http://x'"]),
     (prepare, {"output_prefix": "nowhere"}, ["output_prefix: got 'nowhere'"]),
     (prepare, {"botocore_config": {"no_such": 1}}, ["botocore_config: "]),
-    (masks, {}, ["boxes or polygons or alpha or threshold or invert: got none of them; allowed is exactly one"]),
+    (masks, {}, ["boxes or polygons or clean or alpha or threshold or invert: got none of them"]),
     (masks, {"boxes": [0, 0, 9, 9], "alpha": True}, ["got boxes and alpha; allowed is exactly one"]),
     (masks, {"boxes": []}, ["boxes: got []"]),
     (masks, {"boxes": "None"}, ["threshold or invert: got none of them; allowed is exactly one"]),
@@ -358,10 +359,10 @@ WRONG: list[tuple[Any, dict[str, Any], list[str]]] = [
     (masks, {"polygons": [[0, 0], [9, 9]]}, ["polygons: got [[[0, 0], [9, 9]]]"]),
     (masks, {"polygons": [[0, 0], [9, 9], [1, 2, 3]]}, ["polygons: got "]),
     (masks, {"polygons": [[0, 0], [9, 9], [9, 49]]}, ["allowed is 0 <= x <= 64 and 0 <= y <= 48"]),
-    (masks, {"boxes": [0.1, 0.1, 0.2, 0.2]}, ["a mask with nothing inside"]),
+    (masks, {"boxes": [9.1, 9.1, 9.2, 9.2]}, ["boxes: got a mask with nothing inside"]),
     (masks, {"alpha": True}, ["alpha: got a picture without transparency"]),
     (masks, {"alpha": "perhaps", "threshold": 256}, ["alpha: got 'perhaps'", "threshold: got 256"]),
-    (masks, {"threshold": 255}, ["a mask with nothing inside"]),
+    (masks, {"threshold": 255}, ["threshold: got a mask with nothing inside"]),
     (extend, {}, ["left, top, right, bottom, width, height: got nothing"]),
     (extend, {"left": 5, "width": 99}, ["left, top, right, bottom, width, height: got both"]),
     (extend, {"left": -5}, ["left: got -5; allowed is a whole number from 0 to"]),

@@ -19,6 +19,7 @@ from airflow_titan.models.routing import ModelRouting
 from airflow_titan.models.tasks import ColorGuided, parameters
 from airflow_titan.models.validation import validate
 from airflow_titan.operators import (
+    TitanBulkOperator,
     TitanColorGuidedOperator,
     TitanExtendCanvasOperator,
     TitanImageVariationOperator,
@@ -98,7 +99,7 @@ def request(**values: Any) -> Request:
     values = REQUEST | values
     task = ColorGuided(**{name: value for name, value in values.items() if name in parameters(ColorGuided)})
     request = Request.from_parameters(task, values, ModelRouting(V2, {}))
-    validated = validate(request.task, find(request.model_id), lenient=request.lenient).task
+    validated = validate(request.task, find(request.model_id), lenient=request.lenient, problems=request.problems).task
     return Request(**vars(request) | {"task": validated})
 
 
@@ -189,13 +190,53 @@ def test_an_operator_that_prepares_refuses_likewise(operator: Any, name: str, va
         Instance().run(operator(task_id="task", **{"image": picture} | {name: value}))
 
 
-def test_all_that_is_wrong_with_the_options_is_told_at_once() -> None:
-    """One failed task tells everything."""
-    with pytest.raises(ConfigurationError) as raised:
-        request(on_blocked="never", max_paid_calls="many", max_price_usd="cheap", translate="maybe")
-    assert [line.partition(":")[0] for line in str(raised.value).splitlines()] == [
-        "translate", "on_blocked", "max_paid_calls", "max_price_usd",
+WRONG = {
+    "on_blocked": "never",
+    "max_paid_calls": "many",
+    "max_price_usd": "cheap",
+    "translate": "maybe",
+    "cfg_scale": 99,
+}
+
+
+def test_all_that_is_wrong_is_told_at_once() -> None:
+    """One failed task tells everything, of the options and of the task's own parameters."""
+    with pytest.raises(InvalidRequest) as raised:
+        request(**WRONG)
+    assert [problem.parameter for problem in raised.value.problems] == [
+        "translate", "on_blocked", "max_paid_calls", "max_price_usd", "cfg_scale",
     ]  # fmt: skip
+
+
+def test_a_single_operator_tells_all_at_once(emulator: Emulator, bucket: str) -> None:
+    """In one error."""
+    del bucket
+    with pytest.raises(AirflowFailException) as raised:
+        Instance().run(TitanColorGuidedOperator(task_id="task", **REQUEST | WRONG))
+    assert all(f"{name}: got " in str(raised.value) for name in WRONG)
+    assert emulator.calls == []
+
+
+def test_a_bulk_line_tells_all_at_once(emulator: Emulator, bucket: str) -> None:
+    """In the error of its row."""
+    del bucket
+    line = {"task": "color_guided", **REQUEST, **WRONG}
+    with pytest.raises(AirflowFailException) as raised:
+        Instance().run(TitanBulkOperator(task_id="task", requests=[line]))
+    assert all(f"{name}: got " in str(raised.value) for name in WRONG)
+    assert emulator.calls == []
+
+
+def test_a_bulk_task_tells_all_of_its_own_at_once(emulator: Emulator, bucket: str) -> None:
+    """Its settings, and the options that all of its requests share."""
+    del bucket
+    names = ("max_concurrency", "on_blocked", "max_paid_calls", "translate", "max_price_usd")
+    with pytest.raises(AirflowFailException) as raised:
+        Instance().run(TitanBulkOperator(task_id="task", requests=[REQUEST], **dict.fromkeys(names, "x")))
+    assert [line.rpartition(": got")[0].rpartition(" ")[2] for line in str(raised.value).splitlines()] == [
+        "max_concurrency", "max_price_usd", "translate", "on_blocked", "max_paid_calls",
+    ]  # fmt: skip
+    assert emulator.calls == []
 
 
 def test_lists_without_end_are_refused() -> None:

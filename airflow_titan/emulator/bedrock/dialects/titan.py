@@ -83,8 +83,11 @@ def parse(model: Model, body: Any) -> Job:
 
 
 def requested_size(model: Model, body: Any) -> Size:
-    """Return the width and height of a body's configuration, or the model's own."""
-    config = model.defaults | body.get("imageGenerationConfig", {})
+    """Return the width and height of a body's configuration; the model's own for what it leaves out."""
+    sent = body.get("imageGenerationConfig", {})
+    if model.size and not sent.keys() & {"width", "height"}:
+        return model.size
+    config = model.defaults | sent
     return int(config["width"]), int(config["height"])
 
 
