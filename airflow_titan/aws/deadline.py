@@ -61,7 +61,7 @@ def _read_timeout(client: Any) -> float:
 
 def _timeout(client: Any, name: str) -> float:
     """Return one of the client's own timeouts; a configuration may have none."""
-    seconds = getattr(getattr(client.meta, "config", None), name, None)
+    seconds = getattr(getattr(getattr(client, "meta", None), "config", None), name, None)
     return _UNSET if seconds is None else float(seconds)
 
 

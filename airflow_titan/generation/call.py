@@ -22,6 +22,7 @@ from airflow_titan.errors import (
     ModelUnavailable,
     NotExecuted,
     OutcomeUnknown,
+    StoreFailed,
     TerminalError,
 )
 from airflow_titan.generation.alternatives import alternatives
@@ -47,6 +48,8 @@ log = logging.getLogger(__name__)
 #: Seconds that a claim is given beyond the time that its call and the reading of its answer may take: for keeping it in
 #: an S3 that fails for a while.
 _GRACE = 90.0
+#: How often a store may say that a slot is there and isn't before it is given up.
+_CONTRADICTIONS = 20
 #: Bytes that are reckoned for an answer whose length the service doesn't tell.
 _UNTOLD = 8 << 20
 #: Seconds between two looks at another worker's progress: first and longest.
@@ -211,8 +214,9 @@ class PaidCall:
         Wait for the worker that has a slot, within its lease; take its answer over if it is gone and left one.
 
         :return: why the slot's call brought nothing, if it did
+        :raises StoreFailed: if S3 says again and again that the slot is there and that it isn't
         """
-        pause = _FIRST_PAUSE
+        pause, contradictions = _FIRST_PAUSE, 0
         while True:
             if result := self._find_result():
                 return result
@@ -223,6 +227,11 @@ class PaidCall:
                 # its owner gave it back, having paid nothing
                 if response := self._pay(slot, memory, record):
                     return response
+                contradictions += record is None
+                if contradictions >= _CONTRADICTIONS:
+                    raise StoreFailed(
+                        f"S3 refuses to write slot {slot} because it is there, and to read it because it isn't"
+                    )
             elif (reason := self._claims.abandoned_reason(record)) is not None:
                 memory.take(2 * self._journal.size(slot))
                 return self._take_over(slot, reason)
