@@ -238,10 +238,11 @@ def _draw(way: Way, uri: str, data: bytes, model: bytes | None) -> PIL.Image.Ima
         remedy = "Scale it without padding and cropping, or make the mask from the picture as it is now."
         raise ImageOutOfBounds("scale_to", sizes, "a picture of the same proportions", remedy)
     drawn = draw(picture, size)
-    if not mask.inside_part(drawn):
-        remedy = mask.nothing_inside(picture, uri) if name == "clean" else _MARK_SOMETHING[name]
-        blamed = "image" if name in {"clean", "invert"} else name
-        raise ImageOutOfBounds(blamed, "a mask with nothing inside", "at least one pixel", remedy)
+    if name == "clean":
+        mask.check_both_sides(drawn, picture, uri)
+    elif not mask.inside_part(drawn):
+        blamed = "image" if name == "invert" else name
+        raise ImageOutOfBounds(blamed, "a mask with nothing inside", "at least one pixel", _MARK_SOMETHING[name])
     _warn(name, uri, picture, drawn)
     return drawn
 

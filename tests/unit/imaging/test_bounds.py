@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import struct
 import warnings
+from io import BytesIO
 from typing import TYPE_CHECKING
 
 import PIL.Image
@@ -151,3 +152,22 @@ def test_another_librarys_settings_make_nothing_whole(data: bytes) -> None:
     """What is cut off stays so."""
     with pytest.raises(InvalidImage):
         decode_upright(data)
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "TIFF"])
+def test_a_warning_that_the_process_makes_an_error_refuses_no_picture(kind: str) -> None:
+    """Pillow warns of EXIF that ends too early; the pixels are whole."""
+    directory = struct.pack("<4sLHHHLLL", b"II*\0", 8, 1, 0x010F, 2, 5_000, 26, 0)
+    data = jpeg()[:2] + b"\xff\xe1" + struct.pack(">H", len(directory) + 8) + b"Exif\0\0" + directory + jpeg()[20:]
+    if kind == "TIFF":
+        data = saved(PIL.Image.new("RGB", (64, 48)), "TIFF", software="a camera")
+        data = data.replace(struct.pack("<HHL", 305, 2, 9), struct.pack("<HHL", 305, 2, len(data) + 1))
+    with warnings.catch_warnings(record=True) as heard:
+        warnings.simplefilter("always")
+        PIL.Image.open(BytesIO(data)).close()
+    assert heard
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert decode_upright(data)[0].size == (64, 48)
+        if kind == "JPEG":
+            assert Image("s3://b/k", data).opaque
