@@ -287,3 +287,11 @@ def test_coco_boxes_as_fractions_are_told_from_pixels(upload: Upload) -> None:
         Instance().run(
             TitanMaskOperator(task_id="mask", image=upload(photo(*SIZE)), boxes=[0.2, 0.2, 0.5, 0.5], box_format="coco")
         )
+
+
+@pytest.mark.parametrize("name", ["xyxy", "xywh", "cxcywh"])
+def test_other_names_of_box_formats_are_told_with_ours(name: str, upload: Upload) -> None:
+    """Detectors have their own words for how a box is written."""
+    operator = TitanMaskOperator(task_id="mask", image=upload(photo(*SIZE)), boxes=[1, 2, 9, 9], box_format=name)
+    with pytest.raises(AirflowFailException, match=rf"box_format: got '{name}'.*\({name}\)"):
+        Instance().run(operator)
