@@ -78,11 +78,11 @@ def make_upright(name: str, image: Image, bounds: Bounds, max_bytes: int | None)
     if not image.complete:
         upright = replace(header, width=size[0], height=size[1], orientation=UPRIGHT)
         return _converted(image, "upright", image.data, upright, header.size)
+    refused = replace(image)
+    refused.header = replace(header, orientation=UPRIGHT)
     try:
         if bounds.breach(size) or not image.opaque:
             # the check will refuse it for that, and needn't speak of EXIF
-            refused = replace(image)
-            refused.header = replace(header, orientation=UPRIGHT)
             return refused
         picture = open_image(image.data)
         load(picture)
@@ -92,7 +92,9 @@ def make_upright(name: str, image: Image, bounds: Bounds, max_bytes: int | None)
         file = encode(picture, "png", max_bytes, profile=profile)
     except InvalidImage as error:
         limit = "a whole JPEG or PNG, 8 bits a channel, RGB"
-        return replace(image, problem=Problem(name, f"{image.uri!r}, which {error}", limit, error.remedy))
+        problem = Problem(name, f"{image.uri!r}, which {error}", limit, error.remedy)
+        # one of several pictures is left to the check, too
+        return refused if error.preparable else replace(image, problem=problem)
     except ImageOutOfBounds as error:
         return replace(image, problem=replace(error.problem, parameter=name))
     return _converted(image, "upright", file.data, None, header.size)
@@ -114,7 +116,8 @@ def make_clean(mask: Image, size: Size | None) -> Image:
     except InvalidImage as error:
         problem = Problem("mask_image", f"{mask.uri!r}, which {error}", "a picture that can be opened", error.remedy)
     except ImageOutOfBounds as error:
-        problem = error.problem
+        value = f"{error.problem.value}, for {mask.uri!r}"
+        problem = replace(error.problem, parameter="mask_image", value=value)
     return Image(mask.uri, problem=problem)
 
 
@@ -124,16 +127,12 @@ def _cleaned(mask: Image, size: Size | None) -> Image:
     picture, _ = decode_upright(data)
     size = size or picture.size
     if not masks.has_same_proportions(size, picture.size, part=masks.CLEAN_PART):
-        sizes = "{}x{} pixels".format(*picture.size)
+        sizes = "a mask with {}x{} pixels".format(*picture.size)
         limit = "the proportions of the image, {}x{}".format(*size)
         remedy = "Make the mask from the picture that is sent: scaled as it was, without padding and cropping."
-        raise ImageOutOfBounds("mask_image", f"{mask.uri!r} with {sizes}", limit, remedy)
+        raise ImageOutOfBounds("mask_image", sizes, limit, remedy)
     clean = masks.mask_from_dark(picture, size)
-    if not masks.inside_part(clean):
-        remedy = masks.nothing_inside(picture, mask.uri)
-        raise ImageOutOfBounds(
-            "mask_image", f"{mask.uri!r}, of which nothing is dark", "a mask with something inside", remedy
-        )
+    masks.check_both_sides(clean, picture, mask.uri)
     if _is_fit(mask, size):
         return mask
     converted = _converted(mask, "clean", encode(clean).data, None, open_image(data).size)
@@ -146,7 +145,13 @@ def _is_fit(mask: Image, size: Size) -> bool:
     """Return whether a model takes a mask as it is."""
     if not mask.has_header or mask.header.orientation != UPRIGHT or mask.header.alpha:
         return False
-    return mask.header.size == size and mask.mask_impurity is None
+    try:
+        return mask.header.size == size and mask.mask_impurity is None
+    except InvalidImage as error:
+        if error.preparable:
+            # of several pictures, of which the first was cleaned
+            return False
+        raise
 
 
 def _converted(image: Image, change: Change, data: bytes, header: Header | None, given_size: Size) -> ConvertedImage:

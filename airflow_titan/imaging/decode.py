@@ -8,6 +8,7 @@ named here, whatever else it could, and whatever other code of the same worker h
 from __future__ import annotations
 
 from contextlib import contextmanager, suppress
+from importlib.util import find_spec
 from io import BytesIO
 from typing import TYPE_CHECKING, cast
 
@@ -217,8 +218,6 @@ def _check_pixels(picture: PIL.Image.Image, data: bytes, *, reduced: bool) -> No
 
 def _is_heic(data: bytes) -> bool:
     """Return whether a file is a HEIC that can be opened here."""
-    from importlib.util import find_spec
-
     return str(foreign_image(data)) == "is a HEIC" and find_spec("pillow_heif") is not None
 
 
@@ -229,10 +228,11 @@ def _unidentified(data: bytes) -> InvalidImage:
     except InvalidImage as error:
         if not error.preparable:
             return error
-        remedies = {"is a HEIC": _INSTALL_HEIF, "is an AVIF": _INSTALL_AVIF}
+        needed = {"is a HEIC": ("pillow_heif", _INSTALL_HEIF), "is an AVIF": ("PIL.AvifImagePlugin", _INSTALL_AVIF)}
         name = str(error)
-        if name in remedies:
-            return InvalidImage(f"{name}, which can't be opened here", remedy=remedies[name])
+        module, remedy = needed.get(name, ("PIL", ""))
+        if find_spec(module) is None:
+            return InvalidImage(f"{name}, which can't be opened here", remedy=remedy)
     return InvalidImage("is damaged: its header makes no sense")
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_titan.imaging.header import Header, InvalidImage
 from airflow_titan.imaging.pillow import open_as
-from airflow_titan.imaging.verify import is_opaque, mask_impurity, read_header, verify
+from airflow_titan.imaging.verify import is_opaque, mask_impurity, only_value, read_header, verify
 
 if TYPE_CHECKING:
     from airflow_titan.errors import Problem
@@ -114,6 +114,16 @@ class Image:
             self.facts["impurity"] = mask_impurity(self.data or b"", self.header)
         impurity: str | None = self.facts["impurity"]
         return impurity
+
+    @property
+    def only_value(self) -> int | None:
+        """The gray value that all of a pure mask has, ``None`` for one of black and white; looked at once."""
+        if not self.complete:
+            return None
+        if "only_value" not in self.facts:
+            self.facts["only_value"] = only_value(self.data or b"", self.header)
+        value: int | None = self.facts["only_value"]
+        return value
 
 
 @dataclass(frozen=True)

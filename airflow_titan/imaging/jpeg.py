@@ -28,9 +28,11 @@ END_OF_JPEG = b"\xff\xd9"
 _APP1 = 0xE1
 #: Frames that are stored row after row.
 _SEQUENTIAL = frozenset({0xC0, 0xC1, 0xC9})
-#: Segments before the pixels, bytes that fill the space between them, and scans. Honest files have some dozens, and a
-#: few hundred where metadata is large; a decoder goes through them one by one, and through all pixels for each scan.
-_MAX_SEGMENTS, _MAX_FILL, _MAX_SCANS = 4_096, 1 << 14, 100
+#: Segments before the pixels, bytes that fill the space between them, Photoshop's blocks in them, and scans. Honest
+#: files have some dozens, and a few hundred where metadata is large; a decoder goes through them one by one, and
+#: through all pixels for each scan.
+_MAX_SEGMENTS, _MAX_FILL, _MAX_BLOCKS, _MAX_SCANS = 4_096, 1 << 14, 4_096, 100
+_PHOTOSHOP_BLOCK = b"8BIM"
 _FILL = re.compile(rb"\xff+")
 
 
@@ -125,6 +127,8 @@ def _segments(data: bytes) -> Iterator[tuple[int, int, int]]:
             raise _TooManyParts(f"is a JPEG with more than {_MAX_FILL:,} bytes between its parts", remedy=_SAVE_AGAIN)
         (marker,) = unpack(data, position, ">B", "JPEG")
         if marker in _ENDS:
+            if data.count(_PHOTOSHOP_BLOCK, 0, position) > _MAX_BLOCKS:
+                raise _TooManyParts(f"is a JPEG of more than {_MAX_BLOCKS:,} Photoshop blocks", remedy=_SAVE_AGAIN)
             if data.count(START_OF_SCAN, position - 1) > _MAX_SCANS:
                 raise _TooManyParts(f"is a JPEG of more than {_MAX_SCANS:,} scans", remedy=_SAVE_AGAIN)
             return

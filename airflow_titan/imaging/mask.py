@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections import defaultdict
 from itertools import pairwise
 from math import ceil
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from airflow_titan.imaging.decode import ImageOutOfBounds, flatten_alpha
 from airflow_titan.imaging.shapes import boxes_in_pixels, polygons_in_pixels
@@ -37,6 +37,8 @@ _SMALLEST_PART, _LARGEST_PART = 0.005, 0.9
 #: Gray values of which nobody can say whether they are dark or light, and what part of a mask may have them.
 _UNDECIDED, _LARGEST_UNDECIDED_PART = (64, 192), 0.25
 _WHITE = (255, 255, 255)
+ALL_INSIDE = "Everything is inside of this mask: inpainting changes all, outpainting nothing."
+NOTHING_INSIDE = "Nothing is inside of this mask: inpainting changes nothing, outpainting all."
 
 
 def mask_from_boxes(
@@ -94,18 +96,39 @@ def has_same_proportions(size: Size, other: Size, *, part: float = 0) -> bool:
     """
     Return whether a picture scaled to another size keeps its proportions, but for the rounding of each side.
 
-    :param part: how much of a side they may differ by besides
+    :param part: how much of a side they may differ by besides; and by one of ``other``'s pixels, which is more of a
+        small one
     """
     across, down = size[0] * other[1], size[1] * other[0]
-    return abs(across - down) <= max(other[0] + other[1], part * max(across, down))
+    pixel = max(size) if part else 0
+    return abs(across - down) <= max(other[0] + other[1], pixel, part * max(across, down))
 
 
-def nothing_inside(picture: PIL.Image.Image, uri: str) -> str:
+def check_both_sides(mask: PIL.Image.Image, picture: PIL.Image.Image, uri: str) -> None:
     """
-    Say what may be the matter with a mask that has nothing dark, and what to do.
+    Check that a mask made of what is dark means something: that something is, and that light and dark were told apart.
 
-    :param uri: of the picture that the mask was made from
+    :param picture: that the mask was made from
+    :param uri: of that
+    :raises ImageOutOfBounds: if nothing is dark, or all of several gray values are
     """
+    part = inside_part(mask)
+    if part == 0:
+        value = "a mask with nothing inside, because nothing is dark"
+        raise ImageOutOfBounds("image", value, "at least one dark pixel", _nothing_inside(picture, uri))
+    lowest, highest = cast("tuple[int, int]", _gray(picture).getextrema())  # of a picture of one channel
+    if part == 1 and lowest != highest:
+        raise ImageOutOfBounds(
+            "image",
+            f"a mask that is dark all over: its gray values are {lowest} to {highest} of 255",
+            "one that has light parts, too, or one of black alone",
+            f"If its numbers stand for classes, TitanMaskOperator(image={uri!r}, threshold={highest}) takes the last "
+            "for inside, and invert=True turns that over. To have all inside, fill it with black.",
+        )
+
+
+def _nothing_inside(picture: PIL.Image.Image, uri: str) -> str:
+    """Say what may be the matter with a mask that has nothing dark, and what to do."""
     if picture.mode == "RGBA" and any(picture.getchannel("A").histogram()[:MIDDLE]):
         return (
             "All that is painted is light, and what is clear counts as white. If what is clear shall be inside, use "
@@ -124,7 +147,7 @@ def coverage_warning(mask: PIL.Image.Image) -> str | None:
     """Return what is odd about how much is inside of a mask; ``None`` where nothing is."""
     part = inside_part(mask)
     if part == 1:
-        return "Everything is inside of this mask: inpainting changes all, outpainting nothing."
+        return ALL_INSIDE
     if _SMALLEST_PART <= part <= _LARGEST_PART:
         return None
     much = "nearly all" if part > _LARGEST_PART else "nearly nothing"

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import importlib
 import struct
+import warnings
 from contextlib import contextmanager
 from functools import partial
 from io import BytesIO
@@ -75,20 +76,22 @@ def unlimited(act: Callable[[], T]) -> T:
     """
     Do what opens or decodes a picture, whatever the process's limit is: some decoders ask for it themselves.
 
+    A warning, as of broken EXIF, is no reason to refuse a picture, though the process may make errors of warnings.
+
     :raises InvalidImage: if it is beyond our own limit, too
     """
     import PIL.Image
 
-    bomb = (PIL.Image.DecompressionBombError, PIL.Image.DecompressionBombWarning)
     try:
         return act()
-    except bomb:
-        try:
-            with _own_limit():
-                return act()
-        except bomb:
-            message = f"has a frame or tile of more than {MAX_PIXELS:,} pixels"
-            raise InvalidImage(message, remedy="Make it smaller.") from None
+    except (PIL.Image.DecompressionBombError, Warning):
+        pass
+    try:
+        with _own_limit():
+            return act()
+    except (PIL.Image.DecompressionBombError, PIL.Image.DecompressionBombWarning):
+        message = f"has a frame or tile of more than {MAX_PIXELS:,} pixels"
+        raise InvalidImage(message, remedy="Make it smaller.") from None
 
 
 def _call(factory: Decoder, data: bytes) -> PIL.Image.Image:
@@ -97,14 +100,17 @@ def _call(factory: Decoder, data: bytes) -> PIL.Image.Image:
 
 @contextmanager
 def _own_limit() -> Iterator[None]:
-    """Set Pillow's limit to ours for a moment; there is no other way with these decoders."""
+    """Set Pillow's limit to ours for a moment, and hear no warning; there is no other way with these decoders."""
     import PIL.Image
 
     with _lock:
         before = PIL.Image.MAX_IMAGE_PIXELS
         PIL.Image.MAX_IMAGE_PIXELS = MAX_PIXELS
         try:
-            yield
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                warnings.simplefilter("error", PIL.Image.DecompressionBombWarning)
+                yield
         finally:
             # somebody else's word since then is the last
             if PIL.Image.MAX_IMAGE_PIXELS == MAX_PIXELS:

@@ -112,6 +112,15 @@ def _check_fractions(
             "They look like fractions of the picture: say box_format='normalized' (left, top, right, bottom) or "
             "box_format='yolo' (center, width, height). If pixels are meant all the same, say box_format='pixels'.",
         )
+    if box_format == "coco" and numbers and largest <= _LARGEST_FRACTION < min(size):
+        raise ImageOutOfBounds(
+            name,
+            f"{_told(given)} with box_format='coco'",
+            "pixels of image, {} by {}".format(*size),
+            "They look like fractions of the picture: multiply left and width by {}, top and height by {}.".format(
+                *size
+            ),
+        )
     if box_format in _OF_FRACTIONS and largest > _LARGEST_FRACTION:
         raise ImageOutOfBounds(
             name,

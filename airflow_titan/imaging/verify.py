@@ -8,7 +8,7 @@ What other code of the same worker has set it to doesn't matter: see ``pillow``.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from airflow_titan.imaging.header import Header, InvalidImage, foreign_image
 from airflow_titan.imaging.jpeg import END_OF_JPEG, JPEG, START_OF_SCAN, read_jpeg_header
@@ -111,6 +111,17 @@ def mask_impurity(data: bytes, header: Header) -> str | None:
             return "more than two colours"
         others = [rgb for _, color in colors if (rgb := _rgb(color, palette)) not in _PURE]
     return f"a colour of RGB {others[0]}" if others else None
+
+
+def only_value(data: bytes, header: Header) -> int | None:
+    """
+    Return the gray value that all pixels of a pure mask have; ``None`` where both black and white are there.
+
+    :raises InvalidImage: if the picture can't be decoded
+    """
+    with _decode(data, header) as picture:
+        lowest, highest = cast("tuple[int, int]", picture.convert("L").getextrema())  # of a picture of one channel
+    return lowest if lowest == highest else None
 
 
 def _rgb(color: object, palette: list[int] | None) -> tuple[int, ...]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from airflow_titan.imaging.conversion import ConvertedImage
 from airflow_titan.imaging.exif import STORED, UPRIGHT
 from airflow_titan.imaging.header import InvalidImage
-from airflow_titan.imaging.mask import CLEAN_PART, has_same_proportions
+from airflow_titan.imaging.mask import ALL_INSIDE, CLEAN_PART, INSIDE, NOTHING_INSIDE, has_same_proportions
 from airflow_titan.models.limits import FILE_BOUNDS, IMAGE_BOUNDS
 
 if TYPE_CHECKING:
@@ -126,4 +126,7 @@ def _check_mask(name: str, image: Image, remedy: str, findings: Findings) -> boo
             remedy,
         )
         return False
+    if image.only_value is not None:
+        warning = ALL_INSIDE if image.only_value == INSIDE else NOTHING_INSIDE
+        findings.warnings += (f"{name} {image.uri}: {warning}",)
     return True

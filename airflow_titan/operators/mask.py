@@ -33,6 +33,10 @@ log = logging.getLogger(__name__)
 #: How opaque a pixel may be to count as transparent.
 _MIDDLE = 128
 _A_BOX = "four numbers such as [left, top, right, bottom], or a list of such"
+_BOX_FORMATS_MEAN = (
+    "pixels is left, top, right, bottom (xyxy), and normalized the same as fractions; coco is left, top, width, height "
+    "(xywh); yolo is the center's x and y, width, height as fractions (cxcywh)."
+)
 _A_POLYGON = "[[x, y], [x, y], [x, y], ...], or a list of such"
 #: What to say of a mask that was told by its gray values and covers nearly all or nothing.
 _BY_GRAY = {
@@ -142,7 +146,9 @@ class TitanMaskOperator(TitanImageOperator):
         from airflow_titan.imaging import mask, shapes
         from airflow_titan.parameters import is_nothing
 
-        box_format = reader.word("box_format", self.box_format, shapes.BOX_FORMATS, default=None)
+        box_format = reader.word(
+            "box_format", self.box_format, shapes.BOX_FORMATS, default=None, meaning=_BOX_FORMATS_MEAN
+        )
         boxes = partial(mask.mask_from_boxes, boxes=self._boxes(reader), box_format=box_format)
         polygons = partial(mask.mask_from_polygons, polygons=self._polygons(reader), box_format=box_format)
         below = reader.whole_number("alpha_below", self.alpha_below, default=_MIDDLE, minimum=1, maximum=255)
@@ -238,10 +244,11 @@ def _draw(way: Way, uri: str, data: bytes, model: bytes | None) -> PIL.Image.Ima
         remedy = "Scale it without padding and cropping, or make the mask from the picture as it is now."
         raise ImageOutOfBounds("scale_to", sizes, "a picture of the same proportions", remedy)
     drawn = draw(picture, size)
-    if not mask.inside_part(drawn):
-        remedy = mask.nothing_inside(picture, uri) if name == "clean" else _MARK_SOMETHING[name]
-        blamed = "image" if name in {"clean", "invert"} else name
-        raise ImageOutOfBounds(blamed, "a mask with nothing inside", "at least one pixel", remedy)
+    if name == "clean":
+        mask.check_both_sides(drawn, picture, uri)
+    elif not mask.inside_part(drawn):
+        blamed = "image" if name == "invert" else name
+        raise ImageOutOfBounds(blamed, "a mask with nothing inside", "at least one pixel", _MARK_SOMETHING[name])
     _warn(name, uri, picture, drawn)
     return drawn
 

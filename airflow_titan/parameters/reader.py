@@ -147,13 +147,19 @@ class ParameterReader:
         remedy = f"Give one of the two. {_CHECK}"
         return self._read(name, value, parse_truth, "True or False", remedy, default=default, required=required)
 
-    def word(self, name: str, value: Any, words: Sequence[W], *, default: D, required: bool = False) -> W | D:
-        """Read one of several words, in any case; it comes as ``words`` spell it."""
+    def word(
+        self, name: str, value: Any, words: Sequence[W], *, default: D, required: bool = False, meaning: str = ""
+    ) -> W | D:
+        """
+        Read one of several words, in any case; it comes as ``words`` spell it.
+
+        :param meaning: what the words stand for, where people know them by other names
+        """
 
         def parse(value: Any) -> W:
             return parse_word(value, words)
 
-        remedy = f"Use one of these.{suggestion(value, words)}"
+        remedy = " ".join(filter(None, (f"Use one of these.{suggestion(value, words)}", meaning)))
         return self._read(name, value, parse, f"one of {', '.join(words)}", remedy, default=default, required=required)
 
     def words(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import struct
 import warnings
+from io import BytesIO
 from typing import TYPE_CHECKING
 
 import PIL.Image
@@ -20,6 +21,17 @@ from airflow_titan.imaging.resize import Bounds, Shape, encode, resize_to_fit
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+
+def tiff(entries: list[tuple[int, int, int]], *, big: bool = False) -> bytes:
+    """Write a TIFF's directory of tags, types and counts, whose values all lie at its beginning."""
+    head = struct.pack("<4sHHQ", b"II+\0", 8, 0, 16) if big else struct.pack("<4sL", b"II*\0", 8)
+    count, entry = ("<Q", "<HHQQ") if big else ("<H", "<HHLL")
+    return (
+        head + struct.pack(count, len(entries))
+        + b"".join(struct.pack(entry, *one, 8) for one in entries) + bytes(50_000)
+    )  # fmt: skip
+
+
 MANY = 1_200_000
 PNG, JPEG = photo(), jpeg()
 GIF = saved(PIL.Image.new("L", (64, 48)), "GIF")
@@ -34,9 +46,17 @@ CROWDED = {
     "EXIF segments": JPEG[:2] + b"\xff\xe1\0\2" * MANY + JPEG[2:],
     "fill bytes": JPEG[:2] + b"\xff" * MANY + JPEG[2:],
     "markers without content": JPEG[:2] + b"\xff\x01" * MANY + JPEG[2:],
+    "empty Photoshop blocks": (
+        JPEG[:2]
+        + (struct.pack(">2sH14s", b"\xff\xed", 60_016, b"Photoshop 3.0") + b"8BIM\0\1\0\0\0\0\0\0" * 5_000) * 240
+        + JPEG[2:]
+    ),
     "scans": JPEG[:_END] + JPEG[_SCAN:_END] * 2_000 + JPEG[_END:],
     "unknown chunks": PNG[:33] + chunk(b"teSt") * MANY + PNG[33:],
     "empty chunks of pixels": PNG[:_PIXELS] + chunk(b"IDAT") * MANY + PNG[_PIXELS:],
+    "frames ahead of the pixels": (
+        PNG[:33] + chunk(b"acTL", struct.pack(">II", MANY, 0)) + chunk(b"fcTL", bytes(26)) * MANY + PNG[33:]
+    ),
     "empty chunks behind the pixels": PNG[:-12] + chunk(b"IDAT") * MANY + PNG[-12:],
     "a small file of texts": PNG[:33] + chunk(b"tEXt", b"a\0b") * 5_000 + PNG[33:],
 }
@@ -44,7 +64,11 @@ CROWDED_FOR_PREPARE = {
     **CROWDED,
     "GIF comments": GIF[:_BLOCK] + b"!\xfe\0" * MANY + GIF[_BLOCK:],
     "parts of one GIF comment": GIF[:_BLOCK] + b"!\xfe" + b"\1a" * MANY + b"\0" + GIF[_BLOCK:],
+    "GIF comments of many parts": (GIF[:_BLOCK] + (b"!\xfe" + b"\1a" * (MANY // 1_200) + b"\0") * 1_200 + GIF[_BLOCK:]),
     "WebP chunks": WEBP[:4] + struct.pack("<I", len(WEBP) - 8 + 8 * MANY) + WEBP[8:] + b"teSt\0\0\0\0" * MANY,
+    "TIFF tags": tiff([(1_000 + index, 3, 1) for index in range(60_000)]),
+    "TIFF tags that overlap": tiff([(50_000 + index, 3, 20_000) for index in range(1_000)]),
+    "BigTIFF strips": tiff([(256, 3, 64), (257, 3, 48), (273, 4, MANY)], big=True),
     "TIFF strips": TIFF.replace(struct.pack("<HHL", 273, 4, 1), struct.pack("<HHL", 273, 4, MANY)),
 }
 
@@ -128,3 +152,22 @@ def test_another_librarys_settings_make_nothing_whole(data: bytes) -> None:
     """What is cut off stays so."""
     with pytest.raises(InvalidImage):
         decode_upright(data)
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "TIFF"])
+def test_a_warning_that_the_process_makes_an_error_refuses_no_picture(kind: str) -> None:
+    """Pillow warns of EXIF that ends too early; the pixels are whole."""
+    directory = struct.pack("<4sLHHHLLL", b"II*\0", 8, 1, 0x010F, 2, 5_000, 26, 0)
+    data = jpeg()[:2] + b"\xff\xe1" + struct.pack(">H", len(directory) + 8) + b"Exif\0\0" + directory + jpeg()[20:]
+    if kind == "TIFF":
+        data = saved(PIL.Image.new("RGB", (64, 48)), "TIFF", software="a camera")
+        data = data.replace(struct.pack("<HHL", 305, 2, 9), struct.pack("<HHL", 305, 2, len(data) + 1))
+    with warnings.catch_warnings(record=True) as heard:
+        warnings.simplefilter("always")
+        PIL.Image.open(BytesIO(data)).close()
+    assert heard
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert decode_upright(data)[0].size == (64, 48)
+        if kind == "JPEG":
+            assert Image("s3://b/k", data).opaque

@@ -341,3 +341,38 @@ def test_a_bulk_task_that_is_cleared_with_the_options_pays_only_for_what_was_ref
         TitanBulkOperator(task_id="task", requests=lines, defaults={**defaults, "mask_fit": "clean"})
     )
     assert len(emulator.calls) == 2
+
+
+def test_a_map_of_classes_is_refused_before_it_is_paid(upload: Upload, emulator: Emulator) -> None:
+    """As a mask it would change everything."""
+    labels = upload(saved(drawing().point(lambda value: value // 255)), "labels")
+    with pytest.raises(AirflowFailException, match="mask_image: got a mask that is dark all over"):
+        Instance().run(inpaint(image=upload(photo(*SIZE)), mask_image=labels, mask_fit="clean"))
+    assert not emulator.calls
+
+
+@pytest.mark.parametrize("kind", ["PNG", "MPO"])
+def test_of_a_mask_of_several_pictures_the_first_is_cleaned(kind: str, upload: Upload, s3: Any) -> None:
+    """An animated PNG or a JPEG of several pictures is no pure mask, and its first picture is one."""
+    frames = [drawing().convert("RGB"), Image.new("RGB", SIZE)]
+    data = saved(frames[0], kind, save_all=True, append_images=frames[1:])
+    (uri,) = Instance().run(inpaint(image=upload(photo(*SIZE)), mask_image=upload(data, "mask"), mask_fit="clean"))
+    assert (changed(s3, uri) != BLACK).mean() < 0.03
+
+
+def test_a_turned_photo_of_several_pictures_says_what_prepares_it(upload: Upload, emulator: Emulator) -> None:
+    """Phones write such JPEGs; ``auto_orient`` alone doesn't make one picture of them."""
+    frames = [upright(), upright()]
+    uri = upload(saved(frames[0], "MPO", save_all=True, append_images=frames[1:], exif=exif(6)))
+    with pytest.raises(AirflowFailException, match=r"several pictures.*Use what TitanPrepareImageOperator"):
+        Instance().run(TitanBackgroundRemovalOperator(task_id="task", image=uri, model_id=V2, auto_orient=True))
+    assert not emulator.calls
+
+
+@pytest.mark.parametrize(("value", "words"), [(0, "Everything is inside"), (255, "Nothing is inside")])
+def test_a_pure_mask_of_one_color_is_warned_of(value: int, words: str, upload: Upload, s3: Any) -> None:
+    """It is sent as it is, and the manifest says what it does."""
+    instance = Instance()
+    hole = upload(saved(Image.new("L", SIZE, value)), "mask")
+    instance.run(inpaint(image=upload(photo(*SIZE)), mask_image=hole))
+    assert words in record(s3, instance.xcoms["manifest"]["manifest_uri"])["warnings"][0]

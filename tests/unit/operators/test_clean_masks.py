@@ -270,3 +270,28 @@ def test_boxes_that_are_wrong_are_told_with_what_to_say_instead(
     for word in words:
         assert word in str(raised.value)
     assert "image: got" not in str(raised.value)
+
+
+def test_a_map_of_classes_is_no_mask(upload: Upload) -> None:
+    """Its numbers are 0 and 1, so all of it is dark: it isn't taken for a mask of black alone."""
+    uri = upload(saved(patch(0, 1)))
+    with pytest.raises(AirflowFailException, match=r"image: got a mask that is dark all over.*0 to 1 of 255") as raised:
+        Instance().run(TitanMaskOperator(task_id="mask", image=uri, clean=True))
+    assert f"TitanMaskOperator(image={uri!r}, threshold=1)" in str(raised.value)
+    assert Instance().run(TitanMaskOperator(task_id="mask", image=uri, threshold=1))
+
+
+def test_coco_boxes_as_fractions_are_told_from_pixels(upload: Upload) -> None:
+    """A box of a fraction of a pixel is never meant."""
+    with pytest.raises(AirflowFailException, match="multiply left and width by 96, top and height by 64"):
+        Instance().run(
+            TitanMaskOperator(task_id="mask", image=upload(photo(*SIZE)), boxes=[0.2, 0.2, 0.5, 0.5], box_format="coco")
+        )
+
+
+@pytest.mark.parametrize("name", ["xyxy", "xywh", "cxcywh"])
+def test_other_names_of_box_formats_are_told_with_ours(name: str, upload: Upload) -> None:
+    """Detectors have their own words for how a box is written."""
+    operator = TitanMaskOperator(task_id="mask", image=upload(photo(*SIZE)), boxes=[1, 2, 9, 9], box_format=name)
+    with pytest.raises(AirflowFailException, match=rf"box_format: got '{name}'.*\({name}\)"):
+        Instance().run(operator)

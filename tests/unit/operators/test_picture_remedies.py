@@ -121,15 +121,17 @@ def test_what_no_operator_can_cure_says_what_can(name: str, remedy: str, upload:
 
 
 def test_heic_says_what_to_install(upload: Upload) -> None:
-    """Both the request and the operator that would open it."""
+    """Both the request and the operator that would open it; where it is installed, the file itself is to blame."""
     uri = upload(BAD["HEIC"])
     message = refusal(uri)
     assert "TitanPrepareImageOperator" in message
     assert "pip install 'airflow-titan[heif]'" in message
-    if importlib.util.find_spec("pillow_heif") is None:
-        for operator in (TitanPrepareImageOperator(task_id="t", image=uri), TitanMaskOperator(task_id="t", image=uri, clean=True)):  # fmt: skip # noqa: E501
-            with pytest.raises(AirflowFailException, match=r"pip install 'airflow-titan\[heif\]'"):
-                Instance().run(operator)
+    installed = importlib.util.find_spec("pillow_heif") is not None
+    expected = "is damaged.*Replace it" if installed else r"pip install 'airflow-titan\[heif\]'"
+    for operator in (TitanPrepareImageOperator, TitanMaskOperator):
+        clean: dict[str, Any] = {"clean": True} if operator is TitanMaskOperator else {}
+        with pytest.raises(AirflowFailException, match=expected):
+            Instance().run(operator(task_id="t", image=uri, **clean))
 
 
 @pytest.mark.skipif(importlib.util.find_spec("pillow_heif") is None, reason="the extra heif is not installed")
