@@ -45,6 +45,8 @@ FOLLOWED: list[tuple[str, dict[str, Any], str, dict[str, Any]]] = [
     (TEXT, {"model_id": "titan"}, f"Did you mean {V2}", {"model_id": V2}),
     (TEXT, {"model_family": "titn"}, "Did you mean titan", {"model_family": "titan"}),
     (TEXT, {"translate": "lenint"}, "Did you mean lenient", {"translate": "lenient"}),
+    (TEXT, {"cfg_scale": 0}, "allowed is 1.1 to 10.0", {"cfg_scale": 1.1}),
+    (TEXT, {"number_of_images": 9}, "allowed is 1 to 5", {"number_of_images": 5}),
     (TEXT, {"seed": "7 px"}, "Write the digits alone", {"seed": "7"}),
     (TEXT, {"text": 42}, "Write it as text, in quotes", {"text": "42"}),
     (TEXT, {"server_side_encryption": "aws:kms", "sse_kms_key_id": 7}, "Write it as text, in quotes",
