@@ -44,6 +44,8 @@ FOLLOWED: list[tuple[str, dict[str, Any], str, dict[str, Any]]] = [
     (TEXT, {"model_id": "amazon.nova-canvas-v1"}, f"Did you mean {NOVA}", {"model_id": NOVA}),
     (TEXT, {"model_id": "titan"}, f"Did you mean {V2}", {"model_id": V2}),
     (TEXT, {"model_family": "titn"}, "Did you mean titan", {"model_family": "titan"}),
+    (TEXT, {"verify": 1}, "verify: got 1; .*Write True", {"verify": True}),
+    (TEXT, {"verify": "no"}, "verify: got 'no'; .*Write False", {"verify": False}),
     (TEXT, {"translate": "lenint"}, "Did you mean lenient", {"translate": "lenient"}),
     (TEXT, {"cfg_scale": 0}, "allowed is 1.1 to 10.0", {"cfg_scale": 1.1}),
     (TEXT, {"number_of_images": 9}, "allowed is 1 to 5", {"number_of_images": 5}),
