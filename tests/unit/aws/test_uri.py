@@ -228,3 +228,23 @@ def test_encryption_that_s3_takes(key: str | None) -> None:
     """A key may have three forms, or be the account's."""
     given = encryption_arguments("aws:kms:dsse", key)
     assert (given["ServerSideEncryption"], given.get("SSEKMSKeyId")) == ("aws:kms:dsse", key)
+
+
+@pytest.mark.parametrize(
+    ("uri", "words"),
+    [
+        ("arn:aws:s3:us-east-1:123456789012:accesspoint/ap/object/in/k", "write s3://arn.*accesspoint/ap/in/k$"),
+        ("arn:aws:s3:us-east-1:123456789012:accesspoint/ap/in/k", "write s3://arn.*accesspoint/ap/in/k$"),
+        ("{{ params.image }}", "template that was not rendered"),
+        ("[s3://bucket/key]", r"\| tojson"),
+    ],
+)
+def test_what_is_no_uri_yet_is_told_how_to_become_one(uri: str, words: str) -> None:
+    """By the URI itself, where it is known."""
+    with pytest.raises(ValueError, match=words):
+        split(uri)
+
+
+def test_the_scheme_may_be_written_large() -> None:
+    """Schemes have no case."""
+    assert split("S3://bucket/Key") == ("bucket", "Key")
