@@ -7,6 +7,7 @@ from io import BytesIO
 from pathlib import PurePosixPath
 from typing import Any
 
+import boto3
 import pytest
 from stub import Says, scripted
 
@@ -104,7 +105,7 @@ def test_the_connection_in_a_uri_must_be_the_tasks() -> None:
 
 def test_files_of_another_connection_are_refused_by_name() -> None:
     """Result files and their records are read without a parameter's name at hand."""
-    store = ObjectStore(None, connection="ours")
+    store = ObjectStore(boto3.client("s3"), connection="ours")
     for read in (store.read, lambda uri: store.download(uri, BytesIO())):
         with pytest.raises(errors.StoreRefused, match=r"'s3://theirs@bucket/k' can't be read: it names the connection"):
             read("s3://theirs@bucket/k")
