@@ -228,8 +228,8 @@ def s3_error(error: Exception, verb: str, uri: Any, *, permission: str | None = 
         advice = f". {_CLOCK}" if is_skewed else ""
         return errors.StoreFailed(f"S3 failed to {verb} {name}: {reason}{advice}")
     remedy = _READ_REMEDIES.get(refusal.code, "Check the URI and the connection's permissions.")
-    if not permission and refusal.code in _MAYBE_ENCODED and (plain := decoded(uri)):
-        remedy = f"Its key looks encoded, as events of S3 tell keys: {plain} may be meant. {remedy}"
+    if not permission and refusal.code in _MAYBE_ENCODED:
+        remedy = f"{encoded_key(uri)}{remedy}"
     if permission:
         remedy = (
             "Check output_prefix or [titan] output_root, that the bucket exists, and that the connection allows "
@@ -241,6 +241,12 @@ def s3_error(error: Exception, verb: str, uri: Any, *, permission: str | None = 
         remedy=remedy,
         is_missing=refusal.is_missing,
     )
+
+
+def encoded_key(uri: Any) -> str:
+    """Return a sentence on the URI that may be meant by one that names nothing, and a space; nothing if none is."""
+    plain = decoded(uri)
+    return f"Its key looks encoded, as events of S3 tell keys: {plain} may be meant. " if plain else ""
 
 
 def bedrock_error(

@@ -13,7 +13,7 @@ import re
 from typing import Any, NamedTuple
 from urllib.parse import parse_qs, unquote, unquote_plus, urlsplit
 
-_SCHEME = re.compile(r"s3[an]?://")
+_SCHEME = re.compile(r"s3[an]?://", re.IGNORECASE)
 _ACCESS_POINT = re.compile(
     r"(?P<arn>arn:aws[a-z-]*:(?:s3|s3-object-lambda|s3-outposts):[a-z0-9-]*:\d{12}:"
     r"(?:outpost[/:][^/:]+[/:])?accesspoint[/:][^/:]+)(?:/(?P<key>.*))?",
@@ -93,10 +93,18 @@ def _parse(uri: Any, connection: str | None) -> _Place:
         return _of_address(uri)
     if match := _OBJECT_ARN.fullmatch(uri):
         return _Place(match["bucket"], match["key"])
+    if (match := _ACCESS_POINT.fullmatch(uri)) and match["key"]:
+        # as policies write it, with object/ before the key
+        place = _Place(match["arn"], match["key"].removeprefix("object/"))
+        raise ValueError(f"is the ARN of an object of an access point; write {place}")
     if uri.startswith("arn:"):
         raise ValueError(f"is no ARN of an object; write s3://{uri}/key for an access point, or s3://bucket/key")
     if match := re.fullmatch(r"s3[an]?:/(?P<rest>[^/].*)", uri, re.IGNORECASE | re.DOTALL):
         raise ValueError(f"has lost a slash, as pathlib takes it away; write s3://{match['rest']}")
+    if "{{" in uri or "{%" in uri:
+        raise ValueError("is a template that was not rendered; Airflow renders what stands in a DAG file")
+    if uri.startswith(("[", "(", "{")):
+        raise ValueError("is text of a list or a dict that can't be read; in a template, end a list with | tojson")
     raise ValueError("doesn't begin with s3://")
 
 

@@ -14,6 +14,7 @@ import zlib
 from dataclasses import dataclass
 from typing import IO, TYPE_CHECKING, Any, Literal
 
+from airflow_titan.aws.failures import encoded_key
 from airflow_titan.aws.uri import split
 from airflow_titan.bulk.csv_table import CsvWriter, read_csv
 from airflow_titan.bulk.jsonl import entry
@@ -84,7 +85,8 @@ def bring(uri: str, store: ObjectStore, known: Collection[str], refuse: Refuse) 
     try:
         etag = store.download(uri, file)
         if etag is None:
-            raise refuse("which isn't there", "Check the key, and that the task which writes it runs before this one.")
+            remedy = "Check the key, and that the task which writes it runs before this one."
+            raise refuse("which isn't there", f"{encoded_key(uri)}{remedy}")
         file, name = _decompress(file, split(uri)[1].lower(), refuse)
         records = _records(file, name, {*known, *ROW}, refuse)
         if records is None:

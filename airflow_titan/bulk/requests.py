@@ -29,8 +29,6 @@ if TYPE_CHECKING:
 
 #: Characters of an id that a message repeats whole.
 _READABLE = 100
-#: Parameters of which nothing is a problem if it is given as text.
-_SEEN = frozenset({"text", "mask_prompt", "max_price_usd"})
 #: The parameter that takes several pictures; all others take one.
 _SEVERAL_IMAGES = "images"
 

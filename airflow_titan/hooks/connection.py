@@ -34,6 +34,11 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 _PREFIX = "AIRFLOW_CONN_"
+#: What ``verify`` isn't, though it looks like it: no certificates lie at such a path.
+_MEANT: dict[Any, str] = {
+    **dict.fromkeys((1, "1", "yes", "on"), "True"),
+    **dict.fromkeys((0, "0", "no", "off"), "False"),
+}
 #: Signature versions that need no credentials of AWS.
 _WITHOUT_CREDENTIALS = (UNSIGNED, "bearer")
 
@@ -88,7 +93,7 @@ class WatchedConnection:
                 botocore_config=parse_config(f"{self.connection_name}, whose config_kwargs", kwargs)
                 if kwargs
                 else None,
-                verify=_read_verify(extra.get("verify") if self._verify is None else self._verify),
+                verify=read_verify(extra.get("verify") if self._verify is None else self._verify),
             )
 
     def _find(self, conn_id: str) -> Any:
@@ -180,11 +185,17 @@ def _extra_of(connection: Any, name: str) -> dict[str, Any]:
     return extra
 
 
-def _read_verify(value: Any) -> bool | str | None:
+def read_verify(value: Any) -> bool | str | None:
     """Read whether certificates are verified, or the path of those to trust."""
     try:
         return None if is_nothing(value) else parse_truth(value)
     except ValueError:
+        if not isinstance(value, str | os.PathLike) or value in _MEANT:
+            meant = _MEANT.get(value, "True or False") if isinstance(value, str | int) else "True or False"
+            raise ConfigurationError(
+                f"verify: got {value!r}; allowed is True, False or the path of a file of certificates (PEM). "
+                f"Write {meant}."
+            ) from None
         return str(value)
 
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from airflow_titan.imaging.image import Image
-    from airflow_titan.models.spec import Parameter
+    from airflow_titan.models.spec import Limit, Parameter
 
 
 class Bound(NamedTuple):
@@ -138,7 +138,7 @@ class Findings(Problems):
                 problem = Problem(
                     name,
                     label + bound.value.format(measured),
-                    bound.allowed.format(limit.told or allowed),
+                    _range(limit) or bound.allowed.format(limit.told or allowed),
                     remedy or bound.remedy,
                 )
                 if limit.mark == "U":
@@ -146,3 +146,10 @@ class Findings(Problems):
                 else:
                     self.append(problem)
         return len(self) == before
+
+
+def _range(limit: Limit) -> str:
+    """Tell both bounds of a number, where it has two."""
+    if limit.minimum is None or limit.maximum is None or limit.told:
+        return ""
+    return f"{limit.minimum} to {limit.maximum}"

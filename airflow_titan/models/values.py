@@ -26,7 +26,10 @@ _NEGATIONS = re.compile(r"\b(no|not|non|none|never|without|avoid|exclude|don'?t|
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 _SURROGATE = re.compile("[\ud800-\udfff]")
 #: What a prompt is when something before it had nothing to say, in lower case.
-_PLACEHOLDERS = frozenset({"none", "null", "nan", "nat", "<na>", "n/a", "undefined", "[]", "{}", "()", '""', "''"})
+_PLACEHOLDERS = frozenset({"none", "null", "nan", "nat", "na", "n/a", "undefined"})
+#: Likewise, without a word; and what may stand around one.
+_EMPTY = frozenset({"[]", "{}", "()", '""', "''", "['']", '[""]', "-"})
+_AROUND = "\"'`[]{}()<>.,;:"
 #: How files of results end.
 _ROWS = (".jsonl", ".jsonl.gz")
 _TEMPLATE = re.compile(r"\{\{.*?\}\}|\{%.*?%\}", re.DOTALL)
@@ -154,7 +157,7 @@ def _add_blank(name: str, text: str, findings: Findings) -> None:
 
 def _check_prompt(name: str, text: str, findings: Findings) -> None:
     """Look for what no prompt should hold."""
-    if (word := text.strip()).casefold() in _PLACEHOLDERS:
+    if (word := text.strip()) in _EMPTY or word.strip(_AROUND).casefold() in _PLACEHOLDERS:
         findings.warnings.append(
             f"{name} is nothing but {word}, and is sent so: a template or a table may have had no value here."
         )

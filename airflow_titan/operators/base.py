@@ -225,12 +225,9 @@ class TitanBaseOperator(BaseOperator):
 
     def _verified_by(self) -> bool | str | None:
         """Read whether TLS certificates are verified, or the path of those to trust."""
-        from airflow_titan.parameters import is_nothing, parse_truth
+        from airflow_titan.hooks.connection import read_verify
 
-        try:
-            return None if is_nothing(self.verify) else parse_truth(self.verify)
-        except ValueError:
-            return str(self.verify)
+        return read_verify(self.verify)
 
     def _texts(self, *names: str) -> dict[str, str | None]:
         """

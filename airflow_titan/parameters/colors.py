@@ -12,6 +12,8 @@ _HEXADECIMAL = re.compile(r"#[0-9A-Fa-f]{6}")
 #: A color whose number sign is missing, as YAML takes it for a comment.
 _BARE = re.compile(r"(?:[0-9A-Fa-f]{3}){1,2}")
 _LONGEST, _BRIGHTEST = 100, 255
+#: A comma between colors; those of ``rgb()`` stand in brackets.
+_BETWEEN = re.compile(r"[,;](?![^(]*\))")
 
 
 def parse_color(value: Any) -> tuple[int, int, int]:
@@ -31,13 +33,26 @@ def parse_color(value: Any) -> tuple[int, int, int]:
     return red, green, blue
 
 
+def split_colors(value: Any) -> list[Any]:
+    """
+    Return the colors that lists hold, also those of a text with commas between.
+
+    :raises ValueError: if the lists go deeper than any can be meant to
+    """
+    return [
+        color
+        for part in parts_of(value)
+        for color in (filter(None, map(str.strip, _BETWEEN.split(part))) if isinstance(part, str) else [part])
+    ]
+
+
 def color_remedy(value: Any) -> str:
     """Say how colors are written, and which may be meant by the first that is none."""
     from PIL import ImageColor
 
     near = ""
     try:
-        for part in parts_of(value):
+        for part in split_colors(value):
             if isinstance(part, str) and not is_color(part):
                 text = part[:_LONGEST].strip()
                 near = f" Did you mean #{text}?" if _BARE.fullmatch(text) else suggestion(text, ImageColor.colormap)

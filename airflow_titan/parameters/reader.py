@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from airflow_titan.errors import abbreviate
-from airflow_titan.parameters.colors import color_remedy, parse_color, parse_hexadecimal
+from airflow_titan.parameters.colors import color_remedy, parse_color, parse_hexadecimal, split_colors
 from airflow_titan.parameters.lists import choose_one, parse_mapping, parse_number_lists, parse_uris, parts_of
 from airflow_titan.parameters.scalars import (
     is_nothing,
@@ -232,10 +232,10 @@ class ParameterReader:
         return self._read(name, value, parse_color, limit, color_remedy, default=default, required=required)
 
     def colors(self, name: str, value: Any, *, default: D, required: bool = False) -> tuple[str, ...] | D:
-        """Read a list of colors, one alone too; they come as ``#RRGGBB``, and stay as they are where they came so."""
+        """Read colors, in a list or with commas between; as ``#RRGGBB`` they stay as they are, else they become so."""
 
         def parse(value: Any) -> tuple[str, ...]:
-            return tuple(map(parse_hexadecimal, parts_of(value)))
+            return tuple(map(parse_hexadecimal, split_colors(value)))
 
         limit = "a list of opaque colors such as ['#336699', 'white']"
         return self._read(name, value, parse, limit, color_remedy, default=default, required=required)

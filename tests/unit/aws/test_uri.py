@@ -7,6 +7,7 @@ from io import BytesIO
 from pathlib import PurePosixPath
 from typing import Any
 
+import boto3
 import pytest
 from stub import Says, scripted
 
@@ -102,9 +103,9 @@ def test_the_connection_in_a_uri_must_be_the_tasks() -> None:
         split("s3://theirs@bucket/k", "")
 
 
-def test_files_of_another_connection_are_refused_by_name(s3: Any) -> None:
+def test_files_of_another_connection_are_refused_by_name() -> None:
     """Result files and their records are read without a parameter's name at hand."""
-    store = ObjectStore(s3, connection="ours")
+    store = ObjectStore(boto3.client("s3"), connection="ours")
     for read in (store.read, lambda uri: store.download(uri, BytesIO())):
         with pytest.raises(errors.StoreRefused, match=r"'s3://theirs@bucket/k' can't be read: it names the connection"):
             read("s3://theirs@bucket/k")
@@ -228,3 +229,23 @@ def test_encryption_that_s3_takes(key: str | None) -> None:
     """A key may have three forms, or be the account's."""
     given = encryption_arguments("aws:kms:dsse", key)
     assert (given["ServerSideEncryption"], given.get("SSEKMSKeyId")) == ("aws:kms:dsse", key)
+
+
+@pytest.mark.parametrize(
+    ("uri", "words"),
+    [
+        ("arn:aws:s3:us-east-1:123456789012:accesspoint/ap/object/in/k", "write s3://arn.*accesspoint/ap/in/k$"),
+        ("arn:aws:s3:us-east-1:123456789012:accesspoint/ap/in/k", "write s3://arn.*accesspoint/ap/in/k$"),
+        ("{{ params.image }}", "template that was not rendered"),
+        ("[s3://bucket/key]", r"\| tojson"),
+    ],
+)
+def test_what_is_no_uri_yet_is_told_how_to_become_one(uri: str, words: str) -> None:
+    """By the URI itself, where it is known."""
+    with pytest.raises(ValueError, match=words):
+        split(uri)
+
+
+def test_the_scheme_may_be_written_large() -> None:
+    """Schemes have no case."""
+    assert split("S3://bucket/Key") == ("bucket", "Key")

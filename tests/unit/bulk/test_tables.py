@@ -333,3 +333,15 @@ def test_without_pyarrow_it_is_said_what_to_install(emulator: Emulator) -> None:
         Instance().run(bulk([{"text": "x"}], results_format="parquet"))
     assert emulator.billed == 0
     assert len(read(b"text\nx\n")) == 1
+
+
+@pytest.mark.parametrize(("given", "meant"), [("my%20rows.jsonl", "my rows.jsonl"), ("my+rows.csv", "my rows.csv")])
+def test_a_file_whose_key_looks_encoded_is_told_by_its_plain_name(bucket: str, given: str, meant: str) -> None:
+    """As events of S3 tell keys."""
+    wrong = f"s3://{bucket}/{given}"
+    for operator in (
+        TitanBulkOperator(task_id="task", requests=wrong, defaults=TEXT),
+        TitanMergeResultsOperator(task_id="task", results=wrong),
+    ):
+        with pytest.raises(AirflowFailException, match=f"s3://{bucket}/{meant} may be meant"):
+            Instance().run(operator)

@@ -147,6 +147,18 @@ def test_a_lines_blank_text_is_refused(text: str, emulator: Emulator) -> None:
     assert emulator.calls == []
 
 
+@pytest.mark.parametrize("text", ["None", "'nan'", '["null"]', "[None]", "['']", "-", "<NA>", "none."])
+@pytest.mark.parametrize("bulk", [False, True])
+def test_a_prompt_of_a_placeholder_alone_is_told(
+    text: str, emulator: Emulator, caplog: pytest.LogCaptureFixture, *, bulk: bool
+) -> None:
+    """Also where a template wrote quotation marks or brackets around it; it is sent, as it may be meant."""
+    asked: dict[str, Any] = {"requests": [{"text": text, "task": "text_to_image"}]} if bulk else {"text": text}
+    run("TitanBulkOperator" if bulk else "TitanTextToImageOperator", **asked)
+    assert f"text is nothing but {text}, and is sent so" in caplog.text
+    assert len(emulator.calls) == 1
+
+
 class NAType:
     """Stands in for pandas' mark of a missing value."""
 
@@ -164,3 +176,14 @@ def test_numbers_of_databases_and_data_frames(field: str, value: Any, sent: Any,
     run("TitanBulkOperator", requests=requests)
     run("TitanTextToImageOperator", **{field: value})
     assert [call.body["imageGenerationConfig"].get(keys[field]) for call in emulator.calls] == [sent, sent]
+
+
+@pytest.mark.parametrize("colors", ["red, #00f", "red,#0000FF;", ["red,blue"], "rgb(255, 0, 0), hsl(240, 100%, 50%)"])
+def test_colors_may_stand_in_a_text_with_commas(colors: Any, emulator: Emulator) -> None:
+    """As in a cell of a table; the commas within rgb() part nothing."""
+    request = {"task": "color_guided", "text": "a jar", "colors": colors}
+    run("TitanBulkOperator", requests=[request])
+    run("TitanColorGuidedOperator", colors=colors)
+    assert [call.body["colorGuidedGenerationParams"]["colors"] for call in emulator.calls] == [
+        ["#FF0000", "#0000FF"]
+    ] * 2
