@@ -137,6 +137,11 @@ _FAILURES = (
         "{connection}, for which credentials could not be fetched: {told}", "",
     ),
     _Failure(
+        (CredentialRetrievalError, MetadataRetrievalError),
+        r"Could not connect|[Tt]imeout|timed out|Connection was closed|non 200 response (5\d\d|429)", ConnectFailed,
+        "{connection}, for which credentials could not be fetched: {told}", "",
+    ),
+    _Failure(
         (NoRegionError,), "", ConfigurationError,
         _NO_REGION + "region_name in the extra of the connection ({connection}).", "",
     ),
@@ -196,7 +201,8 @@ def session_error(error: Exception, connection: str) -> TitanError:
         return error
     if isinstance(error, ClientError):
         return _refused(error, connection)
-    name, text = type(error).__name__, str(error).rstrip(".")
+    # some of botocore's messages have several lines
+    name, text = type(error).__name__, " ".join(str(error).split()).rstrip(".")
     told = text if isinstance(error, BotoCoreError) else f"{name}: {text}" if text else name
     failure = next(failure for failure in _FAILURES if failure.is_of(error))
     return failure.error(f"{failure.message.format(connection=connection, told=told)} {failure.remedy}".rstrip())

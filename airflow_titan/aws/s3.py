@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import functools
 import io
 import re
@@ -85,6 +86,7 @@ class ObjectContent:
     :param etag: names this content of it; ``None`` where S3 didn't tell
     :param etag_is_md5: whether the ETag is the MD5 of the bytes
     :param modified: when it was written, by the store's clock; ``None`` where S3 didn't tell
+    :param sha256: the SHA-256 of the whole object, in hexadecimal digits; ``None`` where S3 didn't tell
     """
 
     data: bytes | None
@@ -92,6 +94,7 @@ class ObjectContent:
     etag: str | None = None
     etag_is_md5: bool = False
     modified: datetime | None = None
+    sha256: str | None = None
 
 
 class ObjectStore(ConditionalWrites):
@@ -127,17 +130,19 @@ class ObjectStore(ConditionalWrites):
         self._connection = connection
 
     @_bounded
-    def head(self, uri: Any) -> ObjectContent:
+    def head(self, uri: Any, *, checksum: bool = False) -> ObjectContent:
         """
         Ask for the size and the ETag of an object that a user named, without reading it.
 
+        :param checksum: whether to ask for its SHA-256 too, which S3 knows of what was written with one
         :raises ValueError: if ``uri`` names no object; the message continues a sentence that began with "It"
         :raises StoreRefused: if S3 refuses, also because there is no such object
         :raises StoreFailed: if S3 fails in a way that may pass
         """
         where = self._at(uri)
         try:
-            return _content(None, self._s3.head_object(**where))
+            mode = {"ChecksumMode": "ENABLED"} if checksum else {}
+            return _content(None, self._s3.head_object(**where, **mode))
         except AWS_ERRORS as error:
             raise s3_error(error, "read", uri) from error
 
@@ -225,19 +230,24 @@ class ObjectStore(ConditionalWrites):
         data: bytes,
         content_type: str = _JSON,
         metadata: Mapping[str, str] | None = None,
+        *,
+        sha256: str | None = None,
         **condition: str,
     ) -> str:
         """
         Write an object, byte for byte.
 
         :param metadata: user metadata to write with it
+        :param sha256: its SHA-256 in hexadecimal digits, for S3 to check and to keep, unless the client is told to send
+            no checksums
         :param condition: ``IfNoneMatch`` or ``IfMatch``, as boto3 takes them
         :return: the ETag of what was written
         :raises PreconditionFailed: if the condition didn't hold
         :raises StoreRefused: if S3 refuses, as for want of a permission or a bucket
         :raises StoreFailed: if S3 fails in a way that may pass
         """
-        return self.upload(uri, BytesIO(data), content_type, metadata, **condition)
+        checksum = self._checksum(sha256) if sha256 else {}
+        return self.upload(uri, BytesIO(data), content_type, metadata, **checksum, **condition)
 
     @_bounded
     def upload(
@@ -266,6 +276,7 @@ class ObjectStore(ConditionalWrites):
             )
         except AWS_ERRORS as error:
             refusal = Refusal.of(error)
+            condition = {name: value for name, value in condition.items() if name in _CONDITION_FAILED}
             if any(refusal.status in _CONDITION_FAILED[name] for name in condition):
                 raise PreconditionFailed(refusal.status, resent=refusal.resent) from error
             if condition and is_unsupported(error) and self._is_condition(error, uri):
@@ -297,6 +308,13 @@ class ObjectStore(ConditionalWrites):
         except ValueError as error:
             raise StoreRefused(f"{abbreviate(uri)} can't be read: it {error}.") from None
 
+    def _checksum(self, sha256: str) -> dict[str, str]:
+        """Return a SHA-256 as ``PutObject`` takes it; nothing where the client is told to send no checksums."""
+        if getattr(self._s3.meta.config, "request_checksum_calculation", None) != "when_supported":
+            return {}
+        value = base64.b64encode(bytes.fromhex(sha256)).decode()
+        return {"ChecksumAlgorithm": "SHA256", "ChecksumSHA256": value}
+
     def _at(self, uri: Any) -> dict[str, str]:
         bucket, key = split(uri, self._connection)
         return {"Bucket": bucket, "Key": key, **self._owner}
@@ -322,7 +340,10 @@ def _size(response: Mapping[str, Any]) -> int:
 
 def _content(data: bytes | None, response: Mapping[str, Any]) -> ObjectContent:
     etag, modified = str(response["ETag"]), response.get("LastModified")
-    return ObjectContent(data, _size(response), etag, _etag_is_md5(response), modified)
+    checksum = response.get("ChecksumSHA256", "")
+    # of an upload in parts, S3 knows but that of the parts' own
+    sha256 = None if "-" in checksum or not checksum else base64.b64decode(checksum).hex()
+    return ObjectContent(data, _size(response), etag, _etag_is_md5(response), modified, sha256)
 
 
 def _etag_is_md5(response: Mapping[str, Any]) -> bool:

@@ -221,7 +221,7 @@ class PaidCall:
             if result := self._find_result():
                 return result
             if self.damaged and slot <= self.damaged.slot_of(self._number):
-                return self._keep(self.damaged, memory) or self._take_over(slot, "its images are gone")
+                return self._keep(self.damaged, memory) or self._take_over(slot, memory, "its images are gone")
             record = self._claims.read(slot)
             if record is None or record.slot.state == "unused":
                 # its owner gave it back, having paid nothing
@@ -233,8 +233,7 @@ class PaidCall:
                         f"S3 refuses to write slot {slot} because it is there, and to read it because it isn't"
                     )
             elif (reason := self._claims.abandoned_reason(record)) is not None:
-                memory.take(2 * self._journal.size(slot))
-                return self._take_over(slot, reason)
+                return self._take_over(slot, memory, reason)
             log.info("Another worker has call %d; waiting for its result.", slot)
             time.sleep(pause * random.uniform(0.5, 1))
             pause = min(2 * pause, _LONGEST_PAUSE)
@@ -247,17 +246,21 @@ class PaidCall:
         memory.take(sum(image.bytes for image in images))
         paid = damaged.manifest.calls[self._number - 1]
         response = kept_response(self._store, self._call, paid, images)
-        if response:
-            self._policy.budget.record(None if self._price is None else self._price * paid.slot)
+        if response is None:
+            memory.release()
+            return None
+        self._policy.budget.record(None if self._price is None else self._price * paid.slot)
         return response
 
-    def _take_over(self, slot: int, reason: str) -> ValidatedResponse | Result | str:
+    def _take_over(self, slot: int, memory: MemoryReservation, reason: str) -> ValidatedResponse | Result | str:
         """
         Go on from what the abandoned call of a slot left.
 
+        :param memory: holds the answer if there is a usable one, and nothing else: the next call waits for its turn
         :param reason: why it counts as abandoned
         :return: why it brought nothing, if it did
         """
+        memory.take(2 * self._journal.size(slot))
         raw = self._journal.read(slot)
         # where there is no journal, it may have gone because the manifest has come since we looked
         if raw is None and (result := self._find_result()):
@@ -265,11 +268,13 @@ class PaidCall:
         # where there is none all the same, nobody knows whether the call was paid; a budget counts it
         self._policy.budget.record(self._price)
         if raw is None:
+            memory.release()
             return reason
         self._request_log.info("Call %d was answered and paid before; going on from its journal.", slot)
         try:
             return validate(self._prepared, self._call, raw, slot)
         except BadAnswer as error:
+            memory.release()
             return str(error)
 
     def _find_result(self) -> Result | None:

@@ -156,6 +156,9 @@ class MemoryReservation(Protocol):
     def take(self, size: int) -> None:
         """Keep so many bytes from now on, instead of those before; waits until there is room for them."""
 
+    def release(self) -> None:
+        """Keep nothing from now on."""
+
 
 class MemoryBudget(Protocol):
     """What requests keep in memory together."""
@@ -180,6 +183,9 @@ class Unlimited:
 
     def take(self, size: int) -> None:
         """Let it be kept."""
+
+    def release(self) -> None:
+        """Do nothing."""
 
 
 _UNLIMITED = Unlimited()

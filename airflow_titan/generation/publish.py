@@ -68,7 +68,7 @@ def publish(
     )
     try:
         for output, image in [*zip(outputs, images, strict=True), *masks]:
-            store.write(output.uri, image.data, output.content_type)
+            store.write(output.uri, image.data, output.content_type, sha256=output.sha256)
         result = _write_manifest(store, folder, manifest, damaged)
     except (StoreRefused, AccessDenied) as error:
         # the money is spent by now: what S3 refuses today may be allowed when somebody has put it right

@@ -2,8 +2,9 @@
 A published result: find its manifest, and see that the images that it names are still there.
 
 Anybody may delete an image or write over it, and a lifecycle rule may take it away, while the manifest stands. So each
-image is asked for its size before the result is believed. One that was written after its manifest is read too, and its
-hash compared: what is written over keeps its name, and may keep its size.
+image is asked for its size before the result is believed. S3 tells the SHA-256
+that an image was written with; where it doesn't, one that is no older than its manifest is read, and its hash compared:
+what is written over keeps its name, and may keep its size.
 """
 
 from __future__ import annotations
@@ -179,9 +180,10 @@ def _broken(store: ObjectStore, output: Output, published: datetime) -> str:
         return "isn't there any more"
     if content.size != output.bytes:
         return f"has {content.size:,} bytes, and had {output.bytes:,} when it was published"
-    if content.modified is None or content.modified <= published:
+    if content.sha256 == output.sha256 or content.modified is None or content.modified < published:
         return ""
-    # written after its manifest: by somebody else, or by a copy of the bucket, which has the same bytes
+    # written with the manifest or after it, by S3's clock of whole seconds, and without our checksum: by somebody else,
+    # by a copy of the bucket, which has the same bytes, or in a store that keeps no checksums
     data = store.get(output.uri, max_bytes=output.bytes).data or b""
     if hashlib.sha256(data).hexdigest() == output.sha256:
         return ""
@@ -196,7 +198,7 @@ def _look(store: ObjectStore, uri: str) -> ObjectContent | None:
     :raises StoreRefused: if S3 refuses to say so
     """
     try:
-        return store.head(uri)
+        return store.head(uri, checksum=True)
     except StoreRefused as error:
         if error.is_missing:
             return None

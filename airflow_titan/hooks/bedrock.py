@@ -16,7 +16,7 @@ from airflow.providers.amazon.aws.hooks.s3 import S3Hook
 from botocore.config import Config
 
 from airflow_titan.hooks.botocore_config import parse_config
-from airflow_titan.hooks.connection import WatchedConnection, naming
+from airflow_titan.hooks.connection import BEARER_TOKEN, WatchedConnection, naming
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -28,9 +28,6 @@ if TYPE_CHECKING:
 _DEFAULTS = Config(read_timeout=300, tcp_keepalive=True)
 #: botocore sends a request again when the answer is late, and each time the model is paid.
 _ONE_ATTEMPT = Config(retries={"total_max_attempts": 1})
-
-#: Bedrock takes this in place of credentials.
-_BEARER_TOKEN = "AWS_BEARER_TOKEN_BEDROCK"  # noqa: S105 - the name of a variable
 
 #: The clients of this process, by a hash of what they are made of.
 _kept: dict[str, tuple[Any, Any]] = {}
@@ -173,7 +170,7 @@ class TitanBedrockHook(WatchedConnection, BedrockRuntimeHook):
             config = config.merge(Config(region_name=self.model_region))
         with naming(self.connection_name):
             bedrock = self.get_client_type(region_name=self.region_name, config=config)
-        if _BEARER_TOKEN in os.environ:
+        if BEARER_TOKEN in os.environ:
             config = config.merge(Config(signature_version="bearer"))
         self.check(self.get_session(self.region_name), config)
         self.watch(bedrock)

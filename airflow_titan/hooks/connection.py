@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import logging
 import os
+import re
 import ssl
 from contextlib import contextmanager
 from functools import cached_property
@@ -40,7 +41,17 @@ _MEANT: dict[Any, str] = {
     **dict.fromkeys((0, "0", "no", "off"), "False"),
 }
 #: Signature versions that need no credentials of AWS.
-_WITHOUT_CREDENTIALS = (UNSIGNED, "bearer")
+_BEARER = "bearer"
+_WITHOUT_CREDENTIALS = (UNSIGNED, _BEARER)
+#: Bedrock takes this in place of credentials.
+BEARER_TOKEN = "AWS_BEARER_TOKEN_BEDROCK"  # noqa: S105 - the name of a variable
+#: Loggers of the SDK's that tell of credentials with tracebacks.
+_TALKATIVE = ("botocore.credentials", "botocore.tokens")
+#: Where botocore looks for the path of certificates to trust, if it isn't told.
+_BUNDLES = ("AWS_CA_BUNDLE", "REQUESTS_CA_BUNDLE")
+#: What credentials consist of, by botocore's names.
+_SECRET = re.compile(r"[!-~]*")
+_SECRETS = {"access_key": "access key", "secret_key": "secret key", "token": "session token"}
 
 
 @contextmanager
@@ -48,15 +59,28 @@ def naming(connection: str) -> Iterator[None]:
     """
     Name the connection in whatever goes wrong.
 
+    What the SDK logs of it has no traceback: the error that follows says the same in one line.
+
     :param connection: the parameter and the connection that it names
     :raises TitanError: in place of all that is raised
     """
+
+    def without_traceback(record: logging.LogRecord) -> bool:
+        record.exc_info = record.exc_text = None
+        return True
+
+    loggers = [logging.getLogger(name) for name in _TALKATIVE]
+    for logger in loggers:
+        logger.addFilter(without_traceback)
     try:
         yield
     except TitanError:
         raise
     except Exception as error:
         raise session_error(error, connection) from error
+    finally:
+        for logger in loggers:
+            logger.removeFilter(without_traceback)
 
 
 class WatchedConnection:
@@ -132,25 +156,41 @@ class WatchedConnection:
         :raises TransientError: if another try may bring them
         """
         if isinstance(self.conn_config.verify, str):
-            _check_certificates(self.conn_config.verify, self.connection_name)
-        if getattr(config, "signature_version", None) in _WITHOUT_CREDENTIALS:
+            _check_certificates("verify", self.conn_config.verify, self.connection_name)
+        version = getattr(config, "signature_version", None)
+        if version == _BEARER:
+            _check_secret("bearer token", os.environ.get(BEARER_TOKEN), BEARER_TOKEN)
+        if version in _WITHOUT_CREDENTIALS:
             return
         with naming(self.connection_name):
-            _fetch(session.get_credentials())
+            _fetch(session.get_credentials(), self.connection_name)
 
     def watch(self, client: Any) -> None:
         """
         Have each request of a client find out first whether there are credentials to sign it with.
 
         They expire and are fetched again in the middle of a task, and botocore raises what comes.
+
+        :raises ConfigurationError: if the client's address is none of HTTP, or there are no certificates for it
         """
+        address = client.meta.endpoint_url
+        if not address.startswith(("http://", "https://")):
+            raise ConfigurationError(
+                f"{self.connection_name}, with the endpoint_url {address!r}; allowed is an address that begins with "
+                "https:// or http://. Correct it in the connection's extra, or in the environment's AWS_ENDPOINT_URL."
+            )
+        if address.startswith("https://") and self.conn_config.verify is None:
+            for variable in _BUNDLES:
+                if path := os.environ.get(variable):
+                    _check_certificates(variable, path, self.connection_name)
+                    break
 
         def check(request_signer: Any, signature_version: Any, **_: Any) -> None:
             if signature_version in _WITHOUT_CREDENTIALS:
                 return
             try:
                 with naming(self.connection_name):
-                    _fetch(request_signer._credentials)  # noqa: SLF001 - nothing public gives them
+                    _fetch(request_signer._credentials, self.connection_name)  # noqa: SLF001 - nothing public gives them
             except TransientError as error:
                 # of an answer that is paid for, nobody must read that nothing was executed
                 raise (StoreFailed(str(error)) if client.meta.service_model.service_name == "s3" else error) from error
@@ -160,11 +200,34 @@ class WatchedConnection:
         client.meta.events.register("before-sign", check)
 
 
-def _fetch(credentials: Any) -> None:
-    """Have credentials ready; those that are still good cost nothing."""
+def _fetch(credentials: Any, name: str) -> None:
+    """
+    Have credentials ready; those that are still good cost nothing.
+
+    :raises ConfigurationError: if they can be none
+    """
     if credentials is None:
         raise NoCredentialsError
-    credentials.get_frozen_credentials()
+    frozen = credentials.get_frozen_credentials()
+    for part, words in _SECRETS.items():
+        _check_secret(words, getattr(frozen, part, None), name)
+
+
+def _check_secret(words: str, value: Any, name: str) -> None:
+    """
+    Look at a secret before it is sent: HTTP libraries show what they refuse to send.
+
+    :param words: what it is
+    :param name: the connection's
+    :raises ConfigurationError: if it can be none
+    """
+    if value is None or (isinstance(value, str) and _SECRET.fullmatch(value)):
+        return
+    told = "white space or other signs in it" if isinstance(value, str) else f"the type {type(value).__name__}"
+    raise ConfigurationError(
+        f"{name}, whose {words} has {told}; allowed is what AWS gave, to the letter: ASCII letters, digits and signs. "
+        "Enter it again, without what was copied around it."
+    )
 
 
 def _extra_of(connection: Any, name: str) -> dict[str, Any]:
@@ -199,16 +262,19 @@ def read_verify(value: Any) -> bool | str | None:
         return str(value)
 
 
-def _check_certificates(path: str, name: str) -> None:
+def _check_certificates(parameter: str, path: str, name: str) -> None:
     """
     Look for the certificates to trust, which botocore reads in the middle of a call.
 
+    :param parameter: where the path stands
+    :param name: the connection's
     :raises ConfigurationError: if there are none at the path
     """
     try:
         ssl.create_default_context(cafile=path)
     except OSError as error:  # ssl.SSLError is one
         raise ConfigurationError(
-            f"verify: got {path!r} ({name}), where no certificates are: {error}; allowed is True, False or the path of "
-            "a file of certificates (PEM). Correct the path; it is looked for on the machine that the task runs on."
+            f"{parameter}: got {path!r} ({name}), where no certificates are: {error}; allowed is "
+            f"{'True, False or ' if parameter == 'verify' else ''}the path of a file of certificates (PEM). Correct "
+            "the path; it is looked for on the machine that the task runs on."
         ) from error

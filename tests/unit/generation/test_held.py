@@ -140,9 +140,13 @@ class Memory:
         try:
             yield self
         finally:
-            if self._holding:
-                self._holding = False
-                self._watch.note("memory free")
+            self.release()
+
+    def release(self) -> None:
+        """Note that nothing is held any more."""
+        if self._holding:
+            self._holding = False
+            self._watch.note("memory free")
 
     def take(self, size: int) -> None:
         """Note what is held."""
@@ -220,7 +224,9 @@ class Scene:
     limit: float | None = None
     files: list[BytesIO] = field(default_factory=list)
 
-    def run(self, *script: Says, model_id: str = TITAN, count: int = 1, try_number: int = 1) -> Result:
+    def run(
+        self, *script: Says, model_id: str = TITAN, count: int = 1, try_number: int = 1, on_missing: str = "fail"
+    ) -> Result:
         """Run a request of a model that follows a script."""
         self.money = Money(self.watch, self.limit)
         policy = CallPolicy(
@@ -235,7 +241,7 @@ class Scene:
         owner = TaskInstance(dag_id="d", run_id="r", task_id="t", try_number=try_number)
         location = ResultLocation.of(owner, prefix=f"s3://{self.bucket}/out", root=None)
         size = {"width": 512, "height": 512} if model_id == TITAN else {}
-        request = Request(TextToImage(text="a jar", number_of_images=count, **size), model_id)
+        request = Request(TextToImage(text="a jar", number_of_images=count, **size), model_id, on_missing=on_missing)  # type: ignore[arg-type]
         with scripted(*script) as stub:
             self.monkeypatch.setenv("AWS_ENDPOINT_URL_BEDROCK_RUNTIME", stub.url)
             client = Client(TitanBedrockHook(None, region_name="us-west-2").clients()[0], self.watch)
@@ -433,6 +439,31 @@ def test_an_answer_from_the_journal_is_held_like_any_other(scene: Scene) -> None
     scene.run(try_number=2)
     size = f"memory held: {2 * len(ANSWER.body)}"
     assert scene.watch.since(size) == [size, "image-1", "manifest.json", "memory free"]
+
+
+def test_an_answer_whose_images_are_gone_is_held_like_any_other(scene: Scene) -> None:
+    """The manifest stands, an image is gone, and the journal is still there: nothing is paid, all is counted."""
+    scene.watch.interrupt = "manifest.json"
+    with pytest.raises(KeyboardInterrupt):
+        scene.run(ANSWER)
+    found = scene.s3.list_objects_v2(Bucket=scene.bucket)["Contents"]
+    (image,) = [entry["Key"] for entry in found if "image-" in entry["Key"]]
+    scene.s3.delete_object(Bucket=scene.bucket, Key=image)
+    scene.watch = Watch()
+    scene.run(try_number=2, on_missing="regenerate")
+    size = f"memory held: {2 * len(ANSWER.body)}"
+    assert [event for event in scene.watch.since(size) if "memory" in event] == [size, "memory free"]
+    assert "sent" not in scene.watch.events
+
+
+def test_a_call_that_left_nothing_holds_nothing_while_the_next_one_waits(scene: Scene) -> None:
+    """Else the requests of a killed task wait for their turn with memory, and keep the others from their work."""
+    with pytest.raises(AnswerLost):
+        scene.run(Says(reset=True))
+    scene.watch = Watch()
+    scene.run(ANSWER, try_number=2)
+    before = scene.watch.events[: scene.watch.events.index("concurrency held", 3)]
+    assert before[-2:] == ["memory held: 0", "memory free"]
 
 
 def test_a_request_of_one_call_needs_no_file_but_its_bodys(scene: Scene) -> None:

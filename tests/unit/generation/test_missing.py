@@ -142,7 +142,7 @@ def test_other_bytes_of_the_same_size_are_found_out(
     uris = Instance().run(cup())
     head, later = ObjectStore.head, datetime.now(UTC) + timedelta(hours=1)
 
-    def written_later(store: ObjectStore, uri: Any) -> ObjectContent:
+    def written_later(store: ObjectStore, uri: Any, **_: Any) -> ObjectContent:
         content = head(store, uri)
         return ObjectContent(None, content.size, content.etag, content.etag_is_md5, later)
 
@@ -152,6 +152,35 @@ def test_other_bytes_of_the_same_size_are_found_out(
     with pytest.raises(AirflowFailException, match=rf"{uris[0]} was written over on .* UTC, and has other bytes now"):
         Instance(try_number=2).run(cup())
     assert emulator.billed == 1
+
+
+def test_other_bytes_of_the_same_size_are_found_out_within_the_same_second(
+    s3: Any, bucket: str, emulator: Emulator
+) -> None:
+    """S3's clock has whole seconds; it tells what an image was written with."""
+    uris = Instance().run(cup())
+    turn_over(s3, bucket, uris[1])
+    with pytest.raises(AirflowFailException, match=rf"{uris[1]} was written over on .* UTC, and has other bytes now"):
+        Instance().run(cup())
+    assert emulator.billed == 1
+
+
+@pytest.mark.parametrize("word", ["when_supported", "when_required"])
+@pytest.mark.usefixtures("bucket")
+def test_an_image_is_read_again_only_where_s3_knows_no_checksum(word: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A HEAD is enough; in a store that is sent no checksums, what is as old as its manifest is read."""
+    read: list[str] = []
+    get = ObjectStore.get
+
+    def noted(store: ObjectStore, uri: Any, **more: Any) -> ObjectContent:
+        read.append(uri)
+        return get(store, uri, **more)
+
+    monkeypatch.setattr(ObjectStore, "get", noted)
+    config = {"request_checksum_calculation": word}
+    uris = Instance().run(cup(botocore_config=config))
+    assert Instance().run(cup(botocore_config=config)) == uris
+    assert not read or word == "when_required"
 
 
 def test_a_returned_mask_belongs_to_the_result(s3: Any, bucket: str, emulator: Emulator) -> None:
@@ -255,7 +284,9 @@ def test_a_first_try_asks_for_no_image(bucket: str, monkeypatch: pytest.MonkeyPa
     """It is no dearer than before; a later one asks once for each image."""
     del bucket
     asked, head = [], ObjectStore.head
-    monkeypatch.setattr(ObjectStore, "head", lambda store, uri: (asked.append(uri), head(store, uri))[1])
+    monkeypatch.setattr(
+        ObjectStore, "head", lambda store, uri, **more: (asked.append(uri), head(store, uri, **more))[1]
+    )
     uris = Instance().run(cup())
     assert asked == []
     Instance(try_number=2).run(cup())
@@ -320,7 +351,7 @@ class _Store:
     def __init__(self, *contents: ObjectContent | StoreRefused) -> None:
         self.contents = list(contents)
 
-    def head(self, _: str) -> ObjectContent:
+    def head(self, _: str, **__: Any) -> ObjectContent:
         content = self.contents.pop(0)
         if isinstance(content, StoreRefused):
             raise content
@@ -335,7 +366,9 @@ def test_images_are_told_apart() -> None:
     ]
     now = datetime.now(UTC)
     store: Any = _Store(
-        ObjectContent(None, 3, modified=now), StoreRefused("404", is_missing=True), ObjectContent(None, 4, modified=now)
+        ObjectContent(None, 3, modified=now, sha256="0" * 64),
+        StoreRefused("404", is_missing=True),
+        ObjectContent(None, 4, modified=now),
     )
     assert broken_images(store, outputs, now) == {
         "s3://b/b": "isn't there any more", "s3://b/c": "has 4 bytes, and had 3 when it was published",

@@ -204,3 +204,26 @@ def test_clients_are_made_anew_for_another_configuration() -> None:
     before = TitanBedrockHook(None, botocore_config={"read_timeout": 7}).clients()
     after = TitanBedrockHook(None, botocore_config={"read_timeout": 8}).clients()
     assert (before[0].meta.config.read_timeout, after[0].meta.config.read_timeout) == (7, 8)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("read_timeout", float("nan")), ("read_timeout", "inf"), ("connect_timeout", 0), ("connect_timeout", -1),
+        ("read_timeout", 1e12), ("proxies", "http://proxy:1"), ("signature_version", "v9"), ("user_agent", 5),
+        ("client_cert", "/no/such.pem"),
+    ],
+)  # fmt: skip
+def test_what_would_fail_with_the_first_request_is_told_before(name: str, value: Any) -> None:
+    """The SDK takes it as it comes, and a retry would fail alike."""
+    with pytest.raises(ConfigurationError, match=rf"botocore_config: got .* for {name}; allowed is "):
+        TitanBedrockHook(None, region_name="us-east-1", botocore_config={name: value})
+
+
+def test_a_certificate_and_its_key_may_be_a_list(tmp_path: Any) -> None:
+    """As JSON has it."""
+    paths = [tmp_path / "certificate.pem", tmp_path / "key.pem"]
+    for path in paths:
+        path.touch()
+    hook = TitanBedrockHook(None, region_name="us-east-1", botocore_config={"client_cert": list(map(str, paths))})
+    assert hook.own_config.client_cert == tuple(map(str, paths))

@@ -307,3 +307,74 @@ def test_credentials_that_end_in_the_middle(
         with pytest.raises(of_s3, match=f"aws_conn_id: got '{name}'"):
             ObjectStore(s3).write("s3://bucket/key", b"{}")
     assert {heard.path for heard in stub.heard} == {"/"}
+
+
+@pytest.mark.parametrize(
+    ("part", "value"),
+    [
+        ("aws_session_token", "hidden-token\n"),
+        ("aws_session_token", 5),
+        ("aws_access_key_id", " hidden-key"),
+        ("aws_secret_access_key", "hidden word"),
+    ],
+)
+def test_a_secret_that_was_copied_with_more_is_refused_and_not_shown(
+    monkeypatch: pytest.MonkeyPatch, part: str, value: Any
+) -> None:
+    """HTTP libraries would refuse to send it, and show it in their message."""
+    keys = {"aws_access_key_id": "key", "aws_secret_access_key": "secret"} | {part: value}
+    monkeypatch.setenv("AIRFLOW_CONN_OURS", json.dumps({"conn_type": "aws", "extra": keys}))
+    with pytest.raises(errors.ConfigurationError, match=r"aws_conn_id: got 'ours', whose .*Enter it again") as caught:
+        TitanBedrockHook("ours", region_name="us-east-1").clients()
+    assert "hidden" not in str(caught.value)
+
+
+def test_a_bearer_token_with_a_line_feed_is_not_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A file's last line feed comes with it."""
+    monkeypatch.setenv("AWS_BEARER_TOKEN_BEDROCK", "hidden-token\n")
+    with pytest.raises(errors.ConfigurationError, match="AWS_BEARER_TOKEN_BEDROCK, whose bearer token") as caught:
+        TitanBedrockHook(None, region_name="us-east-1").clients()
+    assert "hidden" not in str(caught.value)
+
+
+@pytest.mark.parametrize("variable", ["AWS_CA_BUNDLE", "REQUESTS_CA_BUNDLE"])
+def test_certificates_of_the_environment_that_are_not_there(monkeypatch: pytest.MonkeyPatch, variable: str) -> None:
+    """They are told of before anything is begun, where they are needed."""
+    monkeypatch.setenv(variable, "/no/such.pem")
+    monkeypatch.delenv("AWS_ENDPOINT_URL", raising=False)
+    with pytest.raises(errors.ConfigurationError, match=f"{variable}: got '/no/such.pem'.*Correct the path"):
+        TitanBedrockHook(None, region_name="us-east-1").clients()
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
+    TitanBedrockHook(None, region_name="us-east-1").clients()
+
+
+def test_an_endpoint_that_is_no_address_of_http(connection: Any) -> None:
+    """It is blamed, and not the bucket's name."""
+    with pytest.raises(errors.ConfigurationError, match=r"'ours', with the endpoint_url 'ftp://x'.*https://"):
+        TitanBedrockHook(connection(endpoint_url="ftp://x")).clients()
+
+
+@pytest.mark.usefixtures("no_credentials")
+def test_metadata_that_is_out_of_reach_may_come_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As EKS and ECS give credentials: another try may come through."""
+    monkeypatch.setenv("AWS_CONTAINER_CREDENTIALS_FULL_URI", "http://127.0.0.1:9/credentials")
+    monkeypatch.setenv("AWS_METADATA_SERVICE_NUM_ATTEMPTS", "1")
+    monkeypatch.setattr("botocore.utils.ContainerMetadataFetcher.SLEEP_TIME", 0)
+    with pytest.raises(errors.ConnectFailed, match="credentials could not be fetched"):
+        TitanBedrockHook(None, region_name="us-east-1").clients()
+
+
+def test_no_traceback_of_the_sdks_stands_before_the_message(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The one line that says what to do isn't below forty of the SDK's."""
+    config = tmp_path / "config"
+    config.write_text(
+        "[profile ours]\nsso_session = s\nsso_account_id = 123456789012\nsso_role_name = r\n"
+        "[sso-session s]\nsso_start_url = https://x.awsapps.com/start\nsso_region = us-east-1\n"
+    )
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(config))
+    monkeypatch.setenv("AIRFLOW_CONN_OURS", json.dumps({"conn_type": "aws", "extra": {"profile_name": "ours"}}))
+    with pytest.raises(errors.AccessDenied, match="aws sso login"):
+        TitanBedrockHook("ours", region_name="us-east-1").clients()
+    assert [record.name for record in caplog.records if record.exc_info] == []
