@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import socket
+import struct
+import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -193,3 +195,20 @@ def test_a_timeout_that_makes_no_sense_is_refused(seconds: float) -> None:
     """Nobody could be served."""
     with pytest.raises(ValueError, match="client_timeout"), running(client_timeout=seconds):
         pass  # pragma: no cover
+
+
+def test_a_client_that_is_gone_before_its_answer_leaves_no_traceback(
+    emulator: Emulator, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It was its own choice, and the log is for what went wrong here."""
+    emulator.inject("stall", seconds=60)
+    body = json.dumps({"taskType": "TEXT_IMAGE", "textToImageParams": {"text": "a dog"}}).encode()
+    with connected(emulator.url) as connection:
+        connection.sendall(post(INVOKE, body))
+        while not emulator.calls:
+            time.sleep(0.01)
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    emulator.clear_faults()
+    while emulator._server.connections:  # noqa: SLF001
+        time.sleep(0.01)
+    assert capsys.readouterr().err == ""
