@@ -97,6 +97,8 @@ def _parse(uri: Any, connection: str | None) -> _Place:
         raise ValueError(f"is no ARN of an object; write s3://{uri}/key for an access point, or s3://bucket/key")
     if match := re.fullmatch(r"s3[an]?:/(?P<rest>[^/].*)", uri, re.IGNORECASE | re.DOTALL):
         raise ValueError(f"has lost a slash, as pathlib takes it away; write s3://{match['rest']}")
+    if uri.lower() in {"s3:", "s3:/"}:  # what is left of s3:// without the slashes at its end
+        raise ValueError("has no bucket; write s3://bucket/key")
     raise ValueError("doesn't begin with s3://")
 
 

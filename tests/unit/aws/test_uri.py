@@ -228,3 +228,9 @@ def test_encryption_that_s3_takes(key: str | None) -> None:
     """A key may have three forms, or be the account's."""
     given = encryption_arguments("aws:kms:dsse", key)
     assert (given["ServerSideEncryption"], given.get("SSEKMSKeyId")) == ("aws:kms:dsse", key)
+
+
+def test_a_prefix_of_nothing_but_the_scheme_has_no_bucket() -> None:
+    """It does begin with s3://."""
+    with pytest.raises(ValueError, match="has no bucket"):
+        canonical_prefix("s3://")
