@@ -105,6 +105,8 @@ def _parse(uri: Any, connection: str | None) -> _Place:
         raise ValueError("is a template that was not rendered; Airflow renders what stands in a DAG file")
     if uri.startswith(("[", "(", "{")):
         raise ValueError("is text of a list or a dict that can't be read; in a template, end a list with | tojson")
+    if uri.lower() in {"s3:", "s3:/"}:  # what is left of s3:// without the slashes at its end
+        raise ValueError("has no bucket; write s3://bucket/key")
     raise ValueError("doesn't begin with s3://")
 
 

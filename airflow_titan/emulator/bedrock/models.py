@@ -41,7 +41,6 @@ class Model:
     :param task: what it does, for a dialect whose requests don't say
     :param input: what its input images may be; None for a model that reads none
     :param sizes: the sizes that it paints, by name; empty when the schema and the dialect say
-    :param size: that of a picture whose request names neither side; None where requests don't name sides
     :param defaults: the values of fields that a request leaves out
     :param legacy: the day from which on it is legacy
     :param end_of_life: the day from which on it is gone
@@ -59,7 +58,6 @@ class Model:
     task: str = ""
     input: Limits | None = None
     sizes: Mapping[str, Size] = field(default_factory=dict)
-    size: Size | None = None
     defaults: dict[str, Any] = field(default_factory=dict)
     status: Literal["ACTIVE", "LEGACY"] = "ACTIVE"
     legacy: date | None = None
@@ -147,7 +145,6 @@ def _read_model(row: dict[str, Any], table: dict[str, Any]) -> Model:
             "inputs": tuple(row.get("inputs", ("TEXT", "IMAGE"))),
             "input": limits and Limits(**limits | {"formats": tuple(limits["formats"])}),
             "sizes": {name: (width, height) for name, (width, height) in named.items()},
-            "size": tuple(row["size"]) if "size" in row else None,
         }
     )
 

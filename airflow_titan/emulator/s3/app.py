@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+_FORM = ("application/x-www-form-urlencoded", "multipart/form-data")
 _CONDITIONS = ("HTTP_IF_MATCH", "HTTP_IF_NONE_MATCH")
 
 
@@ -99,6 +100,8 @@ class S3App:
         check_streaming(environ)
         check_encryption(environ)
         check_owner(environ)
+        if environ["REQUEST_METHOD"] == "PUT" and environ.get("CONTENT_TYPE", "").startswith(_FORM):
+            environ["CONTENT_TYPE"] = "binary/octet-stream"  # moto would take the object for a form, and store nothing
         return self._serve(environ, respond)
 
     def _serve(self, environ: WSGIEnvironment, respond: StartResponse) -> Iterable[bytes]:

@@ -35,6 +35,8 @@ BODIES: dict[str, tuple[tuple[str, ...], str, dict[str, Any], dict[str, Any] | N
     "an empty negative text": ((V1, V2), "TEXT_IMAGE", {"text": "a dog", "negativeText": ""}, USUAL),
     "no configuration": ((V1, V2, NOVA), "TEXT_IMAGE", {"text": "a dog"}, None),
     "settings without a size": ((V1, V2, NOVA), "TEXT_IMAGE", {"text": "a dog"}, {"cfgScale": 7, "seed": 0}),
+    "a side alone": ((V1, V2, NOVA), "TEXT_IMAGE", {"text": "a dog"}, {"width": 1024, "numberOfImages": 1}),
+    "the other side alone": ((V1, V2, NOVA), "TEXT_IMAGE", {"text": "a dog"}, {"height": 1024}),
     "a condition without a size": ((V2, NOVA), "TEXT_IMAGE", {"text": "a dog", "conditionImage": PHOTO}, None),
     "colors without a size": ((V2, NOVA), "COLOR_GUIDED_GENERATION", {"text": "a tie", "colors": ["#FF9900"]}, {}),
     "inpainting with a size": ((V1, V2, NOVA), "INPAINTING", {"image": PHOTO, "maskPrompt": "cat", "text": "x"}, USUAL),

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import socket
+import struct
+import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -173,6 +175,7 @@ def test_a_client_that_never_reads_holds_nothing() -> None:
         path = s3.generate_presigned_url("get_object", Params={"Bucket": "big", "Key": "k"}).removeprefix(emulator.url)
         with connected(emulator.url) as connection:
             connection.sendall(f"GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
+            assert connection.recv(1)  # it is being answered
             while emulator._server.connections > 1:  # noqa: SLF001  (that of the client above stays)
                 s3.head_bucket(Bucket="big")
             assert sum(map(len, iter(lambda: connection.recv(1 << 20), b""))) < size
@@ -193,3 +196,20 @@ def test_a_timeout_that_makes_no_sense_is_refused(seconds: float) -> None:
     """Nobody could be served."""
     with pytest.raises(ValueError, match="client_timeout"), running(client_timeout=seconds):
         pass  # pragma: no cover
+
+
+def test_a_client_that_is_gone_before_its_answer_leaves_no_traceback(
+    emulator: Emulator, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It was its own choice, and the log is for what went wrong here."""
+    emulator.inject("stall", seconds=60)
+    body = json.dumps({"taskType": "TEXT_IMAGE", "textToImageParams": {"text": "a dog"}}).encode()
+    with connected(emulator.url) as connection:
+        connection.sendall(post(INVOKE, body))
+        while not emulator.calls:
+            time.sleep(0.01)
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    emulator.clear_faults()
+    while emulator._server.connections:  # noqa: SLF001
+        time.sleep(0.01)
+    assert capsys.readouterr().err == ""

@@ -72,6 +72,20 @@ def test_an_object_comes_back_byte_for_byte(store: Any, bucket: str) -> None:
     assert (found["ContentType"], found["Metadata"]) == ("image/png", {"seed": "7"})
 
 
+@pytest.mark.parametrize("kind", ["application/x-www-form-urlencoded", "multipart/form-data; boundary=b"])
+@pytest.mark.parametrize("signed", [True, False])
+def test_an_object_that_is_called_a_form_is_whole(store: Any, bucket: str, kind: str, *, signed: bool) -> None:
+    """Curl's `--data-binary` calls everything one; by a signature and by a presigned URL."""
+    if signed:
+        store.put_object(Bucket=bucket, Key="k", Body=b"a=1&b=2", ContentType=kind)
+    else:
+        url = store.generate_presigned_url("put_object", Params={"Bucket": bucket, "Key": "k"})
+        request = urllib.request.Request(url, b"a=1&b=2", {"Content-Type": kind}, method="PUT")  # noqa: S310  (ours)
+        with urllib.request.urlopen(request, timeout=30):  # noqa: S310
+            pass
+    assert store.get_object(Bucket=bucket, Key="k")["Body"].read() == b"a=1&b=2"
+
+
 def test_an_object_that_is_not_there_is_missing(store: Any, bucket: str) -> None:
     """Said to GET and to HEAD."""
     assert outcome(store.get_object, Bucket=bucket, Key="none") == "NoSuchKey"

@@ -249,3 +249,9 @@ def test_what_is_no_uri_yet_is_told_how_to_become_one(uri: str, words: str) -> N
 def test_the_scheme_may_be_written_large() -> None:
     """Schemes have no case."""
     assert split("S3://bucket/Key") == ("bucket", "Key")
+
+
+def test_a_prefix_of_nothing_but_the_scheme_has_no_bucket() -> None:
+    """It does begin with s3://."""
+    with pytest.raises(ValueError, match="has no bucket"):
+        canonical_prefix("s3://")

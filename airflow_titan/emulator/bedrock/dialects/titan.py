@@ -84,10 +84,7 @@ def parse(model: Model, body: Any) -> Job:
 
 def requested_size(model: Model, body: Any) -> Size:
     """Return the width and height of a body's configuration; the model's own for what it leaves out."""
-    sent = body.get("imageGenerationConfig", {})
-    if model.size and not sent.keys() & {"width", "height"}:
-        return model.size
-    config = model.defaults | sent
+    config = model.defaults | body.get("imageGenerationConfig", {})
     return int(config["width"]), int(config["height"])
 
 
