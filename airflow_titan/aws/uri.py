@@ -93,21 +93,26 @@ def _parse(uri: Any, connection: str | None) -> _Place:
         return _of_address(uri)
     if match := _OBJECT_ARN.fullmatch(uri):
         return _Place(match["bucket"], match["key"])
+    raise ValueError(_why_none(uri))
+
+
+def _why_none(uri: str) -> str:
+    """Say why a text is no URI of an object, continuing a sentence that began with "It", and what to write."""
     if (match := _ACCESS_POINT.fullmatch(uri)) and match["key"]:
         # as policies write it, with object/ before the key
         place = _Place(match["arn"], match["key"].removeprefix("object/"))
-        raise ValueError(f"is the ARN of an object of an access point; write {place}")
+        return f"is the ARN of an object of an access point; write {place}"
     if uri.startswith("arn:"):
-        raise ValueError(f"is no ARN of an object; write s3://{uri}/key for an access point, or s3://bucket/key")
+        return f"is no ARN of an object; write s3://{uri}/key for an access point, or s3://bucket/key"
     if match := re.fullmatch(r"s3[an]?:/(?P<rest>[^/].*)", uri, re.IGNORECASE | re.DOTALL):
-        raise ValueError(f"has lost a slash, as pathlib takes it away; write s3://{match['rest']}")
+        return f"has lost a slash, as pathlib takes it away; write s3://{match['rest']}"
     if "{{" in uri or "{%" in uri:
-        raise ValueError("is a template that was not rendered; Airflow renders what stands in a DAG file")
+        return "is a template that was not rendered; Airflow renders what stands in a DAG file"
     if uri.startswith(("[", "(", "{")):
-        raise ValueError("is text of a list or a dict that can't be read; in a template, end a list with | tojson")
+        return "is text of a list or a dict that can't be read; in a template, end a list with | tojson"
     if uri.lower() in {"s3:", "s3:/"}:  # what is left of s3:// without the slashes at its end
-        raise ValueError("has no bucket; write s3://bucket/key")
-    raise ValueError("doesn't begin with s3://")
+        return "has no bucket; write s3://bucket/key"
+    return "doesn't begin with s3://"
 
 
 def _of_s3(rest: str, connection: str | None) -> _Place:

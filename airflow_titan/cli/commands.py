@@ -76,6 +76,7 @@ def print_check(options: Namespace) -> int:
     from airflow_titan.preflight.report import as_json, is_all_right, table
 
     # the rows say it all, and a program that reads JSON wants nothing else
+    disabled = logging.root.manager.disable
     logging.disable(logging.WARNING)
     deployment = Deployment(
         Options(
@@ -93,7 +94,10 @@ def print_check(options: Namespace) -> int:
             invoke=options.invoke,
         )
     )
-    rows = preflight(deployment)
+    try:
+        rows = preflight(deployment)
+    finally:
+        logging.disable(disabled)
     print(as_json(rows) if options.json else table(rows))  # noqa: T201 - a command's output
     return 0 if is_all_right(rows) else 1
 
