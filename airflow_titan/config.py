@@ -7,6 +7,7 @@ its configuration, so nothing of Airflow is imported before an option is read.
 
 from __future__ import annotations
 
+import os
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -89,7 +90,12 @@ def given() -> set[str]:
     """Return the names of all options that somebody set, also of those that don't exist."""
     from airflow.providers.common.compat.sdk import conf
 
-    section = conf.getsection(SECTION) or {}
+    prefix = f"AIRFLOW__{SECTION.upper()}__"
+    # an Airflow that doesn't know the section looks for none of its options in the environment
+    in_environment = {
+        name[len(prefix) :].lower(): value for name, value in os.environ.items() if name.startswith(prefix)
+    }
+    section = conf.getsection(SECTION) or in_environment
     # Airflow 2 lists the defaults of providers too
     return {name for name, value in section.items() if name not in OPTIONS or str(value) != OPTIONS[name].default}
 

@@ -28,6 +28,21 @@ _ACCESS_POINT_HOST = re.compile(
 _CONSOLE = re.compile(r"(?:s3|[a-z0-9-]+|s3\.[a-z0-9-]+)?\.?console\.(?:aws\.amazon\.com|amazonaws\.cn)", re.IGNORECASE)
 #: Parameters of a presigned URL, of signature versions 4 and 2.
 _SIGNED = re.compile(r"[?&](?:X-Amz-(?:Signature|Credential|Security-Token)|AWSAccessKeyId|Signature)=", re.IGNORECASE)
+#: What is no URI of an object, by how it looks, and what to say of it.
+_FLAWS = (
+    (re.compile("arn:"), "is no ARN of an object; write s3://{uri}/key for an access point, or s3://bucket/key"),
+    (
+        re.compile(r".*\{[{%]", re.DOTALL),
+        "is a template that was not rendered; Airflow renders what stands in a DAG file",
+    ),
+    (
+        re.compile(r"[\[({]"),
+        "is text of a list or a dict that can't be read; in a template, end a list with | tojson",
+    ),
+    # what is left of s3:// without the slashes at its end
+    (re.compile(r"s3:/?$", re.IGNORECASE), "has no bucket; write s3://bucket/key"),
+    (re.compile(""), "doesn't begin with s3://"),
+)
 _VERSION = re.compile(r"\?(?:.*&)?versionId=[^&/]*$", re.DOTALL)
 
 
@@ -102,17 +117,9 @@ def _why_none(uri: str) -> str:
         # as policies write it, with object/ before the key
         place = _Place(match["arn"], match["key"].removeprefix("object/"))
         return f"is the ARN of an object of an access point; write {place}"
-    if uri.startswith("arn:"):
-        return f"is no ARN of an object; write s3://{uri}/key for an access point, or s3://bucket/key"
     if match := re.fullmatch(r"s3[an]?:/(?P<rest>[^/].*)", uri, re.IGNORECASE | re.DOTALL):
         return f"has lost a slash, as pathlib takes it away; write s3://{match['rest']}"
-    if "{{" in uri or "{%" in uri:
-        return "is a template that was not rendered; Airflow renders what stands in a DAG file"
-    if uri.startswith(("[", "(", "{")):
-        return "is text of a list or a dict that can't be read; in a template, end a list with | tojson"
-    if uri.lower() in {"s3:", "s3:/"}:  # what is left of s3:// without the slashes at its end
-        return "has no bucket; write s3://bucket/key"
-    return "doesn't begin with s3://"
+    return next(flaw for pattern, flaw in _FLAWS if pattern.match(uri)).format(uri=uri)
 
 
 def _of_s3(rest: str, connection: str | None) -> _Place:

@@ -7,11 +7,19 @@ import warnings
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from botocore.session import get_session
 
 from airflow_titan.hooks.bedrock import TitanBedrockHook
 
 if TYPE_CHECKING:
     from airflow_titan.emulator import Emulator
+
+
+#: Without this operation nobody can tell whether an account may use a model.
+access_is_told = pytest.mark.skipif(
+    "GetFoundationModelAvailability" not in get_session().get_service_model("bedrock").operation_names,
+    reason="this botocore can't ask whether an account may use a model",
+)
 
 
 @pytest.fixture
@@ -40,6 +48,7 @@ def test_what_is_wrong_is_said_with_its_remedy() -> None:
 
 
 @pytest.mark.usefixtures("bucket")
+@access_is_told
 def test_a_connection_of_our_own_type_is_as_good_as_amazons(ours: str) -> None:
     """The Amazon provider doesn't warn of it, and its fields count."""
     with warnings.catch_warnings():

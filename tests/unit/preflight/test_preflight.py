@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import boto3
 import pytest
 from botocore.loaders import JSONFileLoader
+from botocore.session import get_session
 from botocore.stub import Stubber
 
 from airflow_titan.emulator import running
@@ -27,6 +28,12 @@ if TYPE_CHECKING:
     from airflow_titan.emulator import Emulator
 
 V2, SD35, INPAINT = "amazon.titan-image-generator-v2:0", "stability.sd3-5-large-v1:0", "stable-image-inpaint-v1:0"
+
+#: Without this operation nobody can tell whether an account may use a model.
+access_is_told = pytest.mark.skipif(
+    "GetFoundationModelAvailability" not in get_session().get_service_model("bedrock").operation_names,
+    reason="this botocore can't ask whether an account may use a model",
+)
 
 pytestmark = pytest.mark.usefixtures("bucket")
 
@@ -66,6 +73,7 @@ def wrong(rows: dict[str, Row]) -> list[str]:
 
 
 @pytest.mark.parametrize("model", list(models()))
+@access_is_told
 def test_where_all_is_right_every_row_is(emulator: Emulator, s3: Any, bucket: str, model: str) -> None:
     """Of every model; nothing is billed, and nothing is left in the bucket."""
     rows = looked(model_id=model, region_name=models()[model].regions[0])
@@ -82,6 +90,7 @@ def test_where_nothing_may_be_written_or_invoked_nothing_is(emulator: Emulator) 
     assert (rows["write"].status, emulator.calls) == ("skipped", [])
 
 
+@access_is_told
 def test_a_missing_bucket_is_the_buckets_row(s3: Any, bucket: str) -> None:
     """And what would be asked of it is skipped, not told as wrong as well."""
     s3.delete_bucket(Bucket=bucket)
@@ -197,6 +206,7 @@ def answered(operation: str, error: str = "", **answer: Any) -> Deployment:
     return deployment
 
 
+@access_is_told
 def test_a_denied_invocation_is_wrong() -> None:
     """Though all that describes the model is allowed."""
     rows = rows_of(answered("invoke_model", "AccessDeniedException"))
@@ -220,6 +230,7 @@ def available(agreement: str = "AVAILABLE", **changes: str) -> dict[str, Any]:
         (available(entitlementAvailability="NOT_AVAILABLE"), "airflow-titan policy"),
     ],
 )
+@access_is_told
 def test_a_model_that_the_account_may_not_use_is_wrong(emulator: Emulator, answer: dict[str, Any], said: str) -> None:
     """And is not invoked, not even for nothing: a first call begins a subscription."""
     rows = rows_of(answered("get_foundation_model_availability", **answer))
@@ -229,6 +240,7 @@ def test_a_model_that_the_account_may_not_use_is_wrong(emulator: Emulator, answe
 
 
 @pytest.mark.parametrize("operation", ["get_foundation_model_availability"])
+@access_is_told
 def test_what_may_not_be_asked_is_unknown(emulator: Emulator, operation: str) -> None:
     """A permission that no task needs is nobody's fault; the row names it."""
     rows = rows_of(answered(operation, "AccessDeniedException"))
