@@ -6,5 +6,6 @@ the Amazon provider's hooks, so this file imports nothing.
 
 - :mod:`~airflow_titan.hooks.bedrock`: the clients of Bedrock and S3, from one session
 - :mod:`~airflow_titan.hooks.connection`: a connection, and what goes wrong on the way to a signed request
+- :mod:`~airflow_titan.hooks.region`: what can be a region
 - :mod:`~airflow_titan.hooks.botocore_config`: the arguments of ``Config``, as tasks and connections give them
 """

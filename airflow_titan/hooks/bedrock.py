@@ -17,6 +17,7 @@ from botocore.config import Config
 
 from airflow_titan.hooks.botocore_config import parse_config
 from airflow_titan.hooks.connection import BEARER_TOKEN, WatchedConnection, naming
+from airflow_titan.hooks.region import check_region
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -168,6 +169,8 @@ class TitanBedrockHook(WatchedConnection, BedrockRuntimeHook):
         config = _DEFAULTS.merge(self.config).merge(self.own_config).merge(_ONE_ATTEMPT)
         if self.model_region:
             config = config.merge(Config(region_name=self.model_region))
+        if region := self.usual_region:
+            check_region(region, str(self.aws_conn_id))
         with naming(self.connection_name):
             bedrock = self.get_client_type(region_name=self.region_name, config=config)
         if BEARER_TOKEN in os.environ:

@@ -193,7 +193,9 @@ def parse_share(value: Any) -> int | float:
 def suggestion(value: Any, words: Iterable[str]) -> str:
     """Return a question after the nearest of the known words, with a space before it; nothing if none is near."""
     known = {word.casefold(): word for word in words}
-    near = get_close_matches(str(value)[:_LONGEST].strip().casefold(), known, n=1) if isinstance(value, str) else []
+    text = value[:_LONGEST].strip().casefold() if isinstance(value, str) else ""
+    # letters that changed places are the likeliest slip, which the ratio alone doesn't see
+    near = sorted(get_close_matches(text, known), key=lambda word: sorted(word) != sorted(text))
     return f" Did you mean {known[near[0]]}?" if near else ""
 
 
