@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import struct
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 #: What else people send behind a ``.png`` name, by its first bytes: only to name it in the message.
 _FOREIGN = (
@@ -64,6 +67,25 @@ class Formatted:
     def extension(self) -> str:
         """The ending of a file name, without the dot."""
         return {"png": "png", "jpeg": "jpg"}[self.format]
+
+
+class TooManyParts(InvalidImage):
+    """A file of more parts than a picture has."""
+
+
+def check_bounds(parts: Iterable[object]) -> None:
+    """
+    Go through the parts of a file, so that whoever reads them counts them.
+
+    :raises TooManyParts: if there are more than a decoder goes through in a moment
+    """
+    try:
+        for _ in parts:
+            pass
+    except TooManyParts:
+        raise
+    except InvalidImage:
+        pass  # a decoder will say what is wrong
 
 
 @dataclass(frozen=True)

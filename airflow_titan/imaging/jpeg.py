@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING
 
 from airflow_titan.imaging.exif import EXIF, UPRIGHT, parse_orientation
-from airflow_titan.imaging.header import Header, InvalidImage, unpack
+from airflow_titan.imaging.header import Header, InvalidImage, TooManyParts, check_bounds, unpack
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -82,17 +82,7 @@ def check_jpeg_bounds(data: bytes) -> None:
 
     :raises InvalidImage: if it has
     """
-    try:
-        for _ in _segments(data):
-            pass
-    except _TooManyParts:
-        raise
-    except InvalidImage:
-        pass  # a decoder will say what is wrong
-
-
-class _TooManyParts(InvalidImage):
-    """A file of more parts than a picture has."""
+    check_bounds(_segments(data))
 
 
 def _frame_and_orientation(data: bytes) -> tuple[tuple[int, ...], int]:
@@ -107,7 +97,7 @@ def _frame_and_orientation(data: bytes) -> tuple[tuple[int, ...], int]:
                 orientation = parse_orientation(data[start + 1 : end])
     except InvalidImage as error:
         # what comes behind the frame header may lie behind the bytes that were read; a decoder will prove it
-        if frame is None or isinstance(error, _TooManyParts):
+        if frame is None or isinstance(error, TooManyParts):
             raise
     if frame is None:
         raise InvalidImage("is a JPEG without a frame header")
@@ -124,18 +114,18 @@ def _segments(data: bytes) -> Iterator[tuple[int, int, int]]:
         # any number of fill bytes may stand before a marker
         position, fill = found.end(), fill + found.end() - position
         if fill > _MAX_FILL:
-            raise _TooManyParts(f"is a JPEG with more than {_MAX_FILL:,} bytes between its parts", remedy=_SAVE_AGAIN)
+            raise TooManyParts(f"is a JPEG with more than {_MAX_FILL:,} bytes between its parts", remedy=_SAVE_AGAIN)
         (marker,) = unpack(data, position, ">B", "JPEG")
         if marker in _ENDS:
             if data.count(_PHOTOSHOP_BLOCK, 0, position) > _MAX_BLOCKS:
-                raise _TooManyParts(f"is a JPEG of more than {_MAX_BLOCKS:,} Photoshop blocks", remedy=_SAVE_AGAIN)
+                raise TooManyParts(f"is a JPEG of more than {_MAX_BLOCKS:,} Photoshop blocks", remedy=_SAVE_AGAIN)
             if data.count(START_OF_SCAN, position - 1) > _MAX_SCANS:
-                raise _TooManyParts(f"is a JPEG of more than {_MAX_SCANS:,} scans", remedy=_SAVE_AGAIN)
+                raise TooManyParts(f"is a JPEG of more than {_MAX_SCANS:,} scans", remedy=_SAVE_AGAIN)
             return
         length = 0 if marker in _BARE else unpack(data, position + 1, ">H", "JPEG")[0]
         yield marker, position + 2, position + 1 + length
         position += 1 + length
-    raise _TooManyParts(f"is a JPEG of more than {_MAX_SEGMENTS:,} segments", remedy=_SAVE_AGAIN)
+    raise TooManyParts(f"is a JPEG of more than {_MAX_SEGMENTS:,} segments", remedy=_SAVE_AGAIN)
 
 
 _SAVE_AGAIN = "Open it in an image editor and save it again, without metadata."
