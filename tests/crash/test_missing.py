@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 _ANEW = Job(arguments=SMALL | {"on_missing": "regenerate"}, try_number=2)
 #: How many requests a worker sends that finds its images gone, and which of them pays and keeps the answer.
-_EFFECTS, _PAYS, _KEEPS = 20, 14, 15
+_EFFECTS, _PAYS, _KEEPS = 21, 15, 16
 
 
 def published(stage: Stage) -> list[str]:
