@@ -16,7 +16,8 @@ from typing import IO, TYPE_CHECKING, Any
 
 from airflow_titan.bulk.jsonl import MAXIMUM_LINE, Flaw
 from airflow_titan.errors import abbreviate
-from airflow_titan.parameters import is_blank, suggestion
+from airflow_titan.models.names import suggest_parameter
+from airflow_titan.parameters import is_blank
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Sequence
@@ -99,7 +100,7 @@ def _header(reader: Iterator[list[str]], known: Collection[str], refuse: Refuse)
     check_names(header, refuse)
     if header and not set(known).intersection(header):
         shown = ", ".join(abbreviate(name) for name in header[:_NAMED])
-        nearest = next(filter(None, (suggestion(name, known) for name in header)), "")
+        nearest = next(filter(None, (suggest_parameter(name, known) for name in header)), "")
         message = f"whose first line names no parameter, but {shown}"
         raise refuse(message, f"Name the parameters in the first line, with commas between.{nearest}")
     return header

@@ -15,6 +15,7 @@ from airflow_titan.bulk.line import ParsedLine, parse_line
 from airflow_titan.bulk.nulls import Nulls, lay_over_defaults, task_name
 from airflow_titan.bulk.settings import EVERY_NAME, NAMES
 from airflow_titan.errors import Problem, abbreviate
+from airflow_titan.models.names import suggest_parameter
 from airflow_titan.models.tasks import TASKS
 from airflow_titan.parameters import suggestion
 from airflow_titan.parameters.lists import decode_list
@@ -223,7 +224,7 @@ class BulkRequests:
         if name in self.settings.defaults and name in EVERY_NAME:
             remedy = "It is one of the defaults: null in the line takes it away."
         limit = f"the parameters of {task}: {', '.join(sorted(names))}"
-        return f"the unknown parameter {abbreviate(name)}{more}", limit, f"{remedy}{suggestion(name, names)}"
+        return f"the unknown parameter {abbreviate(name)}{more}", limit, f"{remedy}{suggest_parameter(name, names)}"
 
 
 def _bring(uri: str, store: ObjectStore) -> Lines:

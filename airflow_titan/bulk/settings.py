@@ -11,8 +11,9 @@ from airflow_titan.bulk.formats import RESULTS_FORMATS, ResultsFormat, check_ava
 from airflow_titan.bulk.jsonl import NO_JSON, encode
 from airflow_titan.errors import Problem, Problems, abbreviate
 from airflow_titan.generation.request import OPTIONS
+from airflow_titan.models.names import suggest_parameter
 from airflow_titan.models.tasks import TASKS, parameters
-from airflow_titan.parameters import ParameterReader, suggestion
+from airflow_titan.parameters import ParameterReader
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -165,7 +166,7 @@ def _read_defaults(reader: ParameterReader, value: Any, images_as: str | None) -
         reader.problems.add("defaults", repr(reserved), "what requests share, and each has its own", "Leave it out.")
     for name in sorted(defaults.keys() - EVERY_NAME):
         message = f"the unknown parameter {abbreviate(name)}"
-        remedy = f"Leave it out.{suggestion(name, sorted(EVERY_NAME))}"
+        remedy = f"Leave it out.{suggest_parameter(name, EVERY_NAME)}"
         reader.problems.add("defaults", message, f"{', '.join(sorted(EVERY_NAME))}", remedy)
         break  # the list of names once is enough
     return defaults

@@ -10,10 +10,11 @@ from airflow.providers.common.compat.sdk import AirflowException, AirflowFailExc
 
 from airflow_titan import config
 from airflow_titan.errors import TerminalError, TransientError, exhausted
+from airflow_titan.operators.base_signature import refuse_unknown_parameters
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-    from typing import Unpack
+    from typing import Self, Unpack
 
     from airflow.providers.common.compat.sdk import Context, XComArg
 
@@ -56,6 +57,17 @@ class TitanBaseOperator(BaseOperator):
     )  # fmt: skip
     template_fields: Sequence[str] = shared_fields
     template_fields_renderers: ClassVar[dict[str, str]] = {"botocore_config": "json"}
+
+    def __new__(cls, *_: Any, **given: Any) -> Self:
+        """
+        Look at the names of what is given, before Airflow says only that another one is missing.
+
+        :raises TypeError: for a name that is no parameter of an operator of this package
+        """
+        # whoever writes an operator on top of ours may take names of their own
+        if given and cls.__module__.startswith(__package__):
+            refuse_unknown_parameters(cls, given)
+        return super().__new__(cls)
 
     def __init__(
         self,

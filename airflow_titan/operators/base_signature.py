@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, TypeVar
 from airflow.providers.common.compat.sdk import BaseOperator
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping
 
 T = TypeVar("T", bound=BaseOperator)
 
@@ -48,3 +48,31 @@ def _own(operator: type) -> tuple[Mapping[str, inspect.Parameter], Mapping[str, 
     init = vars(operator).get("__init__")
     fields = {field[1]: field[0] for field in _FIELD.finditer(inspect.cleandoc(operator.__doc__ or ""))}
     return inspect.signature(init).parameters if init else {}, fields
+
+
+def refuse_unknown_parameters(operator: type[BaseOperator], given: Collection[str]) -> None:
+    """
+    Refuse names that are no parameters of an operator, nor Airflow's.
+
+    :param given: what the operator is called with; a name that begins with an underscore is Airflow's own affair
+    :raises TypeError: with the parameters that there are, and the one that may be meant
+    """
+    names = _names(operator)
+    unknown = [name for name in given if name not in names and not name.startswith("_")]
+    if not unknown:
+        return
+    from airflow_titan.models.names import suggest_parameter
+
+    own = ", ".join(sorted(names - _names(BaseOperator)))
+    raise TypeError(
+        f"{operator.__name__}: got the unknown parameter {unknown[0]!r}; allowed are {own}, and those of every "
+        f"operator of Airflow's.{suggest_parameter(unknown[0], names)} Correct it, or leave it out."
+    )
+
+
+@cache
+def _names(operator: type[BaseOperator]) -> frozenset[str]:
+    """Return the parameters of an operator, Airflow's own among them."""
+    own = inspect.signature(operator.__init__).parameters
+    airflows = inspect.signature(BaseOperator.__init__).parameters
+    return frozenset(own) | frozenset(airflows) | {"default_args"}

@@ -17,32 +17,15 @@ import botocore.exceptions
 import botocore.session
 import pytest
 import urllib3.exceptions
-from airflow.providers.common.compat.sdk import AirflowException, AirflowFailException
 from botocore.client import BaseClient
 from botocore.exceptions import ClientError
 from botocore.loaders import create_loader
-from instance import Instance
-from pictures import photo
-
-from airflow_titan.errors import TitanError
-from airflow_titan.operators import (
-    TitanBulkOperator,
-    TitanFailedRequestsOperator,
-    TitanImageVariationOperator,
-    TitanMergeResultsOperator,
-    TitanPrepareImageOperator,
-    TitanTextToImageOperator,
-)
+from impatient import BUCKET, OPERATORS, ends
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from airflow_titan.emulator import Emulator
 
-OURS = (TitanError, AirflowFailException, AirflowException)
-BUCKET = "titan-images"
-TEXT = {"text": "a harbor", "width": 320, "height": 704}
-QUICK = {"retries": {"total_max_attempts": 1}}
+pytestmark = pytest.mark.usefixtures("impatient")
 
 
 def refusal(status: int, code: str) -> ClientError:
@@ -88,33 +71,9 @@ _create_loader = functools.cache(create_loader)
 
 
 @pytest.fixture(autouse=True)
-def _quick(bucket: str, s3: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Have an input, a connection, and no patience."""
-    s3.put_object(Bucket=bucket, Key="in.png", Body=photo(320, 320))
-    monkeypatch.setenv("AIRFLOW_CONN_AWS_DEFAULT", "aws://")
-    monkeypatch.setenv("AIRFLOW__TITAN__PATIENCE_SECONDS", "0")
-    monkeypatch.setattr("airflow_titan.generation.journal._PATIENCE", 0)
-    monkeypatch.setattr("time.sleep", lambda _: None)
-    # reading botocore's service models takes longer than a run
+def _read_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Read botocore's service models once: that takes longer than a run."""
     monkeypatch.setattr(botocore.session, "create_loader", _create_loader)
-
-
-OPERATORS: dict[str, Callable[[], Any]] = {
-    "text": lambda: TitanTextToImageOperator(task_id="task", botocore_config=QUICK, **TEXT),
-    "variation": lambda: TitanImageVariationOperator(
-        task_id="task", images=f"s3://{BUCKET}/in.png", botocore_config=QUICK
-    ),
-    "prepare": lambda: TitanPrepareImageOperator(task_id="task", image=f"s3://{BUCKET}/in.png", botocore_config=QUICK),
-    "bulk": lambda: TitanBulkOperator(
-        task_id="task", requests=[{"task": "text_to_image", **TEXT}], max_concurrency=1, botocore_config=QUICK
-    ),
-    "merge": lambda: TitanMergeResultsOperator(
-        task_id="task", results=f"s3://{BUCKET}/rows.jsonl", botocore_config=QUICK
-    ),
-    "failed": lambda: TitanFailedRequestsOperator(
-        task_id="task", results=f"s3://{BUCKET}/rows.jsonl", botocore_config=QUICK
-    ),
-}
 
 
 #: What the operators ask of S3 and Bedrock.
@@ -122,15 +81,6 @@ ASKED = {
     "text": ("PutObject", "GetObject", "HeadObject", "DeleteObject", "InvokeModel"),
     **dict.fromkeys(("prepare", "merge", "failed"), ("PutObject", "GetObject")),
 }
-
-
-def ends(operator: Any, number: int) -> str:
-    """Run a task to its end; give the error's name, if it is one that may leave it."""
-    try:
-        Instance(try_number=number).run(operator)
-    except OURS as error:
-        return type(error).__name__
-    return ""
 
 
 @pytest.mark.parametrize("operator", OPERATORS)

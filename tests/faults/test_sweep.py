@@ -10,67 +10,16 @@ import threading
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from airflow.providers.common.compat.sdk import AirflowException, AirflowFailException
+from airflow.providers.common.compat.sdk import AirflowFailException
+from impatient import BUCKET, OPERATORS, ends
 from instance import Instance
-from pictures import photo
 
-from airflow_titan.errors import TitanError, TransientError, WorkerExhausted
-from airflow_titan.operators import (
-    TitanBulkOperator,
-    TitanFailedRequestsOperator,
-    TitanImageVariationOperator,
-    TitanMergeResultsOperator,
-    TitanPrepareImageOperator,
-    TitanTextToImageOperator,
-)
+from airflow_titan.errors import TransientError, WorkerExhausted
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from airflow_titan.emulator import Emulator
 
-OURS = (TitanError, AirflowFailException, AirflowException)
-BUCKET = "titan-images"
-TEXT = {"text": "a harbor", "width": 320, "height": 704}
-QUICK = {"retries": {"total_max_attempts": 1}}
-
-
-@pytest.fixture(autouse=True)
-def _quick(bucket: str, s3: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Have an input, a connection, and no patience."""
-    s3.put_object(Bucket=bucket, Key="in.png", Body=photo(320, 320))
-    monkeypatch.setenv("AIRFLOW_CONN_AWS_DEFAULT", "aws://")
-    monkeypatch.setenv("AIRFLOW__TITAN__PATIENCE_SECONDS", "0")
-    monkeypatch.setattr("airflow_titan.generation.journal._PATIENCE", 0)
-    monkeypatch.setattr("time.sleep", lambda _: None)
-
-
-OPERATORS: dict[str, Callable[[], Any]] = {
-    "text": lambda: TitanTextToImageOperator(task_id="task", botocore_config=QUICK, **TEXT),
-    "variation": lambda: TitanImageVariationOperator(
-        task_id="task", images=f"s3://{BUCKET}/in.png", botocore_config=QUICK
-    ),
-    "prepare": lambda: TitanPrepareImageOperator(task_id="task", image=f"s3://{BUCKET}/in.png", botocore_config=QUICK),
-    "bulk": lambda: TitanBulkOperator(
-        task_id="task", requests=[{"task": "text_to_image", **TEXT}], max_concurrency=1, botocore_config=QUICK
-    ),
-    "merge": lambda: TitanMergeResultsOperator(
-        task_id="task", results=f"s3://{BUCKET}/rows.jsonl", botocore_config=QUICK
-    ),
-    "failed": lambda: TitanFailedRequestsOperator(
-        task_id="task", results=f"s3://{BUCKET}/rows.jsonl", botocore_config=QUICK
-    ),
-}
-
-
-def ends(operator: Any, number: int) -> str:
-    """Run a task to its end; give the error's name, if it is one that may leave it."""
-    try:
-        Instance(try_number=number).run(operator)
-    except OURS as error:
-        return type(error).__name__
-    return ""
-
+pytestmark = pytest.mark.usefixtures("impatient")
 
 FULL = [
     (OSError(errno.ENOSPC, "No space left on device"), "TMPDIR"), (OSError(errno.EDQUOT, "Disk quota"), "TMPDIR"),
