@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import logging
+import os
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from argparse import Namespace
+    from collections.abc import Iterator
 
 
 def serve_emulator(options: Namespace) -> int:
@@ -66,40 +70,49 @@ def print_check(options: Namespace) -> int:
 
     :return: the exit code: 0 if nothing is wrong
     """
-    import logging
-    import os
+    with _as_a_quiet_command():
+        from airflow_titan.preflight.deployment import Deployment, Options
+        from airflow_titan.preflight.preflight import preflight
+        from airflow_titan.preflight.report import as_json, is_all_right, table
 
-    # as Airflow's own commands do, so that connections are found in its metadata database too
-    os.environ.setdefault("_AIRFLOW_PROCESS_CONTEXT", "server")
-    from airflow_titan.preflight.deployment import Deployment, Options
-    from airflow_titan.preflight.preflight import preflight
-    from airflow_titan.preflight.report import as_json, is_all_right, table
-
-    # the rows say it all, and a program that reads JSON wants nothing else
-    disabled = logging.root.manager.disable
-    logging.disable(logging.WARNING)
-    deployment = Deployment(
-        Options(
-            aws_conn_id=options.conn_id,
-            s3_conn_id=options.s3_conn_id,
-            model_id=options.model,
-            model_family=options.model_family,
-            region_name=options.region,
-            output_root=options.output_root,
-            tasks=tuple(options.task),
-            server_side_encryption=options.server_side_encryption,
-            sse_kms_key_id=options.sse_kms_key_id,
-            expected_bucket_owner=options.expected_bucket_owner,
-            write=options.write,
-            invoke=options.invoke,
+        deployment = Deployment(
+            Options(
+                aws_conn_id=options.conn_id,
+                s3_conn_id=options.s3_conn_id,
+                model_id=options.model,
+                model_family=options.model_family,
+                region_name=options.region,
+                output_root=options.output_root,
+                tasks=tuple(options.task),
+                server_side_encryption=options.server_side_encryption,
+                sse_kms_key_id=options.sse_kms_key_id,
+                expected_bucket_owner=options.expected_bucket_owner,
+                write=options.write,
+                invoke=options.invoke,
+            )
         )
-    )
-    try:
         rows = preflight(deployment)
-    finally:
-        logging.disable(disabled)
     print(as_json(rows) if options.json else table(rows))  # noqa: T201 - a command's output
     return 0 if is_all_right(rows) else 1
+
+
+@contextmanager
+def _as_a_quiet_command() -> Iterator[None]:
+    """Let Airflow find connections in its metadata database, as its own commands do, and print nothing of its own."""
+    # the rows say it all, and a program that reads JSON wants nothing else on standard output, where Airflow logs
+    wanted = {"_AIRFLOW_PROCESS_CONTEXT": "server", "AIRFLOW__LOGGING__LOGGING_LEVEL": "CRITICAL"}
+    before = {name: os.environ.pop(name, None) for name in wanted}
+    disabled = logging.root.manager.disable
+    os.environ.update(wanted)
+    logging.disable(logging.WARNING)
+    try:
+        yield
+    finally:
+        logging.disable(disabled)
+        for name, value in before.items():
+            del os.environ[name]
+            if value is not None:
+                os.environ[name] = value
 
 
 def print_policy(options: Namespace) -> int:

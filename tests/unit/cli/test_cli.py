@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import logging
+import os
 import socket
 import subprocess
 import sys
@@ -166,6 +168,26 @@ def test_the_check_prints_a_table_and_ends_with_0(capsys: pytest.CaptureFixture[
     out = capsys.readouterr().out
     assert "right     bucket                    titan-images in us-east-1" in out
     assert "Nothing is wrong; nothing was paid." in out
+
+
+@pytest.mark.usefixtures("bucket")
+def test_the_check_prints_nothing_but_its_json(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Airflow logs to standard output, such as that there is no connection; a program couldn't read that."""
+    monkeypatch.delenv("AIRFLOW_CONN_AWS_DEFAULT")
+    monkeypatch.setenv("AIRFLOW__LOGGING__LOGGING_LEVEL", "INFO")
+    program = "import airflow_titan.cli as c; raise SystemExit(c.main())"
+    command = [sys.executable, "-c", program, "check", "--json", "--output-root", "s3://none/here"]
+    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, timeout=120, check=False)  # noqa: S603 - this Python
+    assert json.loads(done.stdout)["right"] is False
+
+
+@pytest.mark.usefixtures("bucket")
+def test_a_check_leaves_the_process_as_it_was(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Settings and logging of whoever calls it stay."""
+    monkeypatch.setenv("AIRFLOW__LOGGING__LOGGING_LEVEL", "INFO")
+    before, disabled = dict(os.environ), logging.root.manager.disable
+    main(["check", "--output-root", "s3://none/here"])
+    assert (dict(os.environ), logging.root.manager.disable) == (before, disabled)
 
 
 @pytest.mark.usefixtures("bucket")
