@@ -88,6 +88,21 @@ with DAG("many", schedule="@once", start_date=datetime(2025, 1, 1), catchup=Fals
     )
 '''
 
+REFUSED = '''
+"""A picture that can't be made: there are two things wrong with what is asked for."""
+
+from datetime import datetime, timedelta
+
+from airflow.sdk import DAG
+
+from airflow_titan.operators import TitanTextToImageOperator
+
+with DAG("refused", schedule="@once", start_date=datetime(2025, 1, 1), catchup=False):
+    TitanTextToImageOperator(
+        task_id="picture", text="a lighthouse", seed="soon", cfg_scale=0, retries=3, retry_delay=timedelta(seconds=1)
+    )
+'''
+
 pytestmark = pytest.mark.skipif(airflow.__version__ < "3", reason="Airflow 2 has other parts, started otherwise")
 
 
@@ -219,3 +234,17 @@ def test_a_bulk_task_that_is_marked_failed_leaves_its_rows(stage: Stage, whole_a
     body = stage.s3.get_object(Bucket=stage.bucket, Key=key)["Body"].read()
     assert [json.loads(line)["status"] for line in body.splitlines()] == ["not_run"] * 12
     assert len(named("slot-1.json")) == 3
+
+
+@pytest.mark.parametrize("whole_airflow", [REFUSED], indirect=True)
+def test_the_log_of_a_refused_task_says_what_to_do(stage: Stage, whole_airflow: Airflow, tmp_path: Path) -> None:
+    """It has few entries; that of the failure is the message, behind Airflow's own frames and one of ours."""
+    assert whole_airflow.wait_for_run("refused") == "failed", whole_airflow.logs()
+    assert stage.emulator.calls == []
+    # a slow machine may lose a try before it begins, and Airflow makes another
+    log = max((tmp_path / "logs").rglob("attempt=*.log"), key=lambda path: path.stat().st_mtime)
+    entries = [json.loads(line) for line in log.read_text().splitlines()]
+    (error,) = next(entry["error_detail"] for entry in entries if "error_detail" in entry)
+    assert error["exc_value"].startswith("InvalidRequest: 2 problems with text_to_image")
+    assert len(entries) <= 15
+    assert len([frame for frame in error["frames"] if "airflow_titan" in frame["filename"]]) == 1
