@@ -200,3 +200,48 @@ class Manifest(_Record):
             "price_usd": self.price_usd,
             "blocked": self.blocked.message[:_MAX_MESSAGE] if self.blocked else None,
         }
+
+
+class Source(_Record):
+    """An image that was read: by which parameter, and where it lies."""
+
+    parameter: str
+    uri: str
+
+
+class ImageManifest(_Record):
+    """
+    The record of images that were made, or looked at, without a model.
+
+    :param created: when it was written, ISO 8601 in UTC
+    :param provider: the version of this package
+    :param task: what was done: ``prepare_image``, ``mask``, ``extend_canvas``
+    """
+
+    version: Literal[1] = VERSION
+    created: str
+    provider: str
+    task: str
+    inputs: tuple[Source, ...]
+    outputs: tuple[Output, ...]
+    task_instance: TaskInstance
+
+    def to_json(self) -> bytes:
+        """Return the record as JSON for people and programs."""
+        return self.model_dump_json(indent=2).encode()
+
+    def summary(self, manifest_uri: str) -> dict[str, Any]:
+        """
+        Return what downstream tasks want to know, in under 2 KiB: for XCom.
+
+        :param manifest_uri: where the complete record lies
+        """
+        first = self.outputs[0] if self.outputs else None
+        return {
+            "manifest_uri": manifest_uri,
+            "status": "complete",
+            "task": self.task,
+            "images": len(self.outputs),
+            "width": first.width if first else None,
+            "height": first.height if first else None,
+        }

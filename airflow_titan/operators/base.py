@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from abc import abstractmethod
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow.providers.common.compat.sdk import AirflowException, AirflowFailException, BaseOperator
@@ -27,6 +28,9 @@ if TYPE_CHECKING:
 
 
 log = logging.getLogger(__name__)
+
+#: What XCom keeps of the message that a task ends with, in characters; the log has all of it.
+_LONGEST_MESSAGE = 1000
 
 
 class TitanBaseOperator(BaseOperator):
@@ -100,23 +104,28 @@ class TitanBaseOperator(BaseOperator):
         """
         Do the work; an error that is known by name ends the task with its message alone.
 
+        That message also goes to XCom key ``failure``, for those who show what became of the task.
         What lies behind it is in the log at DEBUG: a reader of the task's log shouldn't have to look for the one line
         that says what to do.
         """
+        known: Exception
         ended: Exception
         try:
             return self.run_task(context)
         except TerminalError as error:
             log.debug("What lies behind it", exc_info=error)
-            ended = AirflowFailException(f"{type(error).__name__}: {error}")
+            known, ended = error, AirflowFailException(f"{type(error).__name__}: {error}")
         except (TransientError, AirflowException) as error:
             log.debug("What lies behind it", exc_info=error)
-            ended = _without_history(error)
+            known = ended = _without_history(error)
         except Exception as error:
             if (lack := exhausted(error)) is None:
                 raise
             log.debug("What lies behind it", exc_info=error)
-            ended = lack
+            known = ended = lack
+        with suppress(Exception):  # whatever stands in the way must not hide why the task ends
+            failure = {"error": type(known).__name__, "message": str(known)[:_LONGEST_MESSAGE]}
+            context["ti"].xcom_push(key="failure", value=failure)
         # here, where nothing is being handled, so that no other error is shown above it
         raise ended
 
@@ -149,6 +158,20 @@ class TitanBaseOperator(BaseOperator):
         return ResultLocation.of(
             owner, prefix=prefix, root=config.output_root(), rerun_key=rerun_key, connection=self._s3_connection()
         )
+
+    def push_record(self, context: Context, summary: Mapping[str, Any]) -> None:
+        """
+        Push the record of a result to XCom key ``manifest``, with how S3 is reached, for those who show it.
+
+        :param summary: what the record says, in under 2 KiB together with that
+        """
+        access = {
+            "region_name": self._texts("region_name")["region_name"],
+            "expected_bucket_owner": self._bucket_owner(),
+            "request_payer": self._request_payer(),
+        }
+        given = {name: value for name, value in access.items() if value is not None}
+        context["ti"].xcom_push(key="manifest", value={**summary, "s3": {"conn_id": self._s3_connection(), **given}})
 
     def store(self, s3: Any) -> ObjectStore:
         """

@@ -59,7 +59,7 @@ class TitanTaskOperator(TitanModelOperator):
             if request.on_blocked == "skip":
                 raise AirflowSkipException(f"ContentBlocked: {error}") from None
             raise
-        context["ti"].xcom_push(key="manifest", value=result.manifest.summary(result.manifest_uri))
+        self.push_record(context, result.manifest.summary(result.manifest_uri))
         self.log.info("Wrote %d image(s); the record is %s", len(result.manifest.outputs), result.manifest_uri)
         return result.manifest.uris
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, ClassVar
 
+from airflow_titan import __version__
 from airflow_titan.errors import Problems, abbreviate
 from airflow_titan.operators.base import TitanBaseOperator
 
@@ -15,6 +17,7 @@ if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
 
     from airflow_titan.aws.s3 import ObjectStore
+    from airflow_titan.generation.manifest import Output, Source
     from airflow_titan.imaging.resize import File
     from airflow_titan.parameters import ParameterReader
 
@@ -40,6 +43,10 @@ class TitanImageOperator(TitanBaseOperator):
 
     #: What the operator does, as an error's message begins.
     subject: ClassVar[str]
+    #: What it does, as its record says.
+    task: ClassVar[str]
+    #: The parameters that name images to read.
+    image_fields: ClassVar[tuple[str, ...]] = ("image",)
 
     @abstractmethod
     def process(self, reader: ParameterReader, store: ObjectStore) -> list[tuple[str, File]]:
@@ -59,19 +66,58 @@ class TitanImageOperator(TitanBaseOperator):
         """
         # imported here because a DAG file that only names the operator must not pay for it
         from airflow_titan.generation.location import DIGITS
+        from airflow_titan.generation.manifest import ImageManifest
+        from airflow_titan.generation.published import MANIFEST
         from airflow_titan.parameters import ParameterReader
 
-        folder = self.location(context).folder(self.subject)
+        location = self.location(context)
+        folder = location.folder(self.subject)
         store = self.store(self._s3())
         problems = Problems(self.subject)
         files = self.process(ParameterReader(problems), store)
         problems.raise_if_any()
-        uris = []
+        outputs = []
         for name, file in files:
-            uris.append(f"{folder}/{name}-{file.sha256[:DIGITS]}.{file.extension}")
-            store.write(uris[-1], file.data, file.content_type)
-        self.log.info("Wrote %d image(s) to %s", len(uris), folder)
-        return uris
+            uri = f"{folder}/{name}-{file.sha256[:DIGITS]}.{file.extension}"
+            store.write(uri, file.data, file.content_type)
+            outputs.append(_output(uri, file))
+        manifest = ImageManifest(
+            created=datetime.now(UTC).isoformat(),
+            provider=__version__,
+            task=self.task,
+            inputs=tuple(self._sources()),
+            outputs=tuple(outputs),
+            task_instance=location.owner,
+        )
+        store.write(f"{folder}/{MANIFEST}", manifest.to_json(), "application/json")
+        self.push_record(context, manifest.summary(f"{folder}/{MANIFEST}"))
+        self.log.info("Wrote %d image(s) to %s", len(outputs), folder)
+        return [output.uri for output in outputs]
+
+    def _sources(self) -> Iterator[Source]:
+        """Yield the images that were read; the fields that name them are known to make sense."""
+        from airflow_titan.generation.manifest import Source
+        from airflow_titan.parameters import ParameterReader, is_nothing
+
+        reader = ParameterReader(Problems())
+        for name in self.image_fields:
+            if not is_nothing(getattr(self, name)):
+                yield from (Source(parameter=name, uri=uri) for uri in reader.uris(name, getattr(self, name)))
+
+
+def _output(uri: str, file: File) -> Output:
+    """Return what the record says of an image that was written."""
+    from airflow_titan.generation.manifest import Output
+
+    width, height = file.size
+    return Output(
+        uri=uri,
+        content_type=file.content_type,
+        bytes=len(file.data),
+        sha256=file.sha256,
+        width=width,
+        height=height,
+    )
 
 
 def read_image(name: str, uri: str, store: ObjectStore, problems: Problems) -> bytes | None:

@@ -165,7 +165,7 @@ class TitanBulkOperator(TitanModelOperator):
             self._job.request_stop()
 
     def _push(self, context: Context, published: Published) -> None:
-        context["ti"].xcom_push(key="manifest", value=published.manifest.summary(published.manifest_uri))
+        self.push_record(context, {"task": "bulk", **published.manifest.summary(published.manifest_uri)})
         # of a task that fails, Airflow would keep no value; those who go on from its rows look here for them
         context["ti"].xcom_push(key="return_value", value=published.results_uri)
 

@@ -53,6 +53,7 @@ class TitanExtendCanvasOperator(TitanImageOperator):
         "model_id", "model_family", *TitanImageOperator.shared_fields,
     )  # fmt: skip
     subject = "extending a canvas"
+    task = "extend_canvas"
 
     def __init__(
         self,

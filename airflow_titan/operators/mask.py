@@ -89,6 +89,8 @@ class TitanMaskOperator(TitanImageOperator):
         *TitanImageOperator.shared_fields,
     )  # fmt: skip
     subject = "making a mask"
+    task = "mask"
+    image_fields = ("image", "scale_to")
 
     def __init__(
         self,

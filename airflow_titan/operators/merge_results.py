@@ -99,7 +99,7 @@ class TitanMergeResultsOperator(TitanBaseOperator):
                 results_format=results_format,
                 complete=all(manifest.status == "complete" for manifest in manifests.values()),
             )
-        context["ti"].xcom_push(key="manifest", value=published.manifest.summary(published.manifest_uri))
+        self.push_record(context, {"task": "merge_results", **published.manifest.summary(published.manifest_uri)})
         self.log.info("Joined %d file(s) into %s", len(uris), published.results_uri)
         return published.results_uri
 

@@ -51,6 +51,7 @@ class TitanPrepareImageOperator(TitanImageOperator):
         *TitanImageOperator.shared_fields,
     )  # fmt: skip
     subject = "preparing an image"
+    task = "prepare_image"
 
     def __init__(
         self,
