@@ -16,6 +16,7 @@ def get_provider_info() -> dict[str, Any]:
     Airflow asks while it starts, so the packages are listed and not imported.
     """
     from airflow_titan.config import provider_config
+    from airflow_titan.decorators import DECORATORS
 
     return {
         "package-name": "airflow-titan",
@@ -31,6 +32,7 @@ def get_provider_info() -> dict[str, Any]:
             }
         ],
         "operators": [{"integration-name": _INTEGRATION, "python-modules": _operators()}],
+        "task-decorators": [{"name": name, "class-name": f"{__name__}.decorators.{name}"} for name in DECORATORS],
         "hooks": [{"integration-name": _INTEGRATION, "python-modules": [f"{__name__}.hooks.bedrock"]}],
         "connection-types": [
             {

@@ -224,6 +224,15 @@ class WorkerExhausted(TransientError):
     """The worker lacks disk, open files, threads or memory."""
 
 
+def request_status(error: BaseException) -> str:
+    """Return what an error makes of its request, as rows and metrics say it."""
+    return next((status for kind, status in _REQUEST_STATUSES if isinstance(error, kind)), "failed")
+
+
+#: The first that fits.
+_REQUEST_STATUSES: tuple[tuple[type[TitanError], str], ...] = (
+    (Stopped, "not_run"), (BudgetSpent, "not_run"), (ContentBlocked, "blocked"), (InvalidRequest, "invalid"),
+)  # fmt: skip
 _NO_TEMPORARY_FILES = "Free space there, or let the environment variable TMPDIR name a folder that can be written to."
 _NO_FILES = "Raise the limit (ulimit -n), or lower max_concurrency."
 #: What the system calls it when something is used up, what that is, and what to do.

@@ -47,14 +47,18 @@ class TitanTaskOperator(TitanModelOperator):
         """
         # imported here because a DAG file that only names the operator must not pay for boto3 and the hooks
         from airflow_titan.generation.generate import CallPolicy, generate
+        from airflow_titan.generation.meter import Measurement
         from airflow_titan.generation.policy import ExponentialBackoff
 
-        request = self._request()
-        location = self.location(context, rerun_key=self.rerun_key(context))
-        client, store = self._client_and_store(request)
         policy = CallPolicy(rate_limiter=ExponentialBackoff(self.patience))
         try:
-            result = generate(request, client, store, location, policy=policy)
+            with Measurement(self.task_class.name, "") as measurement:
+                request = self._request()
+                measurement.model_id = request.model_id
+                location = self.location(context, rerun_key=self.rerun_key(context))
+                client, store = self._client_and_store(request)
+                result = generate(request, client, store, location, policy=measurement.meter.on(policy))
+                measurement.take(result.manifest)
         except ContentBlocked as error:
             if request.on_blocked == "skip":
                 raise AirflowSkipException(f"ContentBlocked: {error}") from None

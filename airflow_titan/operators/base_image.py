@@ -60,6 +60,19 @@ class TitanImageOperator(TitanBaseOperator):
 
     def run_task(self, context: Context) -> list[str]:
         """
+        Make the images and write them, and tell Airflow's metrics.
+
+        :return: their URIs
+        """
+        from airflow_titan.generation.meter import Measurement
+
+        with Measurement(self.task) as measurement:
+            uris = self._write_images(context)
+            measurement.images = len(uris)
+        return uris
+
+    def _write_images(self, context: Context) -> list[str]:
+        """
         Make the images and write them.
 
         :return: their URIs

@@ -59,6 +59,7 @@ def test_airflow_may_ask_for_provider_info_while_it_starts() -> None:
     assert roots & {"airflow", "boto3", "botocore", "PIL", "numpy", "pydantic", "tenacity"} == set()
     assert [name for name in new if name.startswith("airflow_titan.")] == [
         "airflow_titan.config",
+        "airflow_titan.decorators",
         "airflow_titan.errors",
     ]
 
