@@ -67,6 +67,12 @@ OPTIONS = {
         type="float",
         default="120",
     ),
+    "asset_per_result": Option(
+        "Whether each image, or result file of a bulk task, is an asset of its own where an AssetAlias is among the "
+        "outlets of a task. Each asset stays in Airflow's database for good; by default there is one for all runs.",
+        type="boolean",
+        default="False",
+    ),
     "unsafe_store": Option(
         "Whether to work with a store that ignores conditional writes. Nothing can keep two workers from paying for "
         "the same picture then.",
@@ -140,12 +146,25 @@ def unsafe_store() -> bool:
 
     :raises ConfigurationError: if it is no truth value
     """
-    value = _read("unsafe_store") or ""
+    return _read_truth("unsafe_store")
+
+
+def asset_per_result() -> bool:
+    """
+    Tell whether each result is an asset of its own, where a task has an alias for them and says nothing else.
+
+    :raises ConfigurationError: if it is no truth value
+    """
+    return _read_truth("asset_per_result")
+
+
+def _read_truth(name: str) -> bool:
+    value = _read(name) or ""
     try:
         # Airflow allows a comment behind a truth value
         return _TRUTHS[value.partition("#")[0].strip().lower()]
     except KeyError as error:
-        raise _refused("unsafe_store", value, "True or False") from error
+        raise _refused(name, value, "True or False") from error
 
 
 def _read(name: str) -> str | None:

@@ -95,6 +95,7 @@ class OutputParameters(AirflowParameters, total=False):
     region_name: str | XComArg | None
     verify: bool | str | XComArg | None
     botocore_config: Mapping[str, Any] | str | XComArg | None
+    asset_per_result: bool | str | XComArg | None
 
 
 class ModelParameters(OutputParameters, total=False):
