@@ -67,6 +67,12 @@ OPTIONS = {
         type="float",
         default="120",
     ),
+    "asset_per_result": Option(
+        "Whether each image, or result file of a bulk task, is an asset of its own where an AssetAlias is among the "
+        "outlets of a task. Each asset stays in Airflow's database for good; by default there is one for all runs.",
+        type="boolean",
+        default="False",
+    ),
     "unsafe_store": Option(
         "Whether to work with a store that ignores conditional writes. Nothing can keep two workers from paying for "
         "the same picture then.",
@@ -178,6 +184,15 @@ def gallery_cache_bytes() -> int:
     except ValueError as error:
         raise _refused("gallery_cache_mb", value, "a number of MiB from 0 on") from error
     return int(size * (1 << 20))
+
+
+def asset_per_result() -> bool:
+    """
+    Tell whether each result is an asset of its own, where a task has an alias for them and says nothing else.
+
+    :raises ConfigurationError: if it is no truth value
+    """
+    return _read_truth("asset_per_result")
 
 
 def _read_truth(name: str) -> bool:

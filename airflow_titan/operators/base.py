@@ -7,10 +7,11 @@ from abc import abstractmethod
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from airflow.providers.common.compat.sdk import AirflowException, AirflowFailException, BaseOperator
+from airflow.providers.common.compat.sdk import AirflowException, AirflowFailException
 
 from airflow_titan import config
 from airflow_titan.errors import TerminalError, TransientError, exhausted
+from airflow_titan.operators.base_lineage import LineageOperator
 from airflow_titan.operators.base_signature import refuse_unknown_parameters
 
 if TYPE_CHECKING:
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from airflow_titan.generation.location import ResultLocation
     from airflow_titan.generation.request import Request
     from airflow_titan.hooks.bedrock import TitanBedrockHook
+    from airflow_titan.lineage.record import TaskLineage
     from airflow_titan.models.routing import ModelRouting
     from airflow_titan.operators.base_parameters import AirflowParameters, OutputParameters
 
@@ -33,7 +35,7 @@ log = logging.getLogger(__name__)
 _LONGEST_MESSAGE = 1000
 
 
-class TitanBaseOperator(BaseOperator):
+class TitanBaseOperator(LineageOperator):
     """
     Write images to S3.
 
@@ -57,7 +59,7 @@ class TitanBaseOperator(BaseOperator):
     #: What every operator takes.
     shared_fields: ClassVar[tuple[str, ...]] = (
         "output_prefix", "server_side_encryption", "sse_kms_key_id", "expected_bucket_owner", "request_payer",
-        "aws_conn_id", "s3_conn_id", "region_name", "verify", "botocore_config",
+        "aws_conn_id", "s3_conn_id", "region_name", "verify", "botocore_config", "asset_per_result",
     )  # fmt: skip
     template_fields: Sequence[str] = shared_fields
     template_fields_renderers: ClassVar[dict[str, str]] = {"botocore_config": "json"}
@@ -86,6 +88,7 @@ class TitanBaseOperator(BaseOperator):
         region_name: str | XComArg | None = None,
         verify: bool | str | XComArg | None = None,
         botocore_config: Mapping[str, Any] | str | XComArg | None = None,
+        asset_per_result: bool | str | XComArg | None = None,
         **kwargs: Unpack[AirflowParameters],
     ) -> None:
         super().__init__(**kwargs)
@@ -99,6 +102,7 @@ class TitanBaseOperator(BaseOperator):
         self.region_name = region_name
         self.verify: Any = verify
         self.botocore_config: Any = botocore_config
+        self.asset_per_result = asset_per_result
 
     def execute(self, context: Context) -> Any:
         """
@@ -111,6 +115,7 @@ class TitanBaseOperator(BaseOperator):
         known: Exception
         ended: Exception
         try:
+            self.begin()
             return self.run_task(context)
         except TerminalError as error:
             log.debug("What lies behind it", exc_info=error)
@@ -123,8 +128,9 @@ class TitanBaseOperator(BaseOperator):
                 raise
             log.debug("What lies behind it", exc_info=error)
             known = ended = lack
+        self._ended_by = type(known).__name__
         with suppress(Exception):  # whatever stands in the way must not hide why the task ends
-            failure = {"error": type(known).__name__, "message": str(known)[:_LONGEST_MESSAGE]}
+            failure = {"error": self._ended_by, "message": str(known)[:_LONGEST_MESSAGE]}
             context["ti"].xcom_push(key="failure", value=failure)
         # here, where nothing is being handled, so that no other error is shown above it
         raise ended
@@ -159,11 +165,12 @@ class TitanBaseOperator(BaseOperator):
             owner, prefix=prefix, root=config.output_root(), rerun_key=rerun_key, connection=self._s3_connection()
         )
 
-    def push_record(self, context: Context, summary: Mapping[str, Any]) -> None:
+    def push_record(self, context: Context, summary: Mapping[str, Any], lineage: TaskLineage | None = None) -> None:
         """
         Push the record of a result to XCom key ``manifest``, with how S3 is reached, for those who show it.
 
         :param summary: what the record says, in under 2 KiB together with that
+        :param lineage: what was read and written, for those who ask for that
         """
         access = {
             "region_name": self._texts("region_name")["region_name"],
@@ -172,6 +179,7 @@ class TitanBaseOperator(BaseOperator):
         }
         given = {name: value for name, value in access.items() if value is not None}
         context["ti"].xcom_push(key="manifest", value={**summary, "s3": {"conn_id": self._s3_connection(), **given}})
+        self.tell(context, summary, lineage)
 
     def store(self, s3: Any) -> ObjectStore:
         """

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from airflow_titan.aws.s3 import ObjectStore
     from airflow_titan.generation.request import Request
+    from airflow_titan.lineage.record import GenerationFigures
     from airflow_titan.models.tasks import Task
     from airflow_titan.operators.base_parameters import ModelParameters
 
@@ -49,6 +50,7 @@ class TitanTaskOperator(TitanModelOperator):
         from airflow_titan.generation.generate import CallPolicy, generate
         from airflow_titan.generation.meter import Measurement
         from airflow_titan.generation.policy import ExponentialBackoff
+        from airflow_titan.lineage.record import of_manifest
 
         policy = CallPolicy(rate_limiter=ExponentialBackoff(self.patience))
         try:
@@ -63,9 +65,21 @@ class TitanTaskOperator(TitanModelOperator):
             if request.on_blocked == "skip":
                 raise AirflowSkipException(f"ContentBlocked: {error}") from None
             raise
-        self.push_record(context, result.manifest.summary(result.manifest_uri))
+        summary = result.manifest.summary(result.manifest_uri)
+        self.push_record(context, summary, of_manifest(result.manifest, result.manifest_uri))
         self.log.info("Wrote %d image(s); the record is %s", len(result.manifest.outputs), result.manifest_uri)
         return result.manifest.uris
+
+    def read_fields(self) -> tuple[str, ...]:
+        """Return the parameters that name pictures and masks."""
+        return self.task_class.image_parameters
+
+    def known_generation(self) -> GenerationFigures:
+        """Return which model a task asks that has no result."""
+        from airflow_titan.lineage.record import GenerationFigures
+
+        request = self._request()
+        return GenerationFigures(model=request.model_id, asked_for=request.asked_for)
 
     def _request(self) -> Request:
         """Say what is wanted, from the rendered fields."""

@@ -56,6 +56,7 @@ EXAMPLES = {
         ("street", -1): (1, (1408, 768)),
     },
     "example_titan_daily": {("card", -1): (1, (1152, 640))},
+    "example_titan_assets": {("lamp", -1): (2, (512, 512))},
 }
 #: What each task of the decorated functions makes.
 TASKFLOW = {
@@ -139,7 +140,7 @@ def test_a_bulk_task_that_fails_names_its_rows_too(
 
 def test_every_example_is_tested(dags: dict[str, Any]) -> None:
     """No example goes untested."""
-    assert {*EXAMPLES, *BULK_EXAMPLES, "example_titan_edit_photo"} == set(dags)
+    assert {*EXAMPLES, *BULK_EXAMPLES, "example_titan_edit_photo", "example_titan_assets_varied"} == set(dags)
 
 
 def test_every_example_explains_itself(dags: dict[str, Any]) -> None:
