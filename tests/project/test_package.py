@@ -65,6 +65,16 @@ def test_provider_info_is_valid() -> None:
     jsonschema.validate(airflow_titan.get_provider_info(), schema)
 
 
+def test_the_logo_is_there() -> None:
+    """The address that Airflow's listing shows is that of a file of ours, on the branch that is public."""
+    logos = [integration["logo"] for integration in airflow_titan.get_provider_info()["integrations"]]
+    assert logos
+    raw = PROJECT["urls"]["Source"].replace("github.com", "raw.githubusercontent.com")
+    for logo in logos:
+        assert logo.startswith(f"{raw}/main/")
+        assert (ROOT / logo.removeprefix(f"{raw}/main/")).stat().st_size < 50_000
+
+
 def announced(kind: str) -> list[str]:
     """Give the modules that the provider announces."""
     return [module for item in airflow_titan.get_provider_info()[kind] for module in item["python-modules"]]
