@@ -14,6 +14,7 @@ UI_PORT ?= 8080
 UV := $(BIN)/uv
 RUN_SET_UP := $(VENV)/.installed
 TEST_SET_UP := $(VENV)/.installed-test
+DIST_SET_UP := $(VENV)/.installed-dist
 BENCH_SET_UP := $(VENV)/.installed-bench
 PINS := --quiet --python $(BIN)/python --constraint constraints.txt --build-constraint constraints.txt
 
@@ -33,6 +34,11 @@ $(RUN_SET_UP): $(UV) pyproject.toml constraints.txt
 $(TEST_SET_UP): $(RUN_SET_UP)
 	@echo "installing the tools of the tests"
 	@$(UV) pip install $(PINS) --group test --group lint
+	@touch $@
+
+$(DIST_SET_UP): $(TEST_SET_UP)
+	@echo "installing what builds and checks packages"
+	@$(UV) pip install $(PINS) --group build
 	@touch $@
 
 $(BENCH_SET_UP): $(RUN_SET_UP)
@@ -69,6 +75,10 @@ lint: $(TEST_SET_UP) ## Check style, types and the import law
 .PHONY: test
 test: lint ## Check everything: style, types, import law and all tests; some only: make test TESTS=tests/unit
 	$(BIN)/python -m pytest $(TESTS)
+
+.PHONY: dist
+dist: $(DIST_SET_UP) ## Build what is published from the last commit, and try it in empty environments: dist/
+	@exec .ci/dist
 
 .PHONY: bench
 bench: $(BENCH_SET_UP) ## Measure thousands of pictures side by side, about 45 minutes on an idle machine: [ARGS=--quick]

@@ -7,6 +7,7 @@ from typing import Any
 __version__ = "0.1.0"
 
 _INTEGRATION = "Amazon Titan Image Generator"
+_LOGO = "https://raw.githubusercontent.com/airflow-titan/airflow-titan/main/docs/images/logo.png"
 
 
 def get_provider_info() -> dict[str, Any]:
@@ -28,6 +29,7 @@ def get_provider_info() -> dict[str, Any]:
                 "external-doc-url": (
                     "https://docs.aws.amazon.com/bedrock/latest/userguide/model-parameters-titan-image.html"
                 ),
+                "logo": _LOGO,
                 "tags": ["aws"],
             }
         ],

@@ -34,7 +34,7 @@ class Option:
     type: Literal["string", "float", "boolean"]
     default: str | None = None
     example: str | None = None
-    version_added: str = "0.1.0"
+    version_added: str = "1.0.0"
 
 
 OPTIONS = {

@@ -6,6 +6,7 @@ from argparse import ArgumentParser, ArgumentTypeError
 from datetime import date
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from airflow_titan import __version__
 from airflow_titan.cli.commands import print_check, print_models, print_policy, serve_emulator
 from airflow_titan.models.tasks import TASKS
 from airflow_titan.parameters import parse_number, parse_whole_number, parse_word
@@ -32,6 +33,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         prog="airflow-titan",
         description="A local S3 and Bedrock, what is known of each model, and whether tasks can work.",
     )
+    parser.add_argument("--version", action="version", version=f"airflow-titan {__version__}")
     commands = parser.add_subparsers(dest="command", required=True)
     _add_emulator(commands)
     _add_models(commands)

@@ -101,7 +101,7 @@ class TitanImageOperator(TitanBaseOperator):
             outputs.append(_output(uri, file))
         manifest = ImageManifest(
             created=datetime.now(UTC).isoformat(),
-            provider=__version__,
+            provider=f"airflow-titan {__version__}",
             task=self.task,
             inputs=tuple(self._sources()),
             outputs=tuple(outputs),
