@@ -11,6 +11,7 @@ from airflow.providers.common.compat.sdk import AirflowException, AirflowFailExc
 
 from airflow_titan import config
 from airflow_titan.errors import TerminalError, TransientError, exhausted
+from airflow_titan.links import EXTRA_LINKS
 from airflow_titan.operators.base_lineage import LineageOperator
 from airflow_titan.operators.base_signature import refuse_unknown_parameters
 
@@ -63,6 +64,10 @@ class TitanBaseOperator(LineageOperator):
     )  # fmt: skip
     template_fields: Sequence[str] = shared_fields
     template_fields_renderers: ClassVar[dict[str, str]] = {"botocore_config": "json"}
+    operator_extra_links = EXTRA_LINKS
+
+    #: The region that S3 was asked in, once it was.
+    _s3_region: str | None = None
 
     def __new__(cls, *_: Any, **given: Any) -> Self:
         """
@@ -178,7 +183,8 @@ class TitanBaseOperator(LineageOperator):
             "request_payer": self._request_payer(),
         }
         given = {name: value for name, value in access.items() if value is not None}
-        context["ti"].xcom_push(key="manifest", value={**summary, "s3": {"conn_id": self._s3_connection(), **given}})
+        record = {**summary, "s3_region": self._s3_region, "s3": {"conn_id": self._s3_connection(), **given}}
+        context["ti"].xcom_push(key="manifest", value=record)
         self.tell(context, summary, lineage)
 
     def store(self, s3: Any) -> ObjectStore:
@@ -189,6 +195,9 @@ class TitanBaseOperator(LineageOperator):
         """
         from airflow_titan.aws.s3 import ObjectStore
 
+        # for those who link to what is written there; botocore's name for no region at all is none of AWS's
+        region = s3.meta.region_name
+        self._s3_region = None if region == "aws-global" else region
         return ObjectStore(
             s3,
             expected_bucket_owner=self._bucket_owner(),

@@ -62,7 +62,9 @@ def dags(_database: None) -> dict[str, Any]:
         from airflow.models.dagbag import DagBag
 
     bag = DagBag()
-    assert not bag.import_errors
+    # on Airflow 2, where people can't be asked, the examples that do so tell it, and nothing else is wrong
+    told = "TitanReviewOperator: got Airflow 2"
+    assert [error for error in bag.import_errors.values() if told not in error] == []
     if hasattr(bag, "sync_to_db"):  # Airflow 2, whose dag.test() doesn't
         bag.sync_to_db()
     return dict(bag.dags)
