@@ -40,12 +40,10 @@ html_theme = "furo"
 html_title = f"airflow-titan {__version__}"
 html_static_path = ["static"]
 html_css_files = ["site.css"]
-html_favicon = "static/icon.svg"
+html_logo = html_favicon = "images/logo.svg"
 html_copy_source = False
 html_show_sphinx = False
 html_theme_options = {
-    "light_logo": "icon.svg",
-    "dark_logo": "icon.svg",
     "source_repository": "https://github.com/airflow-titan/airflow-titan",
     "source_branch": "main",
     "source_directory": "docs/",

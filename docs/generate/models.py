@@ -18,7 +18,7 @@ _SURE = {"D": "documented", "O": "observed", "V": "service model", "U": "unsure:
 
 
 def overview() -> str:
-    """Return one table of all models."""
+    """Return one table of all models, those that live first."""
     rows = [
         (
             f"[`{spec.id}`](#{_anchor(spec)})",
@@ -27,7 +27,7 @@ def overview() -> str:
             listed(spec.regions),
             _span(spec),
         )
-        for spec in models().values()
+        for spec in sorted(models().values(), key=lambda spec: spec.lifecycle.status != "active")
     ]
     return table(("Model", "Name", "Life", "Regions", "USD an image"), rows)
 

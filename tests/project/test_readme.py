@@ -7,7 +7,6 @@ import json
 import re
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 import pytest
 from airflow.providers.common.compat.sdk import DAG
@@ -23,9 +22,6 @@ README = (ROOT / "README.md").read_text()
 AWS = (ROOT / "docs/aws.md").read_text()
 BULK = (ROOT / "docs/bulk.md").read_text()
 OPERATORS = [getattr(operators, name) for name in operators.__all__]
-#: Where PyPI's readers find the files that README names.
-HOME = "https://github.com/airflow-titan/airflow-titan/blob/main/"
-RAW = "https://raw.githubusercontent.com/airflow-titan/airflow-titan/main/"
 
 
 def blocks(page: str, language: str) -> list[str]:
@@ -236,14 +232,10 @@ def test_the_region_that_is_named_offers_the_model_that_is_chosen(page: str) -> 
 
 
 def test_links_lead_somewhere() -> None:
-    """Every relative link of the docs has its file, and so has every link of README to the project's own files."""
-    for page in (ROOT / "docs").rglob("*.md"):
+    """Every relative link, README's and the docs', has its file."""
+    for page in (ROOT / "README.md", *(ROOT / "docs").rglob("*.md")):
         for target in re.findall(r"\]\((?!http)([^)#]+)", page.read_text()):
             assert (page.parent / target).exists(), f"{page.name}: {target}"
-    for target in re.findall(r"\]\(([^)#]+)", README):
-        assert urlsplit(target).netloc, f"PyPI shows README, and has no {target}"
-        if target.startswith((HOME, RAW)):
-            assert (ROOT / target.removeprefix(HOME).removeprefix(RAW)).exists(), target
 
 
 def test_readme_is_for_newcomers() -> None:
