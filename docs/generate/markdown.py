@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 _FIELD = re.compile(r"^:(param|return|raises) ?([^:]*):((?:.*)(?:\n +.*)*)", re.MULTILINE)
 #: What stands in docstrings for ``help()``, where a page lists what operators share.
-_TAKES = re.compile(r"Takes the parameters of `\w+` too[.;] ?(?:there are no generation settings\. ?)?")
+_TAKES = re.compile(r"Takes the parameters of `\w+` too[.;] ?(?:there are no generation settings\. ?)?(\w?)")
 _ROLE = re.compile(r":\w+:`~?([^`]+)`")
 
 
@@ -30,7 +30,7 @@ def sentence(text: str) -> str:
 def introduction(documented: Any) -> str:
     """Return what a docstring says before its fields, without the sentences about what a base class takes."""
     text = prose(_FIELD.split(docstring(documented), maxsplit=1)[0])
-    text = _TAKES.sub(lambda _: "", text)
+    text = _TAKES.sub(lambda found: found[1].upper(), text)
     return "\n\n".join(sentence(paragraph.strip()) for paragraph in text.split("\n\n") if paragraph.strip())
 
 

@@ -36,9 +36,9 @@ def shared_parameters() -> str:
 
 
 def decorators() -> str:
-    """Return a section for each decorator that this version has."""
-    found = get_provider_info().get("task-decorators", [])
-    return blocks(*(_decorator(entry["name"], entry["class-name"]) for entry in found))
+    """Return a table of the decorators that this version has."""
+    rows = [_decorator(entry["name"], entry["class-name"]) for entry in get_provider_info().get("task-decorators", [])]
+    return f"## Decorators\n\n{table(('Decorator', 'Meaning'), rows)}" if rows else ""
 
 
 def own_parameters(operator: type) -> dict[str, inspect.Parameter]:
@@ -75,7 +75,9 @@ def _operator(operator: type) -> str:
 
 
 def _table(operator: type) -> str:
-    meanings = parameters(operator)
+    # a base without parameters of its own may explain those that this one hands to it
+    bases = [base for base in operator.__mro__ if base.__module__.startswith("airflow_titan")]
+    meanings = {name: text for base in reversed(bases) for name, text in parameters(base).items()}
     rows = [
         (code(name), meanings.get(name, ""), _type(str(parameter.annotation)), _default(parameter))
         for name, parameter in own_parameters(operator).items()
@@ -97,9 +99,9 @@ def _default(parameter: inspect.Parameter) -> str:
     return code(parameter.default)
 
 
-def _decorator(name: str, path: str) -> str:
-    module, _, cls = path.rpartition(".")
-    return blocks(f"## @task.{name}", introduction(getattr(import_module(module), cls)))
+def _decorator(name: str, path: str) -> tuple[str, str]:
+    module, _, member = path.rpartition(".")
+    return code(f"@task.{name}"), introduction(getattr(import_module(module), member)).split("\n\n")[0]
 
 
 def _heading(base: str) -> str:
