@@ -39,7 +39,7 @@ class Option:
 
 OPTIONS = {
     "model_id": Option(
-        "Bedrock model id or ARN of tasks that name no model.",
+        "Bedrock model id or ARN of tasks that name no model. The default is a retired one, so set it.",
         type="string",
         # the version with more tasks
         default="amazon.titan-image-generator-v2:0",
@@ -74,8 +74,8 @@ OPTIONS = {
         default="False",
     ),
     "unsafe_store": Option(
-        "Whether to work with a store that ignores conditional writes. Nothing can keep two workers from paying for "
-        "the same picture then.",
+        "Whether to work with a store that is not S3 and ignores or refuses conditional writes. Nothing can keep two "
+        "workers from paying for the same picture then.",
         type="boolean",
         default="False",
     ),

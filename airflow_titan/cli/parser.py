@@ -29,6 +29,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     :param arguments: default: those of the process
     :return: the exit code
     """
+    options = make_parser().parse_args(arguments)
+    code: int = options.run(options)
+    return code
+
+
+def make_parser() -> ArgumentParser:
+    """Return the parser of all commands, which the documentation is made from too."""
     parser = ArgumentParser(
         prog="airflow-titan",
         description="A local S3 and Bedrock, what is known of each model, and whether tasks can work.",
@@ -39,9 +46,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     _add_models(commands)
     _add_check(commands)
     _add_policy(commands)
-    options = parser.parse_args(arguments)
-    code: int = options.run(options)
-    return code
+    return parser
 
 
 def _add_emulator(commands: _SubParsersAction[ArgumentParser]) -> None:

@@ -53,8 +53,8 @@ class TitanBaseOperator(LineageOperator):
     :param region_name: AWS region; default: the connection's. (templated)
     :param verify: whether to verify TLS certificates, or the path of those to trust; default: the connection's.
         (templated)
-    :param botocore_config: arguments of ``botocore.config.Config``, or JSON of them, laid over the connection's own.
-        (templated)
+    :param botocore_config: arguments of ``botocore.config.Config``, or JSON of them, laid over the connection's own;
+        the read timeout of calls to a model is 300 s where nobody says another. (templated)
     """
 
     #: What every operator takes.
@@ -311,7 +311,8 @@ class TitanModelOperator(TitanBaseOperator):
     whatever they say. Takes the parameters of :class:`TitanBaseOperator` too.
 
     :param model_id: Bedrock model id or ARN; default: ``[titan] model_id``. (templated)
-    :param model_family: the family (``titan``) or model id behind an ARN that hides its model. (templated)
+    :param model_family: the family (``titan``, ``nova``, ``stability``) or model id behind an ARN that hides its model.
+        (templated)
     :param on_blocked: what to do when the content filter stops something: ``fail`` (default), ``skip`` the task, or
         ``keep`` what came back. (templated)
     :param on_missing: what to do when the record of an earlier result stands and an image of it was deleted or written

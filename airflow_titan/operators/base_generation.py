@@ -105,7 +105,8 @@ class TitanGenerationOperator(TitanTaskOperator):
     Takes the parameters of :class:`TitanTaskOperator` too.
 
     :param number_of_images: how many images to make; 1 to 5, default 1. (templated)
-    :param width: width of the output in pixels. Without effect on edits, which keep the input's size. (templated)
+    :param width: width of the output in pixels; with ``height`` one of the model's sizes, such as 1024 x 1024
+        (default), 768 x 768 or 1152 x 640. Without effect on edits, which keep the input's size. (templated)
     :param height: height of the output in pixels, likewise. (templated)
     :param cfg_scale: how strongly the image follows the prompt; 1.1 to 10.0, default 8.0. (templated)
     :param seed: initial noise, 0 to 2,147,483,646; default: derived from DAG, run, task and map index, so that each

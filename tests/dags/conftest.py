@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import os
+import sys
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -14,6 +16,7 @@ if TYPE_CHECKING:
 
 # a paused DAG is run by no asset; this is asked when Airflow first sees a DAG, so it comes before any test
 os.environ["AIRFLOW__CORE__DAGS_ARE_PAUSED_AT_CREATION"] = "False"
+sys.path.insert(0, str(Path(__file__).parent.parent / "kit"))
 
 
 @dataclass(frozen=True)
