@@ -93,11 +93,11 @@ function bars(table, groups, width, readout) {
   return picture;
 }
 
-/** Return the next amount above that reads well: 1, 2 or 5 of a power of ten. */
+/** Return the next amount above whose half reads well too. */
 function niceCeiling(value) {
   if (value <= 0) return 1;
   const power = 10 ** Math.floor(Math.log10(value));
-  return [1, 2, 5, 10].map((step) => step * power).find((step) => step >= value);
+  return [1, 2, 3, 4, 6, 8, 10].map((step) => step * power).find((step) => step >= value);
 }
 
 function asTable(table, groups, by) {

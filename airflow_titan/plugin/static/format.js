@@ -19,9 +19,8 @@ const integers = new Intl.NumberFormat();
 const dates = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "short" });
 const days = new Intl.DateTimeFormat(undefined, { day: "numeric", month: "short", timeZone: "UTC" });
 const longDays = new Intl.DateTimeFormat(undefined, { dateStyle: "full", timeZone: "UTC" });
-const money = [2, 3, 4].map((digits) => new Intl.NumberFormat(undefined, {
-  style: "currency", currency: "USD", currencyDisplay: "narrowSymbol",
-  minimumFractionDigits: digits, maximumFractionDigits: digits,
+const [cents, parts] = [[2, 2], [3, 4]].map(([minimumFractionDigits, maximumFractionDigits]) => new Intl.NumberFormat(undefined, {
+  style: "currency", currency: "USD", currencyDisplay: "narrowSymbol", minimumFractionDigits, maximumFractionDigits,
 }));
 
 export const taskName = (task) => TASKS[task] ?? sentence(task ?? "task");
@@ -37,8 +36,7 @@ export const size = (width, height) => `${width} × ${height}`;
 /** Return an amount; small ones keep the digits that tell them apart. */
 export function usd(value) {
   if (value === null || value === undefined) return "unknown";
-  const amount = Math.abs(value);
-  return money[amount >= 1 || amount === 0 ? 0 : amount >= 0.01 ? 1 : 2].format(value);
+  return (value === 0 || Math.abs(value) >= 1 ? cents : parts).format(value);
 }
 
 /** Return a length of time. */
@@ -47,7 +45,8 @@ export function duration(milliseconds) {
   const seconds = milliseconds / 1000;
   if (seconds < 60) return `${seconds.toFixed(1)} s`;
   const minutes = Math.floor(seconds / 60);
-  return minutes < 60 ? `${minutes} min ${Math.round(seconds % 60)} s` : `${Math.floor(minutes / 60)} h ${minutes % 60} min`;
+  const [large, small] = minutes < 60 ? [`${minutes} min`, Math.round(seconds % 60)] : [`${Math.floor(minutes / 60)} h`, minutes % 60];
+  return small === 0 ? large : `${large} ${small} ${minutes < 60 ? "s" : "min"}`;
 }
 
 /** Return how large a file is. */

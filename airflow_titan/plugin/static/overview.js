@@ -3,11 +3,11 @@
 import { api, ours } from "./address.js";
 import { emptyNotice, fetchJson, troubleNotice } from "./api.js";
 import { costChart } from "./chart.js";
-import { h, words } from "./dom.js";
+import { h, icon, words } from "./dom.js";
 import { count, sentence, taskName, time, usd } from "./format.js";
 import { image, shape } from "./image.js";
 
-const PART = 24; // pictures that are fetched at a time
+const PART = 12; // pictures that are fetched at a time
 const PERIODS = [7, 30, 90]; // days
 
 /** Show the page of all DAGs. */
@@ -69,7 +69,7 @@ function card(result) {
     shape(frame, first);
     frame.append(image(first.thumbnail_url, "", first.url));
   } else {
-    frame.append(h("span", { class: "why" }, result.bulk ? count(result.bulk.images ?? 0, "picture") : "no picture"));
+    frame.append(h("span", { class: "why" }, icon("picture"), result.bulk ? count(result.bulk.images ?? 0, "picture") : "no picture"));
   }
   const more = result.outputs.length > 1 ? h("span", { class: "many" }, `+${result.outputs.length - 1}`) : null;
   return h("a", { class: "card", href: ours(result.page) ?? "#" },

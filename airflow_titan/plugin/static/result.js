@@ -17,7 +17,7 @@ const SHOWN_ELSEWHERE = new Set(["text", "negative_text", "seed", "width", "heig
 /**
  * Return a result as an article.
  *
- * @param title its heading: the task on the page of a run, the run on the page of a task
+ * @param title its heading: the task on the page of a run, the run on the page of a task, what was done where it is alone
  * @param alone whether it is the only one on its page, where there is room for everything
  */
 export function resultCard(result, { title, subtitle = null, alone = false }) {
@@ -34,7 +34,7 @@ function heading(result, title, subtitle, alone) {
   const state = result.state && result.state !== "success" ? badge(result.state) : null;
   return h("header", {},
     h("h2", { dir: "auto" }, address ? h("a", { href: address }, title) : title, state),
-    h("p", { class: "kind" }, [result.task ? taskName(result.task) : null, subtitle].filter(Boolean).flatMap(
+    h("p", { class: "kind" }, [result.task && !alone ? taskName(result.task) : null, subtitle].filter(Boolean).flatMap(
       (part, index) => (index ? [" · ", part] : [part]))));
 }
 
@@ -102,13 +102,13 @@ function strip(result, alone) {
   const groups = [
     group("input", result.inputs.length > 1 ? "Inputs" : "Input", result.inputs.map((picture) =>
       figure(picture, { label: inputLabel(picture, result), result }))),
-    group("mask", "Mask", result.mask ? [figure(result.mask, { label: "mask, black is inside", result })] : []),
+    group("mask", "Mask (black is inside)", result.mask ? [figure(result.mask, { label: "mask", result })] : []),
     group("output", result.outputs.length > 1 ? "Outputs" : "Output", result.outputs.map((picture, index) =>
       figure(picture, { label: result.outputs.length > 1 ? `output ${index + 1}` : "output", result,
-        before: comparable(result, picture), large: alone && result.outputs.length === 1 })), before && !alone
+        before: comparable(result, picture), large: alone && !before && result.outputs.length === 1 })), before && !alone
       ? compareButton(result, before) : null),
   ];
-  return h("div", { class: "strip" }, groups, alone && before ? h("section", { class: "before-after" },
+  return h("div", { class: `strip${before ? " edited" : ""}` }, groups, alone && before ? h("section", { class: "before-after" },
     h("h3", {}, "Before and after"), slider(before, first)) : null);
 }
 

@@ -5,7 +5,7 @@ import { emptyNotice, fetchJson, troubleNotice } from "./api.js";
 import { copyButton } from "./copy.js";
 import { h, icon } from "./dom.js";
 import { skeletonResults } from "./endless.js";
-import { statusName, usd } from "./format.js";
+import { statusName, taskName, usd } from "./format.js";
 import { resultCard } from "./result.js";
 
 /** Show a row until the dialog is closed; return the number of the one that was shown last. */
@@ -64,7 +64,7 @@ function shown(row, results) {
   for (const result of results) {
     if (result.inputs.length) sheet.classList.add("with-inputs");
     if (result.mask) sheet.classList.add("with-masks");
-    sheet.append(resultCard(result, { title: "Request", alone: true }));
+    sheet.append(resultCard(result, { title: taskName(result.task), alone: true }));
   }
   const error = row.error && !results.some((result) => result.failure) ? h("div", { class: "callout", data: { kind: "failed" } },
     h("strong", {}, row.error.kind ?? statusName(row.status)), h("p", { dir: "auto" }, row.error.message ?? "")) : null;

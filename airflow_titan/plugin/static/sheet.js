@@ -5,7 +5,7 @@ import { emptyNotice, fetchJson, troubleNotice } from "./api.js";
 import { bulkRows } from "./bulk.js";
 import { h, words } from "./dom.js";
 import { endless, skeletonResults } from "./endless.js";
-import { count, usd } from "./format.js";
+import { count, taskName, usd } from "./format.js";
 import { resultCard } from "./result.js";
 
 const PART = 20; // results that are fetched at a time
@@ -57,7 +57,7 @@ export async function showInstance(content, place) {
   }
   const [result] = results;
   const list = sheet();
-  list.append(card(list, result, { title: mapped(result.task_id, result), alone: true }));
+  list.append(card(list, result, { title: taskName(result.task), alone: true }));
   content.replaceChildren(list);
   if (result.bulk) content.append(bulkRows(place));
 }
