@@ -49,9 +49,10 @@ def browser() -> Iterator[Browser]:
 
     path = next(filter(None, map(shutil.which, _BROWSERS)))
     # the sandbox needs a user of its own, and containers often have but root
-    with sync_playwright() as playwright, playwright.chromium.launch(
-        executable_path=path, args=["--no-sandbox", "--disable-dev-shm-usage"]
-    ) as browser:
+    with (
+        sync_playwright() as playwright,
+        playwright.chromium.launch(executable_path=path, args=["--no-sandbox", "--disable-dev-shm-usage"]) as browser,
+    ):
         yield browser
 
 
@@ -61,7 +62,9 @@ def visit(browser: Browser) -> Iterator[Callable[..., Page]]:
     complaints: list[str] = []
     contexts: list[BrowserContext] = []
 
-    def visit(address: str, *, width: int = 1280, height: int = 900, wait: str | None = None, **options: object) -> Page:
+    def visit(
+        address: str, *, width: int = 1280, height: int = 900, wait: str | None = None, **options: object
+    ) -> Page:
         options = {"locale": "en-US", "timezone_id": "UTC", "reduced_motion": "reduce"} | options
         context = browser.new_context(viewport={"width": width, "height": height}, **options)
         contexts.append(context)

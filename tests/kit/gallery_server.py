@@ -82,7 +82,13 @@ def result(task_id: str = "hero", **changes: Any) -> dict[str, Any]:
 
 def bulk(total: int = 2000, **counts: int) -> dict[str, Any]:
     """Return the result of a bulk task."""
-    told = {"counts": counts or {"done": total}, "requests": total, "images": total, "results_uri": None, "seconds": 60.0}
+    told = {
+        "counts": counts or {"done": total},
+        "requests": total,
+        "images": total,
+        "results_uri": None,
+        "seconds": 60.0,
+    }
     return result("pictures", task="bulk", prompt=None, parameters={}, seed=None, model=None, width=None, height=None,
                   outputs=[], bulk=told)  # fmt: skip
 

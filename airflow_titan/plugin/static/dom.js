@@ -34,6 +34,11 @@ export function words(text, className = "words") {
   return h("span", { class: className, dir: "auto" }, text);
 }
 
+/** Make a button do nothing, and leave it the focus: one that is disabled hears no keys. */
+export function disable(button, disabled) {
+  button.setAttribute("aria-disabled", String(disabled));
+}
+
 const PATHS = {
   download: "M12 4v11m0 0 4.5-4.5M12 15l-4.5-4.5M5 19.5h14",
   copy: "M9 9h10.5v10.5H9zM15 9V4.5H4.5V15H9",

@@ -4,7 +4,7 @@
 import { FRAMED, ours } from "./address.js";
 import { slider } from "./compare.js";
 import { announce, copyButton } from "./copy.js";
-import { append, h, icon, words } from "./dom.js";
+import { append, disable, h, icon, words } from "./dom.js";
 import { bytes, size } from "./format.js";
 import { broken, downloadLink } from "./image.js";
 
@@ -30,8 +30,8 @@ export function openLightbox(pictures, index, { comparing = false } = {}) {
     stage.replaceChildren(compare ? slider(shown.before, shown.picture) : full(shown));
     foot.replaceChildren();
     append(foot, details(shown, current, pictures.length, compare, () => show(!compare)));
-    previous.disabled = current === 0;
-    next.disabled = current === pictures.length - 1;
+    disable(previous, current === 0);
+    disable(next, current === pictures.length - 1);
     announce(`${current + 1} of ${pictures.length}: ${shown.label}`);
   }
 

@@ -3,7 +3,7 @@
 import { api } from "./address.js";
 import { emptyNotice, fetchJson, troubleNotice } from "./api.js";
 import { copyButton } from "./copy.js";
-import { h, icon } from "./dom.js";
+import { disable, h, icon } from "./dom.js";
 import { skeletonResults } from "./endless.js";
 import { statusName, taskName, usd } from "./format.js";
 import { resultCard } from "./result.js";
@@ -24,8 +24,8 @@ export function openRow(place, index, total, rowAt) {
   async function go(wanted) {
     if (wanted < 0 || wanted >= total) return;
     current = wanted;
-    previous.disabled = current === 0;
-    next.disabled = current === total - 1;
+    disable(previous, current === 0);
+    disable(next, current === total - 1);
     body.replaceChildren(skeletonResults(1));
     try {
       const row = await rowAt(wanted);
