@@ -24,7 +24,7 @@ from __future__ import annotations
 
 import asyncio
 from threading import Lock
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any
 
 from airflow.plugins_manager import AirflowPlugin
 
@@ -63,7 +63,7 @@ class LazyApp:
         send: Callable[[Any], Awaitable[None]],
     ) -> None:
         """Answer one request."""
-        app = self._app or await asyncio.to_thread(self.build)
+        app: Any = self._app or await asyncio.to_thread(self.build)
         await app(scope, receive, send)
 
     def build(self) -> FastAPI:
@@ -90,8 +90,6 @@ class TitanPlugin(AirflowPlugin):
     """Shows the pictures of tasks where people look at tasks."""
 
     name = "titan_gallery"
-    fastapi_apps: ClassVar[list[Any]] = []
-    external_views: ClassVar[list[Any]] = []
 
 
 if config.gallery():

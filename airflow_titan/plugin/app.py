@@ -13,7 +13,7 @@ from starlette.exceptions import HTTPException
 from airflow_titan.errors import TitanError
 from airflow_titan.plugin import api, media, pages
 from airflow_titan.plugin.ids import NoSuchPlace
-from airflow_titan.plugin.problems import Problem
+from airflow_titan.plugin.problems import Problem, of_error
 
 if TYPE_CHECKING:
     from fastapi import Request
@@ -74,7 +74,7 @@ def _problem(_: Request, error: Exception) -> Response:
 
 
 def _titan_error(_: Request, error: Exception) -> Response:
-    return _answer(_BAD_GATEWAY, f"{type(error).__name__}: {error}")
+    return _problem(_, of_error(error)) if isinstance(error, TitanError) else _answer(_BAD_GATEWAY, "")
 
 
 def _answer(status: int, problem: Any) -> Response:

@@ -35,7 +35,11 @@ if TYPE_CHECKING:
 
 #: What a task of this package leaves in XCom: the record of its result, and why it ended without one.
 MANIFEST, FAILURE = "manifest", "failure"
-_FORBIDDEN, _NOT_FOUND = 403, 404
+_FORBIDDEN = 403
+#: How a mapped task names its instances, else their number. An expression of SQL's, which type checkers don't see.
+_label: Any = TaskInstance.rendered_map_index
+#: Results of one run that are added up.
+_MOST_OF_RUN = 10_000
 
 #: Who asks. Who isn't signed in is refused with 401.
 viewer = get_user
@@ -152,6 +156,16 @@ def newest(
     return entries, tuple(rows[limit - 1][: len(columns)]) if len(rows) > limit else None
 
 
+def manifests_of_run(dag_id: str, run_id: str, session: Session) -> list[Any]:
+    """Return XCom ``manifest`` of all task instances of a run, as they are; of the first thousands."""
+    query = (
+        select(XComModel.value)
+        .where(XComModel.dag_id == dag_id, XComModel.run_id == run_id, XComModel.key == MANIFEST)
+        .limit(_MOST_OF_RUN)
+    )
+    return [_value(value) for value in session.scalars(query)]
+
+
 def manifests_since(
     dag_ids: Collection[str], since: datetime, bound: int, session: Session
 ) -> list[tuple[str, datetime, Any]]:
@@ -185,9 +199,7 @@ def _entries(keys: Sequence[TaskInstanceKey], session: Session) -> Iterable[Entr
     """Read what each task instance left."""
     for key in keys:
         rows = session.execute(
-            select(
-                XComModel.key, XComModel.value, XComModel.timestamp, TaskInstance.state, TaskInstance.rendered_map_index
-            )
+            select(XComModel.key, XComModel.value, XComModel.timestamp, TaskInstance.state, _label)
             .join(TaskInstance, and_(*_same(XComModel, TaskInstance)))
             .where(*_is(XComModel, key), XComModel.key.in_((MANIFEST, FAILURE)))
         ).all()

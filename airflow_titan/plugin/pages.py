@@ -13,7 +13,7 @@ from fastapi.responses import HTMLResponse, Response
 from starlette.exceptions import HTTPException
 
 from airflow_titan.plugin import metadata
-from airflow_titan.plugin.ids import NoSuchPlace
+from airflow_titan.plugin.ids import NoSuchPlace, check_text
 
 _STATIC = files("airflow_titan.plugin").joinpath("static")
 _TYPES = {
@@ -48,8 +48,9 @@ def home(request: Request) -> HTMLResponse:
 @router.get("/dags/{dag_id}/runs/{run_id}", dependencies=_may_see_dag)
 @router.get("/dags/{dag_id}/tasks/{task_id}", dependencies=_may_see_dag)
 @router.get("/dags/{dag_id}/runs/{run_id}/tasks/{task_id}/{map_index}", dependencies=_may_see_dag)
-def page(request: Request) -> HTMLResponse:
+def page(request: Request, dag_id: str) -> HTMLResponse:
     """Return the page of a DAG, a run, a task or a task instance."""
+    check_text(dag_id)
     return _page(request)
 
 

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
-from airflow_titan.errors import TitanError
+from typing import TYPE_CHECKING
+
+from airflow_titan.aws.failures import Refusal
+
+if TYPE_CHECKING:
+    from airflow_titan.errors import TitanError
 
 
 class Problem(Exception):
@@ -20,10 +25,7 @@ class Problem(Exception):
 MISSING, TOO_LARGE, BROKEN, REFUSED, BUSY = 404, 413, 422, 502, 503
 
 
-def of_error(error: TitanError, *, missing: bool = False) -> Problem:
-    """
-    Return the problem that an error of S3's is for a viewer.
-
-    :param missing: whether it says that the object isn't there
-    """
+def of_error(error: TitanError) -> Problem:
+    """Return the problem that an error is for a viewer."""
+    missing = isinstance(error.__cause__, Exception) and Refusal.of(error.__cause__).is_missing
     return Problem(f"{type(error).__name__}: {error}", MISSING if missing else REFUSED)
