@@ -125,7 +125,7 @@ def test_a_row_opens_in_full(many: Gallery, visit: Callable[..., Any]) -> None:
     page.locator("dialog .prompt", has_text="Product 1").wait_for()
     page.keyboard.press("ArrowRight")
     page.locator("dialog .prompt", has_text="Product 2").wait_for()
-    assert "Line 2 · Done · $0.008" in page.locator("dialog header").inner_text()
+    assert "Line 2 · Done · $0.008" in page.locator("dialog > header").inner_text()
     page.keyboard.press("Escape")
     until(page, "document.activeElement.querySelector('.name')?.textContent === 'product-00002'")
 

@@ -34,12 +34,25 @@ export async function fetchJson(address, signal) {
     if (error.name === "AbortError") throw error;
     throw new Trouble(...AWAY);
   }
-  if (!response.ok) throw new Trouble(...(TROUBLES[response.status] ?? BROKEN), response.status);
+  if (!response.ok) {
+    const [message, remedy] = TROUBLES[response.status] ?? BROKEN;
+    throw new Trouble((await problem(response)) ?? message, remedy, response.status);
+  }
   try {
     return await response.json();
   } catch (error) {
     if (error.name === "AbortError") throw error;
     throw new Trouble(...BROKEN, response.status);
+  }
+}
+
+/** Return what the server itself says is wrong, where it does. */
+async function problem(response) {
+  try {
+    const said = (await response.json()).problem;
+    return typeof said === "string" && said ? said : null;
+  } catch {
+    return null;
   }
 }
 

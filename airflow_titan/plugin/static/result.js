@@ -14,13 +14,21 @@ const LONG_PROMPT = 280; // characters from which a prompt is folded
 const SHOWN_ELSEWHERE = new Set(["text", "negative_text", "seed", "width", "height", "image", "images", "mask_image",
   "condition_image", "reference_image"]);
 
+/** Return the element that takes results. */
+export function sheet() {
+  return h("div", { class: "sheet" });
+}
+
 /**
- * Return a result as an article.
+ * Return a result as an article, and give the sheet the columns that it needs.
  *
+ * @param list the sheet that it is for
  * @param title its heading: the task on the page of a run, the run on the page of a task, what was done where it is alone
  * @param alone whether it is the only one on its page, where there is room for everything
  */
-export function resultCard(result, { title, subtitle = null, alone = false }) {
+export function card(list, result, { title, subtitle = null, alone = false }) {
+  if (inputsOf(result).length) list.classList.add("with-inputs");
+  if (masksOf(result).length) list.classList.add("with-masks");
   const article = h("article", { class: `result${alone ? " alone" : ""}` });
   append(article, [
     h("div", { class: "facts" }, heading(result, title, subtitle, alone), notices(result), prompt(result), facts(result, alone)),
@@ -96,13 +104,26 @@ function list(rows) {
   return rows.length ? h("dl", {}, rows.map(([name, value]) => h("div", {}, h("dt", {}, name), h("dd", {}, value)))) : null;
 }
 
+/** Return the masks of a result: the one that it was given, and the one that the model used. */
+function masksOf(result) {
+  return [...result.inputs.filter(isMask), result.mask].filter(Boolean);
+}
+
+/** Return what a result was made from, but for masks. */
+function inputsOf(result) {
+  return result.inputs.filter((picture) => !isMask(picture));
+}
+
+const isMask = (picture) => picture.parameter === "mask_image";
+
 function strip(result, alone) {
+  const inputs = inputsOf(result);
   const [first] = result.outputs;
   const before = comparable(result, first);
   const groups = [
-    group("input", result.inputs.length > 1 ? "Inputs" : "Input", result.inputs.map((picture) =>
-      figure(picture, { label: inputLabel(picture, result), result }))),
-    group("mask", "Mask (black is inside)", result.mask ? [figure(result.mask, { label: "mask", result })] : []),
+    group("input", inputs.length > 1 ? "Inputs" : "Input", inputs.map((picture) =>
+      figure(picture, { label: inputLabel(picture, inputs), result }))),
+    group("mask", "Mask (black is inside)", masksOf(result).map((picture) => figure(picture, { label: "mask", result }))),
     group("output", result.outputs.length > 1 ? "Outputs" : "Output", result.outputs.map((picture, index) =>
       figure(picture, { label: result.outputs.length > 1 ? `output ${index + 1}` : "output", result,
         before: comparable(result, picture), large: alone && !before && result.outputs.length === 1 })), before && !alone
@@ -118,9 +139,9 @@ function group(name, title, figures, extra = null) {
       : h("p", { class: "nothing" }, { input: "words only", mask: "no mask", output: "no picture" }[name]));
 }
 
-function inputLabel(picture, result) {
+function inputLabel(picture, inputs) {
   if (!picture.parameter || picture.parameter === "image") return "input";
-  const same = result.inputs.filter((other) => other.parameter === picture.parameter);
+  const same = inputs.filter((other) => other.parameter === picture.parameter);
   const name = picture.parameter === "images" ? "input" : sentence(picture.parameter).toLowerCase();
   return same.length > 1 ? `${name} ${same.indexOf(picture) + 1}` : name;
 }

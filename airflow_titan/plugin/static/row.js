@@ -6,7 +6,7 @@ import { copyButton } from "./copy.js";
 import { disable, h, icon } from "./dom.js";
 import { skeletonResults } from "./endless.js";
 import { statusName, taskName, usd } from "./format.js";
-import { resultCard } from "./result.js";
+import { card, sheet } from "./result.js";
 
 /** Show a row until the dialog is closed; return the number of the one that was shown last. */
 export function openRow(place, index, total, rowAt) {
@@ -60,15 +60,11 @@ export function openRow(place, index, total, rowAt) {
 }
 
 function shown(row, results) {
-  const sheet = h("div", { class: "sheet" });
-  for (const result of results) {
-    if (result.inputs.length) sheet.classList.add("with-inputs");
-    if (result.mask) sheet.classList.add("with-masks");
-    sheet.append(resultCard(result, { title: taskName(result.task), alone: true }));
-  }
+  const list = sheet();
+  for (const result of results) list.append(card(list, result, { title: taskName(result.task), alone: true }));
   const error = row.error && !results.some((result) => result.failure) ? h("div", { class: "callout", data: { kind: "failed" } },
     h("strong", {}, row.error.kind ?? statusName(row.status)), h("p", { dir: "auto" }, row.error.message ?? "")) : null;
   if (!results.length && !error) return [emptyNotice("No pictures of this row", statusName(row.status))];
-  return [error, results.length ? sheet : null,
+  return [error, results.length ? list : null,
     !results.length && row.manifest_uri ? copyButton(row.manifest_uri, "Copy manifest URI") : null].filter(Boolean);
 }

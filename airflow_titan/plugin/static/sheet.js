@@ -6,7 +6,7 @@ import { bulkRows } from "./bulk.js";
 import { h, words } from "./dom.js";
 import { endless, skeletonResults } from "./endless.js";
 import { count, taskName, usd } from "./format.js";
-import { resultCard } from "./result.js";
+import { card, sheet } from "./result.js";
 
 const PART = 20; // results that are fetched at a time
 
@@ -60,17 +60,6 @@ export async function showInstance(content, place) {
   list.append(card(list, result, { title: taskName(result.task), alone: true }));
   content.replaceChildren(list);
   if (result.bulk) content.append(bulkRows(place));
-}
-
-function sheet() {
-  return h("div", { class: "sheet" });
-}
-
-/** Add what the sheet has to have columns for. */
-function card(list, result, options) {
-  if (result.inputs.length) list.classList.add("with-inputs");
-  if (result.mask) list.classList.add("with-masks");
-  return resultCard(result, options);
 }
 
 function mapped(name, result) {
