@@ -13,6 +13,7 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parent.parent / "kit"))
 
 from gallery_server import Gallery, serving
+from listening import listen, violations
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -20,11 +21,6 @@ if TYPE_CHECKING:
     from playwright.sync_api import Browser, BrowserContext, Page
 
 _BROWSERS = ("chromium", "chromium-browser", "google-chrome")
-_NOTES_VIOLATIONS = """
-    window.violations = [];
-    document.addEventListener("securitypolicyviolation",
-        (event) => window.violations.push(`${event.violatedDirective} ${event.blockedURI} ${event.sourceFile}`));
-"""
 
 
 def _missing() -> str | None:
@@ -79,20 +75,9 @@ def visit(browser: Browser) -> Iterator[Callable[..., Page]]:
     yield visit
     for context in contexts:
         for page in context.pages:
-            complaints += [text for frame in page.frames for text in frame.evaluate("window.violations ?? []")]
+            complaints += violations(page)
         context.close()
     assert complaints == []
-
-
-def listen(page: Page, complaints: list[str]) -> None:
-    """Note errors of scripts, on the console, and violations of the policy, but not answers that say no."""
-    page.add_init_script(_NOTES_VIOLATIONS)
-    page.on("pageerror", lambda error: complaints.append(str(error)))
-    page.on(
-        "console",
-        lambda message: message.type == "error" and "Failed to load resource" not in message.text
-        and complaints.append(message.text),
-    )  # fmt: skip
 
 
 @pytest.fixture

@@ -6,6 +6,7 @@ import { costChart } from "./chart.js";
 import { h, icon, words } from "./dom.js";
 import { count, sentence, taskName, time, usd } from "./format.js";
 import { image, shape } from "./image.js";
+import { preview } from "./preview.js";
 
 const PART = 12; // pictures that are fetched at a time
 const PERIODS = [7, 30, 90]; // days
@@ -43,7 +44,7 @@ function newest(first, days) {
   const grid = h("div", { class: "newest" });
   const foot = h("div", { class: "more" });
   const add = (part) => {
-    grid.append(...part.results.map(card));
+    grid.append(...part.results.filter((result) => result.outputs.length || result.bulk).map(card));
     foot.replaceChildren();
     if (!part.next) return;
     const button = h("button", { type: "button", class: "button" }, "Load more");
@@ -69,9 +70,10 @@ function card(result) {
     shape(frame, first);
     frame.append(image(first.thumbnail_url, "", first.url));
   } else {
-    frame.append(h("span", { class: "why" }, icon("picture"), result.bulk ? count(result.bulk.images ?? 0, "picture") : "no picture"));
+    frame.append(preview(result, 4) ?? h("span", { class: "why" }, icon("picture"), "no pictures"));
   }
-  const more = result.outputs.length > 1 ? h("span", { class: "many" }, `+${result.outputs.length - 1}`) : null;
+  const number = result.bulk ? result.bulk.images ?? 0 : result.outputs.length;
+  const more = number > 1 ? h("span", { class: "many" }, count(number, "picture")) : null;
   return h("a", { class: "card", href: ours(result.page) ?? "#" },
     h("span", { class: "mount" }, frame, more),
     h("span", { class: "card-title", dir: "auto" }, result.prompt || taskName(result.task)),

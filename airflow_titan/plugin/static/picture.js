@@ -15,9 +15,10 @@ const shown = new WeakMap();
  * @param picture the server's `{url, thumbnail_url, uri, width, height, bytes}`
  * @param label what it is to its task, as "output 1"
  * @param result whose picture it is
+ * @param named whether a heading above says already what it is
  * @param before what it was made from, where the two can be laid over each other
  */
-export function figure(picture, { label, result, before = null, large = false }) {
+export function figure(picture, { label, result, before = null, large = false, named = false }) {
   const alt = describe(label, result);
   const button = h("button", { type: "button", class: "frame", "aria-label": `${alt}. Open in full size` });
   shape(button, picture);
@@ -26,7 +27,7 @@ export function figure(picture, { label, result, before = null, large = false })
   button.addEventListener("click", () => openLightbox(...neighbors(button)));
   return h("figure", { class: "picture" }, button,
     h("figcaption", {},
-      h("span", { class: "label" }, label),
+      named && picture.width ? null : h("span", { class: "label" }, label),
       picture.width ? h("span", { class: "size" }, size(picture.width, picture.height)) : null,
       h("span", { class: "tools" }, downloadLink(picture, { compact: true }),
         copyButton(picture.uri, "Copy S3 URI", { compact: true }))));

@@ -7,8 +7,10 @@ import { append, h, icon, words } from "./dom.js";
 import { count, duration, sentence, size, taskName, time, usd, valueText } from "./format.js";
 import { openLightbox } from "./lightbox.js";
 import { figure } from "./picture.js";
+import { preview } from "./preview.js";
 import { statusCounts } from "./status.js";
 
+const PREVIEW = 6; // pictures of a bulk task on a sheet of many tasks
 const LONG_PROMPT = 280; // characters from which a prompt is folded
 /** Parameters that stand somewhere else on the card, or name a picture that is shown. */
 const SHOWN_ELSEWHERE = new Set(["text", "negative_text", "seed", "width", "height", "image", "images", "mask_image",
@@ -95,8 +97,7 @@ function facts(result, alone) {
     list(rows),
     others.length ? h("details", { open: alone }, h("summary", {}, count(others.length, "more parameter")),
       list(others.map(([name, value]) => [sentence(name), words(valueText(value))]))) : null,
-    result.manifest_uri ? h("p", { class: "record" }, copyButton(result.manifest_uri, "Copy manifest URI"),
-      alone ? words(result.manifest_uri, "uri") : null) : null,
+    result.manifest_uri ? h("p", { class: "record" }, copyButton(result.manifest_uri, "Copy manifest URI")) : null,
   ];
 }
 
@@ -122,10 +123,11 @@ function strip(result, alone) {
   const before = comparable(result, first);
   const groups = [
     group("input", inputs.length > 1 ? "Inputs" : "Input", inputs.map((picture) =>
-      figure(picture, { label: inputLabel(picture, inputs), result }))),
-    group("mask", "Mask (black is inside)", masksOf(result).map((picture) => figure(picture, { label: "mask", result }))),
+      figure(picture, { label: inputLabel(picture, inputs), result, named: inputs.length === 1 && picture.parameter !== "reference_image" && picture.parameter !== "condition_image" }))),
+    group("mask", "Mask (black is inside)", masksOf(result).map((picture) => figure(picture, { label: "mask", result, named: true }))),
     group("output", result.outputs.length > 1 ? "Outputs" : "Output", result.outputs.map((picture, index) =>
       figure(picture, { label: result.outputs.length > 1 ? `output ${index + 1}` : "output", result,
+        named: result.outputs.length === 1,
         before: comparable(result, picture), large: alone && !before && result.outputs.length === 1 })), before && !alone
       ? compareButton(result, before) : null),
   ];
@@ -162,6 +164,7 @@ function bulkSummary(result, alone) {
       h("strong", {}, count(bulk.requests ?? 0, "request")), " · ", count(bulk.images ?? 0, "picture"),
       bulk.seconds ? ` · ${duration(bulk.seconds * 1000)}` : null),
     statusCounts(bulk.counts ?? {}),
+    alone ? null : preview(result, PREVIEW),
     h("p", { class: "actions" },
       !alone && address ? h("a", { class: "button", href: address }, icon("picture"), h("span", {}, "Show all rows")) : null,
       bulk.results_uri ? copyButton(bulk.results_uri, "Copy URI of the results") : null));
