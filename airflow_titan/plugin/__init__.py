@@ -76,8 +76,16 @@ class LazyApp:
             return self._app
 
 
-def _views() -> list[dict[str, str]]:
-    """Return the tabs and the page in the navigation, as Airflow takes them."""
+def applications() -> list[dict[str, Any]]:
+    """Return the application, as Airflow takes it; none where the deployment shows no gallery."""
+    app = {"app": LazyApp(), "url_prefix": routes.PREFIX, "name": "Titan gallery"}
+    return [app] if config.gallery() else []
+
+
+def views() -> list[dict[str, str]]:
+    """Return the tabs and the page in the navigation, likewise."""
+    if not config.gallery():
+        return []
     home = {"name": "Titan", "destination": "nav", "href": f"{_BASE}/", "url_route": "titan", "category": "browse"}
     tabs = [
         {"name": "Images", "destination": place, "href": href, "url_route": f"titan-images-{place.replace('_', '-')}"}
@@ -90,8 +98,5 @@ class TitanPlugin(AirflowPlugin):
     """Shows the pictures of tasks where people look at tasks."""
 
     name = "titan_gallery"
-
-
-if config.gallery():
-    TitanPlugin.fastapi_apps = [{"app": LazyApp(), "url_prefix": routes.PREFIX, "name": "Titan gallery"}]
-    TitanPlugin.external_views = _views()
+    fastapi_apps = applications()
+    external_views = views()

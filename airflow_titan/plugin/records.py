@@ -56,7 +56,7 @@ class Record:
         return store_for(self.origin.access)
 
 
-_records: BoundedCache[Record] = BoundedCache(_KEPT, seconds=_SECONDS)
+kept_records: BoundedCache[Record] = BoundedCache(_KEPT, seconds=_SECONDS)
 
 
 def record_at(key: TaskInstanceKey) -> Record:
@@ -81,14 +81,14 @@ def read_record(entry: Entry) -> Record:
     """
     told = entry.manifest if isinstance(entry.manifest, dict) else {}
     name = entry.key, entry.at, str(told.get("manifest_uri")), str(told.get("s3"))
-    record = _records.get(name)
+    record = kept_records.get(name)
     if record is None:
         with metadata.session_scope() as session:
             origin = origin_of(entry, session)
         record = _read(entry.key, origin.check(told.get("manifest_uri")), origin)
         if record.manifest.task_instance.identity != _identity(entry.key):
             raise Problem(_ANOTHERS)
-        _records.put(name, record)
+        kept_records.put(name, record)
     return record
 
 
@@ -100,7 +100,7 @@ def read_request_record(bulk: Record, uri: Any) -> Record:
     :raises Problem: if it can't be believed, or read
     """
     name: Hashable = bulk.key, bulk.uri, uri
-    record = _records.get(name)
+    record = kept_records.get(name)
     if record is None:
         if not isinstance(uri, str):
             raise Problem("This request has no record.")
@@ -108,7 +108,7 @@ def read_request_record(bulk: Record, uri: Any) -> Record:
         # results that were joined are those of other tasks; the viewer may see that DAG, and no other
         if record.manifest.task_instance.dag_id != bulk.key.dag_id:
             raise Problem("The record that the row names is that of another DAG.")
-        _records.put(name, record)
+        kept_records.put(name, record)
     return record
 
 

@@ -121,8 +121,8 @@ class ResultFile:
             return Row.from_json(self.file.readline())
 
 
-_files: BoundedCache[ResultFile] = BoundedCache(_KEPT, weigh=lambda file: file.size, release=ResultFile.close)
-_etags: BoundedCache[str] = BoundedCache(_CHECKED, seconds=_SECONDS)
+kept_files: BoundedCache[ResultFile] = BoundedCache(_KEPT, weigh=lambda file: file.size, release=ResultFile.close)
+known_etags: BoundedCache[str] = BoundedCache(_CHECKED, seconds=_SECONDS)
 _bringing = Lock()
 
 
@@ -141,12 +141,12 @@ def result_file(record: Record) -> ResultFile:
         raise Problem("The record of this task names a file of rows that isn't its own.")
     # one at a time: what is brought is large, and who comes second finds it there
     with _bringing:
-        etag = _etags.get((record.origin.access.name, uri)) or _ask(record, uri)
+        etag = known_etags.get((record.origin.access.name, uri)) or _ask(record, uri)
         name = record.origin.access.name, uri, etag
-        found = _files.get(name)
+        found = kept_files.get(name)
         if found is None:
             found = _bring(record, uri)
-            _files.put(name, found)
+            kept_files.put(name, found)
     return found
 
 
@@ -156,7 +156,7 @@ def _ask(record: Record, uri: str) -> str:
     if content.size > _LARGEST_FILE:
         raise Problem(f"The file of rows has {content.size:,} bytes, and up to {_LARGEST_FILE:,} are shown.", TOO_LARGE)
     etag = content.etag or ""
-    _etags.put((record.origin.access.name, uri), etag)
+    known_etags.put((record.origin.access.name, uri), etag)
     return etag
 
 

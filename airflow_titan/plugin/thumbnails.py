@@ -76,7 +76,8 @@ class Thumbnails:
         self._kept: BoundedCache[Thumbnail] = BoundedCache(capacity, weigh=lambda thumbnail: thumbnail.weight)
         self._making: dict[Hashable, Future[Thumbnail]] = {}
         self._lock = Lock()
-        self._turns = BoundedSemaphore(_AT_A_TIME)
+        #: Is held while one is made.
+        self.turns = BoundedSemaphore(_AT_A_TIME)
         #: How many were made.
         self.made = 0
 
@@ -117,14 +118,14 @@ class Thumbnails:
             if kept and store.head(located.uri).etag == kept.source:
                 kept.checked = time.monotonic()
                 return kept
-            if not self._turns.acquire(timeout=_PATIENCE):
+            if not self.turns.acquire(timeout=_PATIENCE):
                 raise Problem("Too many thumbnails are being made. Try again.", BUSY)
             try:
                 content = store.get(located.uri, max_bytes=MAX_BYTES)
                 made = self._make(content.data, content.size, content.etag or "")
                 del content
             finally:
-                self._turns.release()
+                self.turns.release()
         except TitanError as error:
             raise of_error(error) from error
         self._kept.put((located.access.name, located.uri), made)
