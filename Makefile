@@ -80,6 +80,7 @@ lint: $(TEST_SET_UP) ## Check style, types and the import law
 
 .PHONY: test
 test: lint ## Check everything: style, types, import law and all tests; some only: make test TESTS=tests/unit
+	@.ci/browser
 	$(BIN)/python -m pytest $(TESTS)
 
 .PHONY: dist

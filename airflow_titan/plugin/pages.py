@@ -31,7 +31,7 @@ _SIGN_IN = """<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><title>Sign in</title></head>
 <body><p>You are not signed in. <a href="{url}" target="_top">Sign in to Airflow</a></p></body></html>
 """
-_UNAUTHORIZED = 401
+_UNAUTHORIZED, _FORBIDDEN = 401, 403
 
 router = APIRouter()
 _signed_in = [Depends(metadata.viewer)]
@@ -68,20 +68,26 @@ def static_file(name: str, request: Request) -> Response:
 
 
 async def refused(request: Request, error: Exception) -> Response:
-    """Answer who isn't signed in: a person with a link to where that is done, a script as Airflow does."""
+    """
+    Answer who isn't signed in, or may not see the DAG: a person with a page that says so, a script as Airflow does.
+
+    The page holds nothing but scripts; what it asks for is refused likewise, and it says so in words.
+    """
     if not isinstance(error, HTTPException):
         raise error
     wants_page = "text/html" in request.headers.get("accept", "") and "/api/" not in request.url.path
+    if error.status_code == _FORBIDDEN and wants_page:
+        return _page(request, _FORBIDDEN)
     if error.status_code != _UNAUTHORIZED or not wants_page:
         return await http_exception_handler(request, error)
     url = escape(metadata.login_url(request.url.path), quote=True)
     return HTMLResponse(_SIGN_IN.format(url=url), _UNAUTHORIZED)
 
 
-def _page(request: Request) -> HTMLResponse:
+def _page(request: Request, status: int = 200) -> HTMLResponse:
     content, _, _ = _files()["index.html"]
     mounted_at = escape(request.scope.get("root_path", ""), quote=True)
-    return HTMLResponse(content.decode().replace(_PLACE, mounted_at))
+    return HTMLResponse(content.decode().replace(_PLACE, mounted_at), status)
 
 
 @cache
