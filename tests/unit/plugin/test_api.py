@@ -223,8 +223,8 @@ def test_addresses_hold_where_airflow_lives_below_a_path(gallery: Gallery) -> No
     from fastapi.testclient import TestClient
 
     client = TestClient(gallery.app, root_path="/airflow", headers={"Authorization": f"Bearer {gallery.token('ann')}"})
-    path = f"/titan/api{gallery.instance('alpha', 'edit')}"
+    path = f"/airflow/titan/api{gallery.instance('alpha', 'edit')}"
     (result,) = client.get(path).json()["results"]
     addresses = [result["page"], result["mask"]["url"], result["outputs"][0]["thumbnail_url"]]
     assert all(address.startswith("/airflow/titan/dags/alpha/") for address in addresses)
-    assert 'src="/airflow/titan/static/gallery.js"' in client.get("/titan/").text
+    assert 'src="/airflow/titan/static/gallery.js"' in client.get("/airflow/titan/").text
