@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from threading import Thread
 from typing import TYPE_CHECKING, Any
 
 from fastapi import FastAPI
@@ -14,6 +15,7 @@ from airflow_titan.errors import TitanError
 from airflow_titan.plugin import api, media, pages
 from airflow_titan.plugin.ids import NoSuchPlace
 from airflow_titan.plugin.problems import Problem, of_error
+from airflow_titan.plugin.stores import import_clients
 
 if TYPE_CHECKING:
     from fastapi import Request
@@ -45,6 +47,8 @@ def make_app() -> FastAPI:
     app.add_exception_handler(Problem, _problem)
     app.add_exception_handler(TitanError, _titan_error)
     app.add_exception_handler(HTTPException, pages.refused)
+    # the page that is asked for now asks for pictures next
+    Thread(target=import_clients, name="titan-imports", daemon=True).start()
     return app
 
 

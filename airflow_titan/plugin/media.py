@@ -16,6 +16,7 @@ from fastapi import APIRouter, Depends, Header
 from fastapi.responses import Response, StreamingResponse
 
 from airflow_titan import config
+from airflow_titan.bulk.memory import give_back_large_blocks
 from airflow_titan.plugin import metadata, thumbnails
 from airflow_titan.plugin.ids import TaskInstanceKey, parse_key, parse_number
 from airflow_titan.plugin.originals import NoSuchRange, Original, open_original
@@ -56,6 +57,8 @@ class _Asked:
 @cache
 def shared_thumbnails() -> Thumbnails:
     """Return the thumbnails of this process."""
+    # else the blocks that pictures were decoded in stay with each thread that decoded one
+    give_back_large_blocks()
     return Thumbnails(config.gallery_cache_bytes())
 
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from airflow_titan import config
+from airflow_titan.aws.uri import split
 from airflow_titan.errors import ConfigurationError
 from airflow_titan.generation.location import ResultLocation
 from airflow_titan.generation.manifest import TaskInstance
@@ -56,9 +57,13 @@ class Origin:
 
         :raises Problem: if it can't
         """
-        if not isinstance(uri, str) or not uri.startswith(self.prefix):
+        try:
+            split(uri)
+        except ValueError as error:
+            raise Problem(_ELSEWHERE) from error
+        if not uri.startswith(self.prefix):
             raise Problem(_ELSEWHERE)
-        return uri
+        return str(uri)
 
 
 def origin_of(entry: Entry, session: Session) -> Origin:

@@ -53,6 +53,12 @@ def store_for(access: Access) -> ObjectStore:
     return store
 
 
+def import_clients() -> None:
+    """Import what making a client takes: a second and more, the first time."""
+    import airflow_titan.hooks.bedrock
+    import airflow_titan.hooks.connection  # noqa: F401
+
+
 def _connect(access: Access) -> ObjectStore:
     from airflow_titan.hooks.bedrock import TitanBedrockHook
     from airflow_titan.hooks.connection import read_verify

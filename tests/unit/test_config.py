@@ -20,6 +20,8 @@ READ: dict[str, Callable[[], Any]] = {
     "max_price_usd_per_task": config.max_price_usd_per_task,
     "patience_seconds": config.patience_seconds,
     "unsafe_store": config.unsafe_store,
+    "gallery": config.gallery,
+    "gallery_cache_mb": config.gallery_cache_bytes,
 }
 
 
@@ -36,7 +38,8 @@ def test_every_option_is_read() -> None:
 @pytest.mark.parametrize(
     ("option", "default"),
     [("model_id", "amazon.titan-image-generator-v2:0"), ("output_root", None), ("reroute", {}),
-     ("max_price_usd_per_task", None), ("patience_seconds", 120.0), ("unsafe_store", False)],
+     ("max_price_usd_per_task", None), ("patience_seconds", 120.0), ("unsafe_store", False), ("gallery", True),
+     ("gallery_cache_mb", 64 << 20)],
 )  # fmt: skip
 def test_defaults_are_what_airflow_is_told(option: str, default: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """An option that nobody set is as good as one that is set to its default."""
@@ -62,7 +65,16 @@ def test_options_are_read(option: str, text: str, value: Any, monkeypatch: pytes
 
 
 @pytest.mark.parametrize(
-    ("option", "text"), [("patience_seconds", "long"), ("patience_seconds", ""), ("unsafe_store", "maybe")]
+    ("option", "text"),
+    [
+        ("patience_seconds", "long"),
+        ("patience_seconds", ""),
+        ("unsafe_store", "maybe"),
+        ("gallery", "perhaps"),
+        ("gallery_cache_mb", "-1"),
+        ("gallery_cache_mb", "inf"),
+        ("gallery_cache_mb", "much"),
+    ],
 )
 def test_a_wrong_option_is_named(option: str, text: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """With the value and with where to correct it; no other try could help."""

@@ -216,3 +216,15 @@ def _forget() -> None:
     from airflow_titan.plugin import records
 
     records.kept_records.clear()
+
+
+def test_addresses_hold_where_airflow_lives_below_a_path(gallery: Gallery) -> None:
+    """They are as the browser sees them."""
+    from fastapi.testclient import TestClient
+
+    client = TestClient(gallery.app, root_path="/airflow", headers={"Authorization": f"Bearer {gallery.token('ann')}"})
+    path = f"/titan/api{gallery.instance('alpha', 'edit')}"
+    (result,) = client.get(path).json()["results"]
+    addresses = [result["page"], result["mask"]["url"], result["outputs"][0]["thumbnail_url"]]
+    assert all(address.startswith("/airflow/titan/dags/alpha/") for address in addresses)
+    assert 'src="/airflow/titan/static/gallery.js"' in client.get("/titan/").text

@@ -139,7 +139,7 @@ def test_a_thumbnail_follows_its_picture(
     ("data", "status"),
     [
         (None, (404, 404)), (b"", (422, 422)), (b"<html><script>alert(1)</script></html>", (200, 422)),
-        (photo()[:3000], (200, 422)), (b"<svg onload='alert(1)'/>", (200, 422)),
+        (photo()[: len(photo()) // 2], (200, 422)), (b"<svg onload='alert(1)'/>", (200, 422)),
     ],
     ids=["missing", "empty", "a page", "cut off", "SVG"],
 )  # fmt: skip
