@@ -34,12 +34,12 @@ class Option:
     type: Literal["string", "float", "boolean"]
     default: str | None = None
     example: str | None = None
-    version_added: str = "0.1.0"
+    version_added: str = "1.0.0"
 
 
 OPTIONS = {
     "model_id": Option(
-        "Bedrock model id or ARN of tasks that name no model.",
+        "Bedrock model id or ARN of tasks that name no model. The default is a retired one, so set it.",
         type="string",
         # the version with more tasks
         default="amazon.titan-image-generator-v2:0",
@@ -67,9 +67,15 @@ OPTIONS = {
         type="float",
         default="120",
     ),
+    "asset_per_result": Option(
+        "Whether each image, or result file of a bulk task, is an asset of its own where an AssetAlias is among the "
+        "outlets of a task. Each asset stays in Airflow's database for good; by default there is one for all runs.",
+        type="boolean",
+        default="False",
+    ),
     "unsafe_store": Option(
-        "Whether to work with a store that ignores conditional writes. Nothing can keep two workers from paying for "
-        "the same picture then.",
+        "Whether to work with a store that is not S3 and ignores or refuses conditional writes. Nothing can keep two "
+        "workers from paying for the same picture then.",
         type="boolean",
         default="False",
     ),
@@ -178,6 +184,15 @@ def gallery_cache_bytes() -> int:
     except ValueError as error:
         raise _refused("gallery_cache_mb", value, "a number of MiB from 0 on") from error
     return int(size * (1 << 20))
+
+
+def asset_per_result() -> bool:
+    """
+    Tell whether each result is an asset of its own, where a task has an alias for them and says nothing else.
+
+    :raises ConfigurationError: if it is no truth value
+    """
+    return _read_truth("asset_per_result")
 
 
 def _read_truth(name: str) -> bool:

@@ -10,9 +10,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, cast
 from airflow_titan.bulk.budget import RequestBudget
 from airflow_titan.bulk.rows import Row
 from airflow_titan.errors import (
-    BudgetSpent,
     ContentBlocked,
-    InvalidRequest,
     NotExecuted,
     OutcomeUnknown,
     Stopped,
@@ -20,8 +18,10 @@ from airflow_titan.errors import (
     TitanError,
     abbreviate,
     exhausted,
+    request_status,
 )
 from airflow_titan.generation.generate import generate
+from airflow_titan.generation.meter import Meter
 from airflow_titan.generation.policy import CallPolicy
 from airflow_titan.generation.request import OPTIONS, Request
 from airflow_titan.models.tasks import TASKS
@@ -45,11 +45,6 @@ log = logging.getLogger(__name__)
 
 #: Characters of an error's message in a row.
 _LONGEST_MESSAGE = 2000
-#: What an error makes of its request: the first that fits.
-_STATUSES: tuple[tuple[type[TitanError], str], ...] = (
-    (Stopped, "not_run"), (BudgetSpent, "not_run"), (ContentBlocked, "blocked"), (InvalidRequest, "invalid"),
-    (TitanError, "failed"),
-)  # fmt: skip
 _PERHAPS_PAID = (OutcomeUnknown, ContentBlocked)
 
 
@@ -103,9 +98,15 @@ class Outcome:
     model_id: str = ""
 
 
-def run_request(bulk_request: BulkRequest, shared: Shared, request_log: RequestLog) -> Outcome:
-    """Run one request from end to end; whatever becomes of it is a row."""
-    model_id, budget = "", RequestBudget(shared.budget)
+def run_request(
+    bulk_request: BulkRequest, shared: Shared, request_log: RequestLog, meter: Meter | None = None
+) -> Outcome:
+    """
+    Run one request from end to end; whatever becomes of it is a row.
+
+    :param meter: counts what it takes; default: nobody's
+    """
+    model_id, budget, meter = "", RequestBudget(shared.budget), meter or Meter()
     try:
         request = shared.request_of(bulk_request)
         model_id = request.model_id
@@ -118,9 +119,9 @@ def run_request(bulk_request: BulkRequest, shared: Shared, request_log: RequestL
             new_file=on_disk,
         )
         client = shared.clients.client_for(request)
-        result = generate(request, client, shared.store, location, policy=policy, log=request_log)
+        result = generate(request, client, shared.store, location, policy=meter.on(policy), log=request_log)
     except TitanError as error:
-        status = next(status for kind, status in _STATUSES if isinstance(error, kind))
+        status = request_status(error)
         # a prompt that is blocked costs nothing, an answer does; nobody says which it was
         free = isinstance(error, NotExecuted | TerminalError) and not isinstance(error, _PERHAPS_PAID)
         # other calls of this request, or of an earlier try, were paid

@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-import logging
-import re
 import threading
 import time
 from collections import Counter, deque
-from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from airflow_titan.bulk.rows import STATUSES
+from airflow_titan.generation.meter import Meter
+from airflow_titan.metrics import Metrics
 
 if TYPE_CHECKING:
+    import logging
     from collections.abc import Callable
 
     from airflow_titan.bulk.requests import BulkRequest
     from airflow_titan.bulk.rows import Row
-
-log = logging.getLogger(__name__)
 
 #: Seconds that are recent, and how many seconds with an end are looked at in any case.
 _RECENT, _FEWEST = 60.0, 10
@@ -59,20 +57,21 @@ class Progress:
         self._counts: Counter[str] = Counter()
         self._images = 0
         self._recent: deque[list[int]] = deque()  # second, requests and pictures that ended in it
-        self._metrics = _Metrics()
+        self._metrics = Metrics("titan.bulk")
 
     def started(self, line: BulkRequest) -> None:
         """Note that a request is under way."""
         with self._lock:
             self._in_flight.add((line.number, line.id))
 
-    def ended(self, row: Row, seconds: float, task: str, model_id: str) -> None:
+    def ended(self, row: Row, seconds: float, task: str, model_id: str, meter: Meter | None = None) -> None:
         """
         Note what became of a request, whether it was under way or not.
 
         :param seconds: how long it took; 0 if it was never begun
         :param task: the task's name; empty if unknown
         :param model_id: the model that was asked; empty if unknown
+        :param meter: what counted its calls; ``None`` if it was never begun
         """
         with self._lock:
             self._in_flight.discard((row.line, row.id))
@@ -83,7 +82,8 @@ class Progress:
                 self._recent.append([second, 0, 0])
             self._recent[-1][1] += 1
             self._recent[-1][2] += len(row.images)
-        self._metrics.ended(row, seconds, task, model_id)
+        images, status = len(row.images), row.status
+        self._metrics.send((meter or Meter()).measured(task, model_id, status, images=images, seconds=seconds))
 
     def tell(self, *, force: bool = False) -> None:
         """Write a line of where the run is, unless the last one was written a moment ago."""
@@ -135,35 +135,6 @@ class Progress:
         since = min(self._recent[0][0], now - _RECENT) if self._recent else now
         seconds = now - max(self._began, since)
         return sum(entry[1] for entry in self._recent), sum(entry[2] for entry in self._recent), seconds
-
-
-class _Metrics:
-    """Airflow's own metrics, where the deployment sends them. Whatever is wrong with them is no matter of the task."""
-
-    def __init__(self) -> None:
-        self._works = True
-
-    def ended(self, row: Row, seconds: float, task: str, model_id: str) -> None:
-        if not self._works:
-            return
-        tags = {name: _plain(text) for name, text in (("task", task), ("model_id", model_id), ("status", row.status))}
-        try:
-            from airflow.providers.common.compat.sdk import Stats
-
-            Stats.incr("titan.bulk.requests", 1, tags=tags)
-            if row.images:
-                Stats.incr("titan.bulk.images", len(row.images), tags=tags)
-            if seconds > 0:
-                # a number would be seconds for one backend and milliseconds for another
-                Stats.timing("titan.bulk.duration", timedelta(seconds=seconds), tags=tags)
-        except Exception as error:  # noqa: BLE001 - a backend may raise anything
-            self._works = False
-            log.warning("No metrics of this run are sent any more: %s: %s", type(error).__name__, error)
-
-
-def _plain(text: str) -> str:
-    """Write a tag's value as every backend takes it: StatsD, for one, can't have the colon of a model id."""
-    return re.sub(r"[^A-Za-z0-9_.-]", "_", text)[:100] or "unknown"
 
 
 def _a_minute(count: int, seconds: float) -> str:

@@ -19,6 +19,7 @@ from airflow_titan.bulk.outcome import error_row, not_run_row, run_request, surp
 from airflow_titan.bulk.workers import Workers
 from airflow_titan.errors import BackOff, BudgetSpent, TerminalError, TransientError
 from airflow_titan.generation.inputs import InputReader
+from airflow_titan.generation.meter import Meter
 from airflow_titan.generation.prepare import prepare
 
 if TYPE_CHECKING:
@@ -215,9 +216,9 @@ class Runner:
             self._end_if_too_many_failed()
             self._progress.ended(row, 0, bulk_request.task, "")
             return
-        began = time.monotonic()
+        began, meter = time.monotonic(), Meter()
         self._progress.started(bulk_request)
-        outcome = run_request(bulk_request, self._shared, self._request_log)
+        outcome = run_request(bulk_request, self._shared, self._request_log, meter)
         if isinstance(outcome.error, BudgetSpent):
             self.stop(str(outcome.error))
         elif isinstance(outcome.error, BackOff):
@@ -228,7 +229,7 @@ class Runner:
                 self.models.add(outcome.model_id)
         self._add(bulk_request, outcome.row, outcome.error)
         self._end_if_too_many_failed()
-        self._progress.ended(outcome.row, time.monotonic() - began, bulk_request.task, outcome.model_id)
+        self._progress.ended(outcome.row, time.monotonic() - began, bulk_request.task, outcome.model_id, meter)
 
     def _add(self, bulk_request: BulkRequest, row: Row, error: Exception | None) -> None:
         """Keep a request's row, and count it where it has failed."""

@@ -2,14 +2,15 @@
 The parameters that operators share, as type checkers and IDEs see them.
 
 An operator's ``__init__`` names its own parameters, and takes the shared ones as keywords of one of these types. The
-base operators' ``__init__`` say the same with defaults, and their docstrings what each means.
+base operators' ``__init__`` say the same with defaults, and their docstrings what each means. A decorator takes the
+same but for the task's id, which is its function's name: these are the types that are called options.
 
 Whatever is a template field may be the output of another task (``XComArg``). Nothing imports this module at run time.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Required, TypedDict
+from typing import TYPE_CHECKING, Any, TypedDict
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, MutableMapping
@@ -20,10 +21,9 @@ if TYPE_CHECKING:
     Callback = Callable[..., Any]
 
 
-class AirflowParameters(TypedDict, total=False):
+class AirflowOptions(TypedDict, total=False):
     """What every operator of Airflow takes, of any version that is supported."""
 
-    task_id: Required[str]
     owner: str
     email: str | list[str] | None
     email_on_retry: bool
@@ -82,7 +82,7 @@ class AirflowParameters(TypedDict, total=False):
     render_template_as_native_obj: bool | None
 
 
-class OutputParameters(AirflowParameters, total=False):
+class OutputOptions(AirflowOptions, total=False):
     """What every operator of this package takes: where results go, and how AWS is reached."""
 
     output_prefix: str | XComArg | None
@@ -95,9 +95,10 @@ class OutputParameters(AirflowParameters, total=False):
     region_name: str | XComArg | None
     verify: bool | str | XComArg | None
     botocore_config: Mapping[str, Any] | str | XComArg | None
+    asset_per_result: bool | str | XComArg | None
 
 
-class ModelParameters(OutputParameters, total=False):
+class ModelOptions(OutputOptions, total=False):
     """What every operator that asks a model takes besides: which model, and on what terms."""
 
     model_id: str | XComArg | None
@@ -112,7 +113,7 @@ class ModelParameters(OutputParameters, total=False):
     mask_fit: str | XComArg
 
 
-class GenerationParameters(ModelParameters, total=False):
+class GenerationOptions(ModelOptions, total=False):
     """What every operator that generates takes besides: the settings of the generation."""
 
     number_of_images: int | str | XComArg | None
@@ -121,3 +122,25 @@ class GenerationParameters(ModelParameters, total=False):
     cfg_scale: float | str | XComArg | None
     seed: int | str | XComArg | None
     quality: str | XComArg | None
+
+
+class _Named(TypedDict):
+    """What every operator must be given."""
+
+    task_id: str
+
+
+class AirflowParameters(AirflowOptions, _Named):
+    """What every operator of Airflow takes, and must be given."""
+
+
+class OutputParameters(OutputOptions, _Named):
+    """What every operator of this package takes, likewise."""
+
+
+class ModelParameters(ModelOptions, _Named):
+    """What every operator that asks a model takes, likewise."""
+
+
+class GenerationParameters(GenerationOptions, _Named):
+    """What every operator that generates takes, likewise."""

@@ -27,6 +27,9 @@ def show_shared_parameters(operator: type[T]) -> type[T]:
     parameters: dict[str, inspect.Parameter] = {}
     fields: dict[str, str] = {}
     for base in operator.__mro__[: operator.__mro__.index(BaseOperator)]:
+        # what an operator of Airflow's takes that ours stands on is for ours to say
+        if base.__module__.startswith("airflow.providers."):
+            continue
         own_parameters, own_fields = _own(base)
         if own_parameters:
             # what a base takes besides is what its own base takes
@@ -50,11 +53,12 @@ def _own(operator: type) -> tuple[Mapping[str, inspect.Parameter], Mapping[str, 
     return inspect.signature(init).parameters if init else {}, fields
 
 
-def refuse_unknown_parameters(operator: type[BaseOperator], given: Collection[str]) -> None:
+def refuse_unknown_parameters(operator: type[BaseOperator], given: Collection[str], *, told: str | None = None) -> None:
     """
     Refuse names that are no parameters of an operator, nor Airflow's.
 
     :param given: what the operator is called with; a name that begins with an underscore is Airflow's own affair
+    :param told: what the message calls it; default: the operator's name
     :raises TypeError: with the parameters that there are, and the one that may be meant
     """
     names = _names(operator)
@@ -65,7 +69,7 @@ def refuse_unknown_parameters(operator: type[BaseOperator], given: Collection[st
 
     own = ", ".join(sorted(names - _names(BaseOperator)))
     raise TypeError(
-        f"{operator.__name__}: got the unknown parameter {unknown[0]!r}; allowed are {own}, and those of every "
+        f"{told or operator.__name__}: got the unknown parameter {unknown[0]!r}; allowed are {own}, and those of every "
         f"operator of Airflow's.{suggest_parameter(unknown[0], names)} Correct it, or leave it out."
     )
 
