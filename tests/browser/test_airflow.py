@@ -1,7 +1,7 @@
 """
 The gallery where people meet it: in the UI of a real Airflow, whose DAGs have run.
 
-With TITAN_SCREENSHOTS=1 the pictures of the docs are taken anew, of a catalogue of 2,000 pictures.
+With TITAN_SCREENSHOTS=1 the pictures of the docs are taken anew, of a longer catalogue.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ KIT = ROOT / "tests" / "kit"
 HOST = "127.0.0.1"
 PATIENCE = 240  # seconds that a slow machine may take
 SHOOTING = os.environ.get("TITAN_SCREENSHOTS") == "1"
-PICTURES = 2000 if SHOOTING else 30
+PICTURES = 240 if SHOOTING else 12
 CHAIN, CATALOGUE = "example_titan_chain", "example_titan_catalogue"
 
 pytestmark = pytest.mark.skipif(airflow.__version__ < "3", reason="Airflow 2 has no plugins of this kind")

@@ -6,7 +6,7 @@ import json
 import re
 import threading
 from collections.abc import Callable
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import cache
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -189,6 +189,16 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_header("X-Content-Type-Options", "nosniff")
         self.end_headers()
         self.wfile.write(body)
+
+    def handle(self) -> None:
+        """Serve one connection; the browser may leave at any time."""
+        with suppress(OSError):
+            super().handle()
+
+    def finish(self) -> None:
+        """Close, whether or not somebody still listens."""
+        with suppress(OSError):
+            super().finish()
 
     def log_message(self, *_: object) -> None:
         """Keep quiet."""
