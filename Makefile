@@ -14,7 +14,9 @@ UI_PORT ?= 8080
 UV := $(BIN)/uv
 RUN_SET_UP := $(VENV)/.installed
 TEST_SET_UP := $(VENV)/.installed-test
+DIST_SET_UP := $(VENV)/.installed-dist
 BENCH_SET_UP := $(VENV)/.installed-bench
+DOCS_SET_UP := $(VENV)/.installed-docs
 PINS := --quiet --python $(BIN)/python --constraint constraints.txt --build-constraint constraints.txt
 
 $(UV): constraints.txt
@@ -35,9 +37,19 @@ $(TEST_SET_UP): $(RUN_SET_UP)
 	@$(UV) pip install $(PINS) --group test --group lint
 	@touch $@
 
+$(DIST_SET_UP): $(TEST_SET_UP)
+	@echo "installing what builds and checks packages"
+	@$(UV) pip install $(PINS) --group build
+	@touch $@
+
 $(BENCH_SET_UP): $(RUN_SET_UP)
 	@echo "installing what draws the plots"
 	@$(UV) pip install $(PINS) --group bench
+	@touch $@
+
+$(DOCS_SET_UP): $(RUN_SET_UP)
+	@echo "installing what makes the documentation"
+	@$(UV) pip install $(PINS) --group docs
 	@touch $@
 
 .PHONY: install
@@ -68,11 +80,21 @@ lint: $(TEST_SET_UP) ## Check style, types and the import law
 
 .PHONY: test
 test: lint ## Check everything: style, types, import law and all tests; some only: make test TESTS=tests/unit
+	@.ci/browser
 	$(BIN)/python -m pytest $(TESTS)
+
+.PHONY: dist
+dist: $(DIST_SET_UP) ## Build what is published from the last commit, and try it in empty environments: dist/
+	@exec .ci/dist
 
 .PHONY: bench
 bench: $(BENCH_SET_UP) ## Measure thousands of pictures side by side, about 45 minutes on an idle machine: [ARGS=--quick]
 	@exec $(BIN)/python benchmarks/bulk/run.py $(ARGS)
+
+.PHONY: docs
+docs: $(DOCS_SET_UP) ## Make the documentation's site, build/docs/index.html; a warning or a dead link is an error
+	@$(BIN)/python -m sphinx --quiet --fail-on-warning --keep-going --fresh-env docs build/docs
+	@$(BIN)/python docs/check_links.py build/docs
 
 .PHONY: constraints
 constraints: $(RUN_SET_UP) ## Choose the pinned versions anew (for maintainers)

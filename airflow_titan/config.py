@@ -34,12 +34,12 @@ class Option:
     type: Literal["string", "float", "boolean"]
     default: str | None = None
     example: str | None = None
-    version_added: str = "0.1.0"
+    version_added: str = "1.0.0"
 
 
 OPTIONS = {
     "model_id": Option(
-        "Bedrock model id or ARN of tasks that name no model.",
+        "Bedrock model id or ARN of tasks that name no model. The default is a retired one, so set it.",
         type="string",
         # the version with more tasks
         default="amazon.titan-image-generator-v2:0",
@@ -67,11 +67,29 @@ OPTIONS = {
         type="float",
         default="120",
     ),
-    "unsafe_store": Option(
-        "Whether to work with a store that ignores conditional writes. Nothing can keep two workers from paying for "
-        "the same picture then.",
+    "asset_per_result": Option(
+        "Whether each image, or result file of a bulk task, is an asset of its own where an AssetAlias is among the "
+        "outlets of a task. Each asset stays in Airflow's database for good; by default there is one for all runs.",
         type="boolean",
         default="False",
+    ),
+    "unsafe_store": Option(
+        "Whether to work with a store that is not S3 and ignores or refuses conditional writes. Nothing can keep two "
+        "workers from paying for the same picture then.",
+        type="boolean",
+        default="False",
+    ),
+    "gallery": Option(
+        "Whether Airflow's web UI (3.1 and later) shows the pictures of tasks: the tab Images, and the page Titan.",
+        type="boolean",
+        default="True",
+        version_added="1.0.0",
+    ),
+    "gallery_cache_mb": Option(
+        "How many MiB of thumbnails each process of the api-server keeps in memory.",
+        type="float",
+        default="64",
+        version_added="1.0.0",
     ),
 }
 
@@ -140,12 +158,51 @@ def unsafe_store() -> bool:
 
     :raises ConfigurationError: if it is no truth value
     """
-    value = _read("unsafe_store") or ""
+    return _read_truth("unsafe_store")
+
+
+def gallery() -> bool:
+    """
+    Tell whether Airflow's web UI shows the pictures of tasks.
+
+    :raises ConfigurationError: if it is no truth value
+    """
+    return _read_truth("gallery")
+
+
+def gallery_cache_bytes() -> int:
+    """
+    Return how many bytes of thumbnails a process of the api-server keeps.
+
+    :raises ConfigurationError: if it is no number of MiB from 0 on
+    """
+    value = _read("gallery_cache_mb") or ""
+    try:
+        size = float(value)
+        if not 0 <= size < float("inf"):
+            raise ValueError(value)
+    except ValueError as error:
+        raise _refused("gallery_cache_mb", value, "a number of MiB from 0 on") from error
+    return int(size * (1 << 20))
+
+
+def asset_per_result() -> bool:
+    """
+    Tell whether each result is an asset of its own, where a task has an alias for them and says nothing else.
+
+    :raises ConfigurationError: if it is no truth value
+    """
+    return _read_truth("asset_per_result")
+
+
+def _read_truth(name: str) -> bool:
+    """Read an option that is a truth value."""
+    value = _read(name) or ""
     try:
         # Airflow allows a comment behind a truth value
         return _TRUTHS[value.partition("#")[0].strip().lower()]
     except KeyError as error:
-        raise _refused("unsafe_store", value, "True or False") from error
+        raise _refused(name, value, "True or False") from error
 
 
 def _read(name: str) -> str | None:

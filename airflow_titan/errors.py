@@ -4,7 +4,7 @@ Everything that can go wrong, as one tree.
 ::
 
     TitanError
-    ├── RequestFailed            no other try can help: the task fails at once
+    ├── TerminalError            no other try can help: the task fails at once
     │   ├── ConfigurationError   the deployment lacks a setting, or has a wrong one
     │   │   ├── StoreRefused     S3 refuses, as for want of a permission or a bucket
     │   │   ├── DamagedRecord    a record in S3 is damaged, or of a newer version
@@ -17,8 +17,10 @@ Everything that can go wrong, as one tree.
     │   │   ├── UnknownModel     no such model in this region
     │   │   └── ModelRetired     the model has reached the end of its life, or is closed to this account
     │   ├── OutcomeUnknown       all calls that may be paid for were made, and none brought a usable answer
-    │   └── ImagesMissing        a result's record stands, and images of it are gone or are something else by now
-    └── TryAgain                 another try may pass: left to Airflow's retries
+    │   ├── ImagesMissing        a result's record stands, and images of it are gone or are something else by now
+    │   ├── Rejected             a person was asked to choose among images, and turned all of them down
+    │   └── NoAnswer             a person was asked, and did not answer in time
+    └── TransientError           another try may pass: left to Airflow's retries
         ├── NotExecuted          the model surely did no work, so nothing was paid
         │   ├── AccountLimited   a quota is used up, or the credentials have expired
         │   ├── BudgetSpent      what is left of the task's budget doesn't pay for it
@@ -76,12 +78,19 @@ class TerminalError(TitanError):
 
 
 class ConfigurationError(TerminalError):
-    """A setting of the deployment is missing or wrong."""
+    """
+    A setting of the deployment is missing or wrong.
+
+    Correct the setting that the message names, in ``airflow.cfg``, the environment or the connection;
+    ``airflow-titan check`` looks at all of them at once.
+    """
 
 
 class StoreRefused(ConfigurationError):
     """
     S3 refuses to read or write; somebody has to put it right.
+
+    The message repeats what S3 said, and names the permission, bucket or object that is missing.
 
     :param reason: what S3 said, where it was asked
     :param remedy: what to do about that
@@ -99,6 +108,8 @@ class DamagedRecord(ConfigurationError):
     """
     A record that this package keeps in S3 can't be read: damaged, or of a newer version.
 
+    Put the object back as it was, or delete it; of a newer version: bring the worker's package up to date.
+
     :param uri: where it lies
     :param reason: what is wrong with it, as the rest of a sentence
     :param remedy: what to do
@@ -109,12 +120,19 @@ class DamagedRecord(ConfigurationError):
 
 
 class UnsafeStore(ConfigurationError):
-    """The store ignores conditional writes, so that nothing could prevent paying twice."""
+    """
+    The store ignores conditional writes, so that nothing could prevent paying twice.
+
+    Use S3 itself, or a store that honors ``If-None-Match`` and ``If-Match``. ``[titan] unsafe_store`` works with
+    another at your own risk.
+    """
 
 
 class InvalidRequest(TerminalError):
     """
     The request breaks rules of the model, and was not sent.
+
+    Correct each parameter that the message names, by the limit and the remedy that stand beside it.
 
     :param problems: every problem found, not only the first
     :param subject: what the problems belong to, such as ``inpainting on amazon.titan-image-generator-v1``
@@ -128,12 +146,18 @@ class InvalidRequest(TerminalError):
 
 
 class RequestRefused(TerminalError):
-    """The service refused a request that our own check had accepted."""
+    """
+    The service refused a request that our own check had accepted.
+
+    Correct what the service's words name. If our check should have found it, report it.
+    """
 
 
 class ContentBlocked(TerminalError):
     """
     The content filter stopped the request, or some of its pictures.
+
+    Change the words or the picture. ``on_blocked`` says whether the task fails, skips itself or keeps what came back.
 
     :param message: what the service said
     :param kept: how many images came back all the same
@@ -145,27 +169,63 @@ class ContentBlocked(TerminalError):
 
 
 class AccessDenied(TerminalError):
-    """The credentials are missing, or may not invoke this model."""
+    """
+    The credentials are missing, or may not invoke this model.
+
+    Allow the role what ``airflow-titan policy`` prints, or give the connection credentials; ``airflow-titan check``
+    says which is missing.
+    """
 
 
 class ModelUnavailable(TerminalError):
-    """The model can't be reached by this id, in this region, by this account."""
+    """
+    The model can't be reached by this id, in this region, by this account.
+
+    Use the id of an inference profile where the model is offered by none else, or the ARN of what you provisioned.
+    """
 
 
 class UnknownModel(ModelUnavailable):
-    """The region offers no model of this id."""
+    """
+    The region offers no model of this id.
+
+    Correct ``model_id``, or name a region that offers it: ``airflow-titan models --live`` lists both.
+    """
 
 
 class ModelRetired(ModelUnavailable):
-    """The model has reached the end of its life, or is legacy and closed to this account."""
+    """
+    The model has reached the end of its life, or is legacy and closed to this account.
+
+    Send its tasks to a living model by ``[titan] reroute``. The message names those that can run this task, with
+    prices.
+    """
 
 
 class OutcomeUnknown(TerminalError):
-    """All calls that may be paid for were made, and none brought a usable answer."""
+    """
+    All calls that may be paid for were made, and none brought a usable answer.
+
+    Look for the fingerprint that the message names in Bedrock's invocation log: it tells what was paid. To try again,
+    raise ``max_paid_calls``, or clear the task with ``reuse=False``.
+    """
 
 
 class ImagesMissing(TerminalError):
-    """A result's record stands, and images of it are gone, or have been written over."""
+    """
+    A result's record stands, and images of it are gone, or have been written over.
+
+    Put the images back, as from a version of the bucket; or set ``on_missing="regenerate"`` and clear the task, which
+    pays again.
+    """
+
+
+class Rejected(TerminalError):
+    """A person was asked to choose among images, and turned all of them down."""
+
+
+class NoAnswer(TerminalError):
+    """A person was asked, and did not answer in time."""
 
 
 class TransientError(TitanError):
@@ -177,15 +237,27 @@ class NotExecuted(TransientError):
 
 
 class AccountLimited(NotExecuted):
-    """The account's quota is used up, or its credentials have expired."""
+    """
+    The account's quota is used up, or its credentials have expired.
+
+    Wait until the quota is free, ask AWS for a higher one, or renew the credentials.
+    """
 
 
 class BudgetSpent(NotExecuted):
-    """What is left of the budget of a whole task doesn't pay for this call."""
+    """
+    What is left of the budget of a whole task doesn't pay for this call.
+
+    Raise ``max_price_usd`` and clear the task: what is done stays done.
+    """
 
 
 class Stopped(NotExecuted):
-    """The task is ending, so the call was not made any more."""
+    """
+    The task is ending, so the call was not made any more.
+
+    Nothing: the next try, or a cleared task, goes on where this one ended.
+    """
 
 
 class BackOff(NotExecuted):
@@ -193,35 +265,71 @@ class BackOff(NotExecuted):
 
 
 class Throttled(BackOff):
-    """HTTP 429: the account's rate is used up, or the model is not ready."""
+    """
+    HTTP 429: the account's rate is used up, or the model is not ready.
+
+    Give the task ``retries``; for many calls use a bulk task with ``requests_per_minute``, or ask AWS for a higher
+    quota.
+    """
 
 
 class Unavailable(BackOff):
-    """HTTP 503: the service has no capacity at the moment."""
+    """
+    HTTP 503: the service has no capacity at the moment.
+
+    Give the task ``retries``, with ``retry_exponential_backoff``.
+    """
 
 
 class ConnectFailed(BackOff):
-    """No connection to the service came about."""
+    """
+    No connection to the service came about.
+
+    Look at network, proxy, DNS and ``endpoint_url``; ``airflow-titan check`` says which address does not answer.
+    """
 
 
 class ServiceFailed(TransientError):
-    """The service failed while it worked on the request (HTTP 408, 424, 500 and the like)."""
+    """
+    The service failed while it worked on the request (HTTP 408, 424, 500 and the like).
+
+    Give the task ``retries``. ``max_paid_calls`` bounds what they may pay.
+    """
 
 
 class AnswerLost(TransientError):
-    """The request was sent and no whole answer came back."""
+    """
+    The request was sent and no whole answer came back.
+
+    Give the task ``retries``, and set no read timeout below 300 s: a picture that is given up on is paid all the
+    same.
+    """
 
 
 class BadAnswer(TransientError):
-    """An answer came back that is not the pictures that were asked for."""
+    """
+    An answer came back that is not the pictures that were asked for.
+
+    Give the task ``retries``. Where it stays so, the model or a proxy changes answers: the message says what was
+    wrong.
+    """
 
 
 class StoreFailed(TransientError):
-    """S3 failed in a way that may pass."""
+    """
+    S3 failed in a way that may pass.
+
+    Give the task ``retries``. What was paid is in the journal, and the next try goes on from there.
+    """
 
 
 class WorkerExhausted(TransientError):
-    """The worker lacks disk, open files, threads or memory."""
+    """
+    The worker lacks disk, open files, threads or memory.
+
+    Do as the message says: more disk, files, threads or memory, or a lower ``max_concurrency``. A retry goes on
+    from the journal.
+    """
 
 
 def request_status(error: BaseException) -> str:

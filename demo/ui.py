@@ -129,7 +129,10 @@ def watch(parts: dict[str, subprocess.Popen[bytes]], ui_port: int) -> NoReturn:
             sys.exit(trouble)
         if not ready and healthy(ui_port):
             ready = True
-            print(f"ready after {time.monotonic() - begin:.0f} s: http://{HOST}:{ui_port} (no password)", flush=True)
+            url = f"http://{HOST}:{ui_port}"
+            print(f"ready after {time.monotonic() - begin:.0f} s: {url} (no password)", flush=True)
+            print("trigger an example, and look at the tab Images of its run, or of any task", flush=True)
+            print(f"the newest pictures of all DAGs, and what they cost: {url}/plugin/titan", flush=True)
             print("Ctrl-C stops everything", flush=True)
         if not ready and time.monotonic() - begin > PATIENCE:
             sys.exit(f"Airflow did not become healthy in {PATIENCE} s; its logs are in {BUILD.relative_to(ROOT)}")

@@ -172,6 +172,27 @@ class ObjectStore(ConditionalWrites):
             raise s3_error(error, "read", uri) from error
 
     @_bounded
+    def get_part(self, uri: str, start: int, length: int, *, etag: str) -> bytes:
+        """
+        Read some bytes of an object whose ETag is known.
+
+        :param start: where they begin, from 0
+        :param length: how many there are
+        :param etag: of the content that they are a part of
+        :raises StoreRefused: if S3 refuses, also because the object holds something else by now
+        :raises StoreFailed: if S3 fails in a way that may pass
+        """
+        where = self._checked(uri)
+        try:
+            response = self._s3.get_object(**where, Range=f"bytes={start}-{start + length - 1}", IfMatch=etag)
+            if "ContentRange" not in response:
+                # a store that knows no ranges
+                response["Body"].read(start)
+            return _read(response, length)
+        except AWS_ERRORS as error:
+            raise s3_error(error, "read", uri) from error
+
+    @_bounded
     def read(self, uri: str) -> StoredObject | None:
         """
         Read a record.

@@ -42,7 +42,12 @@ class _Record(BaseModel):
 
 
 class Source(_Record):
-    """The file of requests, and which content of it was read."""
+    """
+    The file of requests, and which content of it was read.
+
+    :param uri: where it lies
+    :param etag: S3's name of the content
+    """
 
     uri: str
     etag: str | None
@@ -52,14 +57,21 @@ class BulkManifest(_Record):
     """
     The record of one bulk task, beside its result file.
 
+    :param version: of this record's form
     :param status: ``complete``, or ``incomplete`` where some requests had no turn
     :param created: when it was written, ISO 8601 in UTC
     :param provider: the version of this package
     :param requests: where the requests came from; ``None`` for a list
+    :param results_uri: the result file that it belongs to
+    :param shard: which part of the requests, from 0
+    :param shards: how many parts there are
     :param counts: how many requests ended in each way
     :param requests_total: how many requests there were in this shard
+    :param images: how many images there are in all
     :param price_usd: what they cost together, as far as it is known
     :param seconds: how long it took; of joined results, the longest of them; ``None`` where nobody knows
+    :param models: the models that worked
+    :param task_instance: whose result it is
     """
 
     version: Literal[1] = _VERSION

@@ -42,8 +42,11 @@ class Row:
     """
     What became of one request.
 
+    :param id: the request's id
     :param line: the number of the input's line, from 1; several rows may come from one line of a result file
     :param status: one of ``STATUSES``
+    :param images: the URIs of its images, in the model's order
+    :param manifest_uri: where the whole record lies, where there are images
     :param price_usd: what it cost; ``None`` where nobody knows
     :param error: ``kind`` and ``message``, where there are no pictures
     :param request: the line as it was given, likewise; it isn't written if it is empty or larger than 64 KiB

@@ -17,11 +17,11 @@ def serve_emulator(options: Namespace) -> int:
     Serve a local S3 and Bedrock until the process is told to stop.
 
     :return: the exit code
-    :raises SystemExit: if an option makes no sense, or the port is in use
+    :raises SystemExit: if the extra isn't installed, an option makes no sense, or the port is in use
     """
-    from airflow_titan.emulator import serve
-
     try:
+        from airflow_titan.emulator import serve
+
         serve(
             options.host,
             options.port,
@@ -36,7 +36,7 @@ def serve_emulator(options: Namespace) -> int:
             client_timeout=options.client_timeout,
             guide=True,
         )
-    except (OSError, ValueError) as error:
+    except (ImportError, OSError, ValueError) as error:
         raise SystemExit(f"airflow-titan emulator: {error}") from error
     return 0
 

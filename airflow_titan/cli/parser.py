@@ -6,6 +6,7 @@ from argparse import ArgumentParser, ArgumentTypeError
 from datetime import date
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from airflow_titan import __version__
 from airflow_titan.cli.commands import print_check, print_models, print_policy, serve_emulator
 from airflow_titan.models.tasks import TASKS
 from airflow_titan.parameters import parse_number, parse_whole_number, parse_word
@@ -28,18 +29,24 @@ def main(arguments: Sequence[str] | None = None) -> int:
     :param arguments: default: those of the process
     :return: the exit code
     """
+    options = make_parser().parse_args(arguments)
+    code: int = options.run(options)
+    return code
+
+
+def make_parser() -> ArgumentParser:
+    """Return the parser of all commands, which the documentation is made from too."""
     parser = ArgumentParser(
         prog="airflow-titan",
         description="A local S3 and Bedrock, what is known of each model, and whether tasks can work.",
     )
+    parser.add_argument("--version", action="version", version=f"airflow-titan {__version__}")
     commands = parser.add_subparsers(dest="command", required=True)
     _add_emulator(commands)
     _add_models(commands)
     _add_check(commands)
     _add_policy(commands)
-    options = parser.parse_args(arguments)
-    code: int = options.run(options)
-    return code
+    return parser
 
 
 def _add_emulator(commands: _SubParsersAction[ArgumentParser]) -> None:

@@ -12,14 +12,19 @@ VERSION: Literal[1] = 1
 _MAX_MESSAGE = 80
 
 
-class _Record(BaseModel):
+class Record(BaseModel):
+    """What is written is never changed, and holds nothing but what it names."""
+
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-class TaskInstance(_Record):
+class TaskInstance(Record):
     """
     Whose result it is.
 
+    :param dag_id: the DAG's id
+    :param run_id: the id of its run
+    :param task_id: the task's id
     :param map_index: -1 for a task that isn't mapped
     :param try_number: the try that wrote this; not part of the identity
     """
@@ -36,13 +41,15 @@ class TaskInstance(_Record):
         return self.dag_id, self.run_id, self.task_id, str(self.map_index)
 
 
-class Model(_Record):
+class Model(Record):
     """
     The model that worked.
 
     :param id: the exact Bedrock model id whose rules were applied
     :param invoked: what Bedrock was told: the same id, or an ARN
     :param asked_for: the model that the task named, where the deployment sent it to another
+    :param family: the wire format that it speaks
+    :param region: where Bedrock was asked
     """
 
     id: str
@@ -52,11 +59,16 @@ class Model(_Record):
     region: str
 
 
-class Sent(_Record):
+class Sent(Record):
     """
     What went to the model in the place of an input image, because the user asked for it.
 
     :param change: ``upright`` turned it as EXIF says (``auto_orient``), ``clean`` made a mask pure (``mask_fit``)
+    :param content_type: ``image/png`` or ``image/jpeg``
+    :param md5: names the bytes
+    :param bytes: how many there are
+    :param width: in pixels
+    :param height: in pixels
     """
 
     change: Literal["upright", "clean"]
@@ -67,12 +79,17 @@ class Sent(_Record):
     height: int
 
 
-class Input(_Record):
+class Input(Record):
     """
     One input image: the parameter that named it, and exactly which bytes it was.
 
+    :param parameter: the parameter that named it
+    :param uri: as it was given
+    :param etag: S3's name of the bytes; none where the store gave none
     :param md5: names the bytes; S3's ETag is the same for most objects, which spares hashing them again
+    :param bytes: how many there are
     :param width: as it is stored
+    :param height: as it is stored
     :param sent: what went to the model in its place; left out of the record where it went itself
     """
 
@@ -94,8 +111,17 @@ class Input(_Record):
         return record
 
 
-class Output(_Record):
-    """One image of the result."""
+class Output(Record):
+    """
+    One image of the result.
+
+    :param uri: where it lies
+    :param content_type: ``image/png`` or ``image/jpeg``
+    :param bytes: how many there are
+    :param sha256: names the bytes; a part of it is in the URI
+    :param width: in pixels
+    :param height: in pixels
+    """
 
     uri: str
     content_type: str
@@ -105,12 +131,16 @@ class Output(_Record):
     height: int
 
 
-class Paid(_Record):
+class Paid(Record):
     """
     One call of the model, and its answer.
 
     :param model_id: who did the job, where the family has several models for several jobs
     :param slot: which of the allowed calls brought the answer; those before it may have been paid in vain
+    :param aws_request_id: AWS's id of the call, for its support
+    :param latency_ms: how long the call took
+    :param model_latency_ms: how long the model worked, as Bedrock measured it
+    :param price_usd: an estimate of this call, from the model data
     :param seed: the seed of this call, where each image has a call of its own
     """
 
@@ -123,30 +153,44 @@ class Paid(_Record):
     seed: int | None
 
 
-class Blocked(_Record):
-    """What the content filter stopped: its words, and how many images are missing."""
+class Blocked(Record):
+    """
+    What the content filter stopped: its words, and how many images are missing.
+
+    :param message: what the service said
+    :param missing: how many images there are too few
+    """
 
     message: str
     missing: int
 
 
-class Manifest(_Record):
+class Manifest(Record):
     """
     The record of one result.
 
+    :param version: of this record's form
     :param status: ``complete``, or ``partial`` where the content filter stopped something and the rest was kept
     :param created: when the answer was accepted, ISO 8601 in UTC
     :param provider: the version of this package
     :param fingerprint: SHA-256 of everything that changes the picture
+    :param task: what was done, such as ``text_to_image``
     :param parameters: the task's parameters as they were sent, images by their URI
+    :param inputs: the images that were read
+    :param outputs: the images that were made, in the model's order
+    :param mask: the mask that the model used, where it was asked for
+    :param model: which model worked, and where
     :param seed: the seed that was used
     :param seed_derived: whether it was derived from the task instance, because the user gave none
     :param price_usd: an estimate, from the model data; ``None`` where no price is known
     :param slot: the last slot that was used; those before it may have been paid in vain
     :param latency_ms: how long the calls took together
     :param model_latency_ms: how long the model worked, as Bedrock measured it
+    :param aws_request_id: AWS's id of the last call
     :param calls: each call of the model; one, but for families that make one image a call
-    :param mask: the mask that the model used, where it was asked for
+    :param blocked: what the content filter stopped; none where it stopped nothing
+    :param warnings: what the log was warned of, such as a size that came out as the nearest
+    :param task_instance: whose result it is
     """
 
     version: Literal[1] = VERSION
@@ -202,20 +246,29 @@ class Manifest(_Record):
         }
 
 
-class Source(_Record):
-    """An image that was read: by which parameter, and where it lies."""
+class Source(Record):
+    """
+    An image that was read: by which parameter, and where it lies.
+
+    :param parameter: the parameter that named it
+    :param uri: where it lies
+    """
 
     parameter: str
     uri: str
 
 
-class ImageManifest(_Record):
+class ImageManifest(Record):
     """
     The record of images that were made, or looked at, without a model.
 
+    :param version: of this record's form
     :param created: when it was written, ISO 8601 in UTC
     :param provider: the version of this package
     :param task: what was done: ``prepare_image``, ``mask``, ``extend_canvas``
+    :param inputs: the images that were read
+    :param outputs: the images that were made
+    :param task_instance: whose result it is
     """
 
     version: Literal[1] = VERSION

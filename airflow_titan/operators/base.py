@@ -7,10 +7,12 @@ from abc import abstractmethod
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from airflow.providers.common.compat.sdk import AirflowException, AirflowFailException, BaseOperator
+from airflow.providers.common.compat.sdk import AirflowException, AirflowFailException
 
 from airflow_titan import config
 from airflow_titan.errors import TerminalError, TransientError, exhausted
+from airflow_titan.links import EXTRA_LINKS
+from airflow_titan.operators.base_lineage import LineageOperator
 from airflow_titan.operators.base_signature import refuse_unknown_parameters
 
 if TYPE_CHECKING:
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
     from airflow_titan.generation.location import ResultLocation
     from airflow_titan.generation.request import Request
     from airflow_titan.hooks.bedrock import TitanBedrockHook
+    from airflow_titan.lineage.record import TaskLineage
     from airflow_titan.models.routing import ModelRouting
     from airflow_titan.operators.base_parameters import AirflowParameters, OutputParameters
 
@@ -33,7 +36,7 @@ log = logging.getLogger(__name__)
 _LONGEST_MESSAGE = 1000
 
 
-class TitanBaseOperator(BaseOperator):
+class TitanBaseOperator(LineageOperator):
     """
     Write images to S3.
 
@@ -50,17 +53,21 @@ class TitanBaseOperator(BaseOperator):
     :param region_name: AWS region; default: the connection's. (templated)
     :param verify: whether to verify TLS certificates, or the path of those to trust; default: the connection's.
         (templated)
-    :param botocore_config: arguments of ``botocore.config.Config``, or JSON of them, laid over the connection's own.
-        (templated)
+    :param botocore_config: arguments of ``botocore.config.Config``, or JSON of them, laid over the connection's own;
+        the read timeout of calls to a model is 300 s where nobody says another. (templated)
     """
 
     #: What every operator takes.
     shared_fields: ClassVar[tuple[str, ...]] = (
         "output_prefix", "server_side_encryption", "sse_kms_key_id", "expected_bucket_owner", "request_payer",
-        "aws_conn_id", "s3_conn_id", "region_name", "verify", "botocore_config",
+        "aws_conn_id", "s3_conn_id", "region_name", "verify", "botocore_config", "asset_per_result",
     )  # fmt: skip
     template_fields: Sequence[str] = shared_fields
     template_fields_renderers: ClassVar[dict[str, str]] = {"botocore_config": "json"}
+    operator_extra_links = EXTRA_LINKS
+
+    #: The region that S3 was asked in, once it was.
+    _s3_region: str | None = None
 
     def __new__(cls, *_: Any, **given: Any) -> Self:
         """
@@ -86,6 +93,7 @@ class TitanBaseOperator(BaseOperator):
         region_name: str | XComArg | None = None,
         verify: bool | str | XComArg | None = None,
         botocore_config: Mapping[str, Any] | str | XComArg | None = None,
+        asset_per_result: bool | str | XComArg | None = None,
         **kwargs: Unpack[AirflowParameters],
     ) -> None:
         super().__init__(**kwargs)
@@ -99,6 +107,7 @@ class TitanBaseOperator(BaseOperator):
         self.region_name = region_name
         self.verify: Any = verify
         self.botocore_config: Any = botocore_config
+        self.asset_per_result = asset_per_result
 
     def execute(self, context: Context) -> Any:
         """
@@ -111,6 +120,7 @@ class TitanBaseOperator(BaseOperator):
         known: Exception
         ended: Exception
         try:
+            self.begin()
             return self.run_task(context)
         except TerminalError as error:
             log.debug("What lies behind it", exc_info=error)
@@ -123,8 +133,9 @@ class TitanBaseOperator(BaseOperator):
                 raise
             log.debug("What lies behind it", exc_info=error)
             known = ended = lack
+        self._ended_by = type(known).__name__
         with suppress(Exception):  # whatever stands in the way must not hide why the task ends
-            failure = {"error": type(known).__name__, "message": str(known)[:_LONGEST_MESSAGE]}
+            failure = {"error": self._ended_by, "message": str(known)[:_LONGEST_MESSAGE]}
             context["ti"].xcom_push(key="failure", value=failure)
         # here, where nothing is being handled, so that no other error is shown above it
         raise ended
@@ -159,11 +170,12 @@ class TitanBaseOperator(BaseOperator):
             owner, prefix=prefix, root=config.output_root(), rerun_key=rerun_key, connection=self._s3_connection()
         )
 
-    def push_record(self, context: Context, summary: Mapping[str, Any]) -> None:
+    def push_record(self, context: Context, summary: Mapping[str, Any], lineage: TaskLineage | None = None) -> None:
         """
         Push the record of a result to XCom key ``manifest``, with how S3 is reached, for those who show it.
 
         :param summary: what the record says, in under 2 KiB together with that
+        :param lineage: what was read and written, for those who ask for that
         """
         access = {
             "region_name": self._texts("region_name")["region_name"],
@@ -171,7 +183,9 @@ class TitanBaseOperator(BaseOperator):
             "request_payer": self._request_payer(),
         }
         given = {name: value for name, value in access.items() if value is not None}
-        context["ti"].xcom_push(key="manifest", value={**summary, "s3": {"conn_id": self._s3_connection(), **given}})
+        record = {**summary, "s3_region": self._s3_region, "s3": {"conn_id": self._s3_connection(), **given}}
+        context["ti"].xcom_push(key="manifest", value=record)
+        self.tell(context, summary, lineage)
 
     def store(self, s3: Any) -> ObjectStore:
         """
@@ -181,6 +195,9 @@ class TitanBaseOperator(BaseOperator):
         """
         from airflow_titan.aws.s3 import ObjectStore
 
+        # for those who link to what is written there; botocore's name for no region at all is none of AWS's
+        region = s3.meta.region_name
+        self._s3_region = None if region == "aws-global" else region
         return ObjectStore(
             s3,
             expected_bucket_owner=self._bucket_owner(),
@@ -294,7 +311,8 @@ class TitanModelOperator(TitanBaseOperator):
     whatever they say. Takes the parameters of :class:`TitanBaseOperator` too.
 
     :param model_id: Bedrock model id or ARN; default: ``[titan] model_id``. (templated)
-    :param model_family: the family (``titan``) or model id behind an ARN that hides its model. (templated)
+    :param model_family: the family (``titan``, ``nova``, ``stability``) or model id behind an ARN that hides its model.
+        (templated)
     :param on_blocked: what to do when the content filter stops something: ``fail`` (default), ``skip`` the task, or
         ``keep`` what came back. (templated)
     :param on_missing: what to do when the record of an earlier result stands and an image of it was deleted or written

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from airflow_titan.aws.s3 import ObjectStore
     from airflow_titan.generation.request import Request
+    from airflow_titan.lineage.record import GenerationFigures
     from airflow_titan.models.tasks import Task
     from airflow_titan.operators.base_parameters import ModelParameters
 
@@ -49,6 +50,7 @@ class TitanTaskOperator(TitanModelOperator):
         from airflow_titan.generation.generate import CallPolicy, generate
         from airflow_titan.generation.meter import Measurement
         from airflow_titan.generation.policy import ExponentialBackoff
+        from airflow_titan.lineage.record import of_manifest
 
         policy = CallPolicy(rate_limiter=ExponentialBackoff(self.patience))
         try:
@@ -63,9 +65,21 @@ class TitanTaskOperator(TitanModelOperator):
             if request.on_blocked == "skip":
                 raise AirflowSkipException(f"ContentBlocked: {error}") from None
             raise
-        self.push_record(context, result.manifest.summary(result.manifest_uri))
+        summary = result.manifest.summary(result.manifest_uri)
+        self.push_record(context, summary, of_manifest(result.manifest, result.manifest_uri))
         self.log.info("Wrote %d image(s); the record is %s", len(result.manifest.outputs), result.manifest_uri)
         return result.manifest.uris
+
+    def read_fields(self) -> tuple[str, ...]:
+        """Return the parameters that name pictures and masks."""
+        return self.task_class.image_parameters
+
+    def known_generation(self) -> GenerationFigures:
+        """Return which model a task asks that has no result."""
+        from airflow_titan.lineage.record import GenerationFigures
+
+        request = self._request()
+        return GenerationFigures(model=request.model_id, asked_for=request.asked_for)
 
     def _request(self) -> Request:
         """Say what is wanted, from the rendered fields."""
@@ -91,7 +105,8 @@ class TitanGenerationOperator(TitanTaskOperator):
     Takes the parameters of :class:`TitanTaskOperator` too.
 
     :param number_of_images: how many images to make; 1 to 5, default 1. (templated)
-    :param width: width of the output in pixels. Without effect on edits, which keep the input's size. (templated)
+    :param width: width of the output in pixels; with ``height`` one of the model's sizes, such as 1024 x 1024
+        (default), 768 x 768 or 1152 x 640. Without effect on edits, which keep the input's size. (templated)
     :param height: height of the output in pixels, likewise. (templated)
     :param cfg_scale: how strongly the image follows the prompt; 1.1 to 10.0, default 8.0. (templated)
     :param seed: initial noise, 0 to 2,147,483,646; default: derived from DAG, run, task and map index, so that each

@@ -48,6 +48,10 @@ class TitanImageOperator(TitanBaseOperator):
     #: The parameters that name images to read.
     image_fields: ClassVar[tuple[str, ...]] = ("image",)
 
+    def read_fields(self) -> tuple[str, ...]:
+        """Return the parameters that name images to read."""
+        return self.image_fields
+
     @abstractmethod
     def process(self, reader: ParameterReader, store: ObjectStore) -> list[tuple[str, File]]:
         """
@@ -81,6 +85,7 @@ class TitanImageOperator(TitanBaseOperator):
         from airflow_titan.generation.location import DIGITS
         from airflow_titan.generation.manifest import ImageManifest
         from airflow_titan.generation.published import MANIFEST
+        from airflow_titan.lineage.record import of_images
         from airflow_titan.parameters import ParameterReader
 
         location = self.location(context)
@@ -96,14 +101,15 @@ class TitanImageOperator(TitanBaseOperator):
             outputs.append(_output(uri, file))
         manifest = ImageManifest(
             created=datetime.now(UTC).isoformat(),
-            provider=__version__,
+            provider=f"airflow-titan {__version__}",
             task=self.task,
             inputs=tuple(self._sources()),
             outputs=tuple(outputs),
             task_instance=location.owner,
         )
         store.write(f"{folder}/{MANIFEST}", manifest.to_json(), "application/json")
-        self.push_record(context, manifest.summary(f"{folder}/{MANIFEST}"))
+        manifest_uri = f"{folder}/{MANIFEST}"
+        self.push_record(context, manifest.summary(manifest_uri), of_images(manifest, manifest_uri))
         self.log.info("Wrote %d image(s) to %s", len(outputs), folder)
         return [output.uri for output in outputs]
 

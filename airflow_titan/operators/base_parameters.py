@@ -95,6 +95,7 @@ class OutputOptions(AirflowOptions, total=False):
     region_name: str | XComArg | None
     verify: bool | str | XComArg | None
     botocore_config: Mapping[str, Any] | str | XComArg | None
+    asset_per_result: bool | str | XComArg | None
 
 
 class ModelOptions(OutputOptions, total=False):

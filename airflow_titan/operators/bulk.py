@@ -32,8 +32,8 @@ class TitanBulkOperator(TitanModelOperator):
     key ``manifest``. A try that fails, or is killed, keeps what it finished: the next one pays only for what was never
     answered.
 
-    Takes the parameters of :class:`~airflow_titan.operators.base.TitanModelOperator` too. They hold for every
-    request that doesn't say otherwise, but for ``max_price_usd``, which is the budget of the whole task.
+    Takes the parameters of :class:`~airflow_titan.operators.base.TitanModelOperator` too. Parameters of the model hold
+    for every request that doesn't say otherwise, but for ``max_price_usd``, which is the budget of the whole task.
 
     :param requests: ``s3://bucket/key`` of a file, one request a line of JSON Lines (``.jsonl``), CSV or Parquet; or a
         list of dicts. A request has the parameters of its task's operator, ``task`` (such as ``text_to_image``) and
@@ -135,9 +135,10 @@ class TitanBulkOperator(TitanModelOperator):
         threads = threads_for(settings.concurrency)
         raise_open_file_limit(threads)
         hook = self.hook({"max_pool_connections": threads})
+        location = self.location(context, rerun_key=self.rerun_key(context))
         job = self._job = BulkJob(
             settings,
-            location=self.location(context, rerun_key=self.rerun_key(context)),
+            location=location,
             store=self.store(hook.clients()[1]),
             clients=_Clients(self, hook),
             options=options,
@@ -150,7 +151,7 @@ class TitanBulkOperator(TitanModelOperator):
             result = job.run(self.requests)
         finally:
             if job.published:
-                self._push(context, job.published)
+                self._push(context, job.published, location.prefix)
         results_uri = result.published.results_uri
         if result.ended is None:
             return results_uri
@@ -164,8 +165,15 @@ class TitanBulkOperator(TitanModelOperator):
         if self._job:
             self._job.request_stop()
 
-    def _push(self, context: Context, published: Published) -> None:
-        self.push_record(context, {"task": "bulk", **published.manifest.summary(published.manifest_uri)})
+    def read_fields(self) -> tuple[str, ...]:
+        """Return the parameter that names the file of requests."""
+        return ("requests",)
+
+    def _push(self, context: Context, published: Published, prefix: str) -> None:
+        from airflow_titan.bulk.lineage import bulk_lineage
+
+        summary = {"task": "bulk", **published.manifest.summary(published.manifest_uri)}
+        self.push_record(context, summary, bulk_lineage(published, "bulk", images_prefix=prefix))
         # of a task that fails, Airflow would keep no value; those who go on from its rows look here for them
         context["ti"].xcom_push(key="return_value", value=published.results_uri)
 

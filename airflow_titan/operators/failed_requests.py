@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from airflow_titan.operators.base_parameters import OutputParameters
 
 _SUBJECT = "collecting requests for another try"
+#: As lineage names it.
+_TASK = "failed_requests"
 #: How many rows a message names.
 _NAMED = 10
 
@@ -72,6 +74,7 @@ class TitanFailedRequestsOperator(TitanBaseOperator):
 
         from airflow_titan.bulk.rows import LINES, result_uris
         from airflow_titan.generation.location import DIGITS
+        from airflow_titan.lineage.record import StoredItem, TaskLineage
 
         folder = self.location(context).folder(_SUBJECT)
         uris, statuses = result_uris(self.results), self._wanted()
@@ -91,7 +94,14 @@ class TitanFailedRequestsOperator(TitanBaseOperator):
             uri = f"{folder}/requests-{digest.hexdigest()[:DIGITS]}.jsonl"
             store.upload(uri, file, LINES)
         self.log.info("Wrote %d request(s) to %s", written, uri)
+        read = tuple(StoredItem(result, "results") for result in uris)
+        lineage = TaskLineage(_TASK, "complete", read, (StoredItem(uri, "requests", rows=written),), (uri,))
+        self.tell(context, {"task": _TASK, "status": "complete", "requests": written}, lineage)
         return uri
+
+    def read_fields(self) -> tuple[str, ...]:
+        """Return the parameter that names the files."""
+        return ("results",)
 
     def _requests(
         self, uris: Sequence[str], statuses: Sequence[str], store: ObjectStore

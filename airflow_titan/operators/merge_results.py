@@ -66,9 +66,11 @@ class TitanMergeResultsOperator(TitanBaseOperator):
         :return: the URI of the joined file
         """
         # imported here because a DAG file that only names the operator must not pay for it
+        from airflow_titan.bulk.lineage import bulk_lineage
         from airflow_titan.bulk.manifest import publish, read_manifest
         from airflow_titan.bulk.results import Results
         from airflow_titan.bulk.rows import result_uris
+        from airflow_titan.lineage.record import StoredItem
 
         location, results_format = self.location(context), self._format()
         uris = result_uris(self.results)
@@ -99,9 +101,17 @@ class TitanMergeResultsOperator(TitanBaseOperator):
                 results_format=results_format,
                 complete=all(manifest.status == "complete" for manifest in manifests.values()),
             )
-        self.push_record(context, {"task": "merge_results", **published.manifest.summary(published.manifest_uri)})
+        self.push_record(
+            context,
+            {"task": "merge_results", **published.manifest.summary(published.manifest_uri)},
+            bulk_lineage(published, "merge_results", inputs=tuple(StoredItem(uri, "results") for uri in uris)),
+        )
         self.log.info("Joined %d file(s) into %s", len(uris), published.results_uri)
         return published.results_uri
+
+    def read_fields(self) -> tuple[str, ...]:
+        """Return the parameter that names the files."""
+        return ("results",)
 
     def _format(self) -> ResultsFormat:
         """Read the format, which may have come from a template."""

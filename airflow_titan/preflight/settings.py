@@ -21,7 +21,7 @@ _NAME = "[titan]"
 
 def check_settings(_: Deployment) -> Iterator[Row]:
     """Read every option; tell each that is wrong, or that nobody reads."""
-    wrong = [*_unreadable(), *_unknown(), *_unknown_targets()]
+    wrong = [*_unreadable(), *_unknown(), *_unknown_models()]
     yield from (Row(_NAME, "wrong", message) for message in wrong)
     if not wrong:
         set_by_hand = ", ".join(sorted(config.given() & config.OPTIONS.keys())) or "nothing, so the defaults hold"
@@ -70,8 +70,12 @@ def _unknown() -> Iterator[str]:
         yield f"[titan] {name}: there is no such option; allowed are {', '.join(config.OPTIONS)}.{near}"
 
 
-def _unknown_targets() -> Iterator[str]:
-    """Tell each model of ``reroute`` that isn't one."""
+def _unknown_models() -> Iterator[str]:
+    """
+    Tell each model of ``reroute`` that isn't one.
+
+    Tasks may be sent on from a name that is no model's; from one that is nearly a model's, nobody sends them.
+    """
     try:
         routes = config.model_routing().routes
     except ConfigurationError:
@@ -85,6 +89,8 @@ def _unknown_targets() -> Iterator[str]:
                 f"[titan] reroute: {asked!r} goes to {target!r}, which is no known model; allowed are "
                 f"{', '.join(models())}.{near}"
             )
+        if not (asked.startswith("arn:") or asked in models()) and (near := suggestion(asked, models())):
+            yield f"[titan] reroute: {asked!r} is no known model, so no task asks for it.{near}"
 
 
 def _model(deployment: Deployment) -> Row:

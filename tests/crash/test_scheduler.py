@@ -99,7 +99,7 @@ from airflow_titan.operators import TitanTextToImageOperator
 
 with DAG("refused", schedule="@once", start_date=datetime(2025, 1, 1), catchup=False):
     TitanTextToImageOperator(
-        task_id="picture", text="a lighthouse", seed="soon", cfg_scale=0, retries=3, retry_delay=timedelta(seconds=1)
+        task_id="picture", text="a harbor", seed="soon", cfg_scale=0, retries=3, retry_delay=timedelta(seconds=1)
     )
 '''
 
@@ -240,7 +240,8 @@ def test_a_bulk_task_that_is_marked_failed_leaves_its_rows(stage: Stage, whole_a
 def test_the_log_of_a_refused_task_says_what_to_do(stage: Stage, whole_airflow: Airflow, tmp_path: Path) -> None:
     """It has few entries; that of the failure is the message, behind Airflow's own frames and one of ours."""
     assert whole_airflow.wait_for_run("refused") == "failed", whole_airflow.logs()
-    assert stage.emulator.calls == []
+    # those of the task above may still be on their way
+    assert not [call for call in stage.emulator.calls if "harbor" in json.dumps(call.body)]
     # a slow machine may lose a try before it begins, and Airflow makes another
     log = max((tmp_path / "logs").rglob("attempt=*.log"), key=lambda path: path.stat().st_mtime)
     entries = [json.loads(line) for line in log.read_text().splitlines()]

@@ -7,6 +7,7 @@ from importlib.metadata import version
 from io import BytesIO
 from typing import TYPE_CHECKING, Any
 
+import airflow
 import pytest
 from PIL import Image
 
@@ -58,6 +59,7 @@ EXAMPLES = {
         ("street", -1): (1, (1408, 768)),
     },
     "example_titan_daily": {("card", -1): (1, (1152, 640))},
+    "example_titan_assets": {("lamp", -1): (2, (512, 512))},
 }
 #: What each task of the decorated functions makes.
 TASKFLOW = {
@@ -150,8 +152,10 @@ def test_a_bulk_task_that_fails_names_its_rows_too(
 
 
 def test_every_example_is_tested(dags: dict[str, Any]) -> None:
-    """No example goes untested."""
-    assert {*EXAMPLES, *BULK_EXAMPLES, "example_titan_edit_photo"} == set(dags)
+    """No example goes untested; those that wait for a person are run by a scheduler (``tests/review``)."""
+    waiting = {"example_titan_review", "example_titan_review_rounds"}
+    assert {*EXAMPLES, *BULK_EXAMPLES, "example_titan_edit_photo", "example_titan_assets_varied"} == set(dags) - waiting
+    assert waiting <= set(dags) or airflow.__version__ < "3.1"
 
 
 def test_every_example_explains_itself(dags: dict[str, Any]) -> None:

@@ -9,7 +9,6 @@ import socket
 import subprocess
 import sys
 import urllib.request
-from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -32,7 +31,6 @@ try:
 except ImportError as error:
     print(error)
 """
-ROOT = Path(__file__).parents[2]
 
 
 def closed(url: str) -> bool:
@@ -156,7 +154,7 @@ def test_a_process_of_its_own_paints_the_same_and_ends_when_told(titan: Titan, e
     """Pictures don't depend on the process; its one line says where it is; a signal is an orderly end."""
     served = subprocess.Popen(  # noqa: S603  (our own words)
         [sys.executable, "-c", SERVE],
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=ROOT,
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
         env=os.environ | {"PYTHONHASHSEED": "7"},
     )  # fmt: skip
     try:
@@ -180,7 +178,7 @@ def test_a_process_of_its_own_paints_the_same_and_ends_when_told(titan: Titan, e
 def test_a_missing_package_of_the_extra_is_told_with_the_remedy(package: str) -> None:
     """The error names the package and the extra that brings it."""
     told = subprocess.run(  # noqa: S603  (our own words)
-        [sys.executable, "-c", WITHOUT, package], capture_output=True, text=True, check=True, cwd=ROOT
+        [sys.executable, "-c", WITHOUT, package], capture_output=True, text=True, check=True
     ).stdout
     assert told.startswith(f"airflow_titan.emulator needs the package {package!r}.")
     assert "pip install 'airflow-titan[emulator]'" in told

@@ -10,6 +10,8 @@ from typing import Any
 import pytest
 import yaml
 
+from airflow_titan import __version__
+
 ROOT = Path(__file__).parents[2]
 ONE_SHOT = {"airflow-init"}
 
@@ -65,6 +67,7 @@ def test_the_package_is_in_the_image(compose: Any) -> None:
     ours = {name for name, service in compose["services"].items() if service["image"].startswith("airflow-titan:")}
     assert set(compose["services"]) - ours == {"postgres", "redis"}
     assert all(compose["services"][name]["build"] == "." for name in ours)
+    assert {compose["services"][name]["image"] for name in ours} == {f"airflow-titan:{__version__}"}
     assert "/opt/airflow-titan[emulator]" in dockerfile()
 
 

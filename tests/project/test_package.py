@@ -1,4 +1,4 @@
-"""What is built and installed."""
+"""What is installed, and what Airflow is told of it."""
 
 from __future__ import annotations
 
@@ -6,10 +6,8 @@ import ast
 import importlib
 import json
 import re
-import subprocess
 import sys
 import tomllib
-import zipfile
 from importlib.metadata import entry_points, packages_distributions
 from itertools import chain
 from pathlib import Path
@@ -21,29 +19,6 @@ import airflow_titan
 
 ROOT = Path(__file__).parents[2]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-
-
-@pytest.fixture(scope="module")
-def wheel(tmp_path_factory: pytest.TempPathFactory) -> zipfile.ZipFile:
-    """Build the wheel."""
-    folder = tmp_path_factory.mktemp("wheel")
-    build = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(folder)]
-    subprocess.run(build, cwd=ROOT, check=True, capture_output=True)  # noqa: S603
-    (file,) = folder.glob("*.whl")
-    return zipfile.ZipFile(file)
-
-
-def test_the_wheel_has_all_data(wheel: zipfile.ZipFile) -> None:
-    """Every file of the package that is in the tree is in the wheel: code, model data, schemas, the typing mark."""
-    tree = {
-        str(path.relative_to(ROOT))
-        for path in (ROOT / "airflow_titan").rglob("*")
-        if path.is_file() and "__pycache__" not in path.parts
-    }
-    assert {name for name in wheel.namelist() if ".dist-info/" not in name} == tree
-    assert "airflow_titan/py.typed" in tree
-    assert any(name.startswith("airflow_titan/models/data/") for name in tree)
-    assert any(re.match(r"airflow_titan/emulator/bedrock/schemas/.*\.json", name) for name in tree)
 
 
 def test_the_provider_is_found() -> None:
@@ -65,6 +40,16 @@ def test_provider_info_is_valid() -> None:
     jsonschema.validate(airflow_titan.get_provider_info(), schema)
 
 
+def test_the_logo_is_there() -> None:
+    """The address that Airflow's listing shows is that of a file of ours, on the branch that is public."""
+    logos = [integration["logo"] for integration in airflow_titan.get_provider_info()["integrations"]]
+    assert logos
+    raw = PROJECT["urls"]["Source"].replace("github.com", "raw.githubusercontent.com")
+    for logo in logos:
+        assert logo.startswith(f"{raw}/main/")
+        assert (ROOT / logo.removeprefix(f"{raw}/main/")).stat().st_size < 50_000
+
+
 def announced(kind: str) -> list[str]:
     """Give the modules that the provider announces."""
     return [module for item in airflow_titan.get_provider_info()[kind] for module in item["python-modules"]]
@@ -76,7 +61,7 @@ def test_provider_info_names_every_operator() -> None:
 
     public = [getattr(operators, name) for name in operators.__all__]
     assert sorted(announced("operators")) == sorted(operator.__module__ for operator in public)
-    assert len(public) == 12
+    assert len(public) == 13
 
 
 def test_provider_info_names_what_exists() -> None:

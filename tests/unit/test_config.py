@@ -19,7 +19,10 @@ READ: dict[str, Callable[[], Any]] = {
     "reroute": lambda: config.model_routing().routes,
     "max_price_usd_per_task": config.max_price_usd_per_task,
     "patience_seconds": config.patience_seconds,
+    "asset_per_result": config.asset_per_result,
     "unsafe_store": config.unsafe_store,
+    "gallery": config.gallery,
+    "gallery_cache_mb": config.gallery_cache_bytes,
 }
 
 
@@ -36,7 +39,8 @@ def test_every_option_is_read() -> None:
 @pytest.mark.parametrize(
     ("option", "default"),
     [("model_id", "amazon.titan-image-generator-v2:0"), ("output_root", None), ("reroute", {}),
-     ("max_price_usd_per_task", None), ("patience_seconds", 120.0), ("unsafe_store", False)],
+     ("max_price_usd_per_task", None), ("patience_seconds", 120.0), ("unsafe_store", False), ("gallery", True),
+     ("gallery_cache_mb", 64 << 20), ("asset_per_result", False)],
 )  # fmt: skip
 def test_defaults_are_what_airflow_is_told(option: str, default: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """An option that nobody set is as good as one that is set to its default."""
@@ -53,7 +57,8 @@ def test_defaults_are_what_airflow_is_told(option: str, default: Any, monkeypatc
     [("model_id", "other", "other"), ("output_root", "s3://b/p", "s3://b/p"), ("reroute", '{"a": "b"}', {"a": "b"}),
      ("max_price_usd_per_task", "0.25", "0.25"), ("max_price_usd_per_task", "", None), ("patience_seconds", "2.5", 2.5),
      ("patience_seconds", "inf", float("inf")), ("unsafe_store", "True", True), ("unsafe_store", "t", True),
-     ("unsafe_store", "1", True), ("unsafe_store", "FALSE  # for now", False), ("unsafe_store", "0", False)],
+     ("unsafe_store", "1", True), ("unsafe_store", "FALSE  # for now", False), ("unsafe_store", "0", False),
+     ("asset_per_result", "true", True)],
 )  # fmt: skip
 def test_options_are_read(option: str, text: str, value: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """Numbers and truth values as Airflow reads its own."""
@@ -62,7 +67,17 @@ def test_options_are_read(option: str, text: str, value: Any, monkeypatch: pytes
 
 
 @pytest.mark.parametrize(
-    ("option", "text"), [("patience_seconds", "long"), ("patience_seconds", ""), ("unsafe_store", "maybe")]
+    ("option", "text"),
+    [
+        ("patience_seconds", "long"),
+        ("patience_seconds", ""),
+        ("unsafe_store", "maybe"),
+        ("gallery", "perhaps"),
+        ("gallery_cache_mb", "-1"),
+        ("gallery_cache_mb", "inf"),
+        ("gallery_cache_mb", "much"),
+        ("asset_per_result", "yes"),
+    ],
 )
 def test_a_wrong_option_is_named(option: str, text: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """With the value and with where to correct it; no other try could help."""

@@ -14,6 +14,7 @@ from urllib.request import urlopen
 
 import pytest
 
+from airflow_titan import __version__
 from airflow_titan.cli import main, parser
 
 if TYPE_CHECKING:
@@ -27,6 +28,36 @@ def test_what_it_doesnt_know_ends_in_usage(arguments: list[str], capsys: pytest.
     with pytest.raises(SystemExit, match="2"):
         main(arguments)
     assert "usage: airflow-titan" in capsys.readouterr().err
+
+
+def test_it_tells_its_version(capsys: pytest.CaptureFixture[str]) -> None:
+    """What a report of a bug begins with."""
+    with pytest.raises(SystemExit, match="0"):
+        main(["--version"])
+    assert capsys.readouterr().out == f"airflow-titan {__version__}\n"
+
+
+#: The command as on a machine where nobody installed the extra.
+_WITHOUT_THE_EXTRA = """
+import sys
+class Lacking:
+    def find_spec(self, name, *_):
+        if name == "moto":
+            raise ModuleNotFoundError(name, name=name)
+sys.meta_path.insert(0, Lacking())
+from airflow_titan.cli import main
+main(["emulator", "--port", "0"])
+"""
+
+
+def test_a_missing_extra_is_said_in_one_line() -> None:
+    """Whoever installed the package alone reads what to install, and no traceback."""
+    command = [sys.executable, "-c", _WITHOUT_THE_EXTRA]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)  # noqa: S603 - this Python
+    assert done.returncode == 1
+    (line,) = done.stderr.splitlines()
+    assert line.startswith("airflow-titan emulator: ")
+    assert "pip install 'airflow-titan[emulator]'" in line
 
 
 def test_it_binds_nothing_but_loopback_unless_told() -> None:

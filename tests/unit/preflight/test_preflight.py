@@ -339,6 +339,7 @@ def test_a_clock_that_is_wrong_is_told(monkeypatch: pytest.MonkeyPatch, ahead: i
         ("UNSAFE_STORE", "perhaps", "unsafe_store"),
         ("REROUTE", "sd3", "reroute"),
         ("REROUTE", '{"amazon.titan-image-generator-v2:0": "stability.sd3-5-large"}', "Did you mean stability.sd3-5"),
+        ("REROUTE", '{"amazon.titan-image-genrator-v2:0": "stability.sd3-5-large-v1:0"}', "Did you mean amazon.titan"),
         ("MAX_PRICE_USD_PER_TASK", "cheap", "max_price_usd_per_task"),
         ("OUTPUT_ROT", "s3://a/b", "Did you mean output_root?"),
     ],
