@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from importlib.metadata import version
 from io import BytesIO
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 
     Runs = Callable[..., Any]
 
+_AIRFLOW_3 = version("apache-airflow").startswith("3.")
 #: For every example, the images that each task instance writes: how many, and how large.
 EXAMPLES = {
     "example_titan_text_to_image": {("lighthouse", -1): (2, (768, 768))},
@@ -78,6 +80,16 @@ BULK_EXAMPLES = {
     },
     "example_titan_bulk_chain": {("rooms", -1): (4, (512, 512)), ("by_night", -1): (4, (512, 512))},
 }
+
+
+def _rendered(task_id: str) -> dict[str, Any]:
+    """Read what Airflow shows of a task's rendered templates."""
+    from airflow.utils.session import create_session
+    from sqlalchemy import text
+
+    with create_session() as session:
+        query = text("SELECT rendered_fields FROM rendered_task_instance_fields WHERE task_id=:task_id")
+        return json.loads(session.execute(query, {"task_id": task_id}).scalars().all()[-1])  # type: ignore[no-any-return]
 
 
 def picture(s3: Any, uri: str) -> Image.Image:
@@ -230,5 +242,8 @@ def test_every_decorator_makes_what_its_operator_would(
     sent = json.dumps([call.body for call in emulator.calls])
     assert "A cup of porcelain on a wooden table, example_titan_taskflow" in sent
     assert "a terrace by the sea" in sent
+    assert _rendered("cup")["text"] == (
+        "A cup of porcelain on a wooden table, example_titan_taskflow" if _AIRFLOW_3 else "set by the function"
+    )
     assert decorated["cup"].doc_md == "Describe a **cup** that stands alone."
     assert decorated["posters"].retries == 2
