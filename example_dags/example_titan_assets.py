@@ -7,6 +7,7 @@ that the pictures of all runs lie below. The second DAG is scheduled on the asse
 which pictures there are.
 """
 
+from datetime import UTC, datetime
 from typing import Any
 
 from airflow.providers.common.compat.sdk import DAG, Asset, AssetAlias, task
@@ -25,7 +26,13 @@ with DAG("example_titan_assets", schedule=None, doc_md=__doc__, tags=["titan"]):
         outlets=[catalogue, AssetAlias("titan-lamps")],
     )
 
-with DAG("example_titan_assets_varied", schedule=[catalogue], doc_md=__doc__, tags=["titan"]):
+with DAG(
+    "example_titan_assets_varied",
+    schedule=[catalogue],
+    start_date=datetime(2026, 1, 1, tzinfo=UTC),
+    doc_md=__doc__,
+    tags=["titan"],
+):
 
     @task
     def new_pictures(**context: Any) -> list[str]:

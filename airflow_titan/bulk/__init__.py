@@ -10,7 +10,8 @@ A request goes through these modules from top to bottom:
   :mod:`failures` counts what fails, :mod:`outcome` makes one request's result or error a row;
 - :mod:`clients`, :mod:`rate_limiter` (token bucket), :mod:`adaptive_rate` (additive increase, multiplicative decrease),
   :mod:`budget` and :mod:`memory` are what the calls share; :mod:`log` and :mod:`progress` tell of them;
-- :mod:`rows` and :mod:`results` keep the rows, :mod:`manifest` publishes them with a record.
+- :mod:`rows` and :mod:`results` keep the rows, :mod:`manifest` publishes them with a record,
+  and :mod:`lineage` says what was read and written.
 
-May enter ``generation`` and all below it; knows neither operators nor Airflow.
+May enter ``lineage``, ``generation`` and all below them; knows neither operators nor Airflow.
 """

@@ -62,7 +62,8 @@ def _send(
     if isinstance(outlet, AssetAlias):
         alias = events[outlet]
         for uri, extra in _assets(record, results, prefix, per_result=per_result):
-            alias.add(Asset(uri=asset_uri(uri)), extra=extra)
+            is_of_airflow_2 = hasattr(alias, "dataset_alias_events")
+            alias.add(Asset(uri=asset_uri(uri)), extra=_hashable(extra) if is_of_airflow_2 else extra)
     elif isinstance(outlet, Asset) or type(outlet).__name__ in {"AssetNameRef", "AssetUriRef"}:
         event = events[outlet]
         # what somebody has put there on purpose stays
@@ -99,6 +100,18 @@ def event_extra(record: Mapping[str, Any], results: Sequence[str]) -> dict[str, 
         extra["uris"] = extra["uris"][: len(extra["uris"]) // 2]
         extra["uris_omitted"] = len(results) - len(extra["uris"])
     return extra
+
+
+def _hashable(extra: Mapping[str, Any]) -> dict[str, Any]:
+    """
+    Return an extra as Airflow 2 takes it from an alias: it puts the values into a set, or fails the task.
+
+    It writes tuples as the lists that they were; what has names of its own goes as JSON.
+    """
+    return {
+        name: tuple(value) if isinstance(value, list) else json.dumps(value) if isinstance(value, dict) else value
+        for name, value in extra.items()
+    }
 
 
 def asset_uri(uri: str) -> str:

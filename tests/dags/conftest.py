@@ -88,6 +88,7 @@ def run(dags: dict[str, Any], bucket: str) -> Callable[..., Run]:
 def run_by_assets(dags: dict[str, Any], bucket: str, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], Run]:
     """Give a function that makes the run of a DAG that events of assets ask for, as the scheduler does, and runs it."""
     del bucket
+    _forget_events()
 
     def run_by_assets(dag_id: str) -> Run:
         _make_run(dag_id)
@@ -106,6 +107,21 @@ def run_by_assets(dags: dict[str, Any], bucket: str, monkeypatch: pytest.MonkeyP
         return _finished(dags[dag_id].test())
 
     return run_by_assets
+
+
+def _forget_events() -> None:
+    """Take away what earlier tests left: the emulator no longer has the pictures that their events name."""
+    from airflow.utils.session import create_session
+
+    try:
+        from airflow.models.asset import AssetDagRunQueue as Queue
+        from airflow.models.asset import AssetEvent as Event
+    except ImportError:  # Airflow 2
+        from airflow.models.dataset import DatasetDagRunQueue as Queue
+        from airflow.models.dataset import DatasetEvent as Event
+    with create_session() as session:
+        session.query(Queue).delete()
+        session.query(Event).delete()
 
 
 def _make_run(dag_id: str) -> None:

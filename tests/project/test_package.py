@@ -109,7 +109,11 @@ def distribution(module: str) -> str:
     """Give the package that a module is installed from."""
     spaces = {"airflow.providers.amazon": "apache-airflow-providers-amazon",
               "airflow.providers.common.compat": "apache-airflow-providers-common-compat",
-              "airflow": "apache-airflow"}  # fmt: skip
+              "airflow.providers.openlineage": "apache-airflow-providers-openlineage",
+              "airflow": "apache-airflow",
+              "openlineage": "openlineage-python",
+              # what OpenLineage's facets are made with
+              "attr": "openlineage-python"}  # fmt: skip
     for space, name in spaces.items():
         if f"{module}.".startswith(f"{space}."):
             return name
@@ -117,7 +121,7 @@ def distribution(module: str) -> str:
     return name.lower().replace("_", "-")
 
 
-@pytest.mark.parametrize("extra", [None, "emulator", "parquet"])
+@pytest.mark.parametrize("extra", [None, "emulator", "parquet", "openlineage"])
 def test_whatever_is_imported_is_declared(extra: str | None) -> None:
     """What a module imports is a dependency of the package, or of the extra that the module is for."""
     from packaging.requirements import Requirement
@@ -140,7 +144,8 @@ def test_whatever_is_imported_is_declared(extra: str | None) -> None:
 
 def extra_of(path: Path) -> str | None:
     """Give the extra that a module is for."""
-    return "emulator" if "emulator" in path.parts else "parquet" if path.stem == "parquet_table" else None
+    of_modules = {"parquet_table": "parquet", "facets": "openlineage", "operator_lineage": "openlineage"}
+    return "emulator" if "emulator" in path.parts else of_modules.get(path.stem)
 
 
 def pins(name: str) -> dict[str, str]:

@@ -42,12 +42,16 @@ def aliased(events: Any, alias: Any = ALIAS) -> dict[str, dict[str, Any]]:
     accessor = events[alias]
     added = getattr(accessor, "asset_alias_events", None)
     if added is None:  # Airflow 2
-        return {event["dest_dataset_uri"]: event["extra"] for event in map(_plain, accessor.dataset_alias_events)}
+        return {event["dest_dataset_uri"]: _as_lists(event["extra"]) for event in accessor.dataset_alias_events}
     return {event.dest_asset_key.uri: event.extra for event in added}
 
 
-def _plain(event: Any) -> Any:
-    return event if isinstance(event, dict) else vars(event)
+def _as_lists(extra: dict[str, Any]) -> dict[str, Any]:
+    """Give an extra as it is read from the database, where Airflow 2 can take it: its values go through a set."""
+    return {
+        name: list(value) if isinstance(value, tuple) else value
+        for name, value in dict(frozenset(extra.items())).items()
+    }
 
 
 def execute(operator: Any, **instance: Any) -> tuple[Any, Any]:

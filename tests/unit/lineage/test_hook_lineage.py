@@ -33,12 +33,12 @@ def readers(monkeypatch: pytest.MonkeyPatch, *classes: Any) -> None:
 
         monkeypatch.setattr(of_core, "hook_lineage_reader_classes", list(classes))
     # the collector is made once a process
-    from airflow.providers.common.compat.sdk import get_hook_lineage_collector
-
-    if hasattr(get_hook_lineage_collector, "cache_clear"):
-        get_hook_lineage_collector.cache_clear()
-    else:
+    try:
+        from airflow.sdk.lineage import get_hook_lineage_collector
+    except ImportError:  # Airflow before 3.2
         monkeypatch.setattr("airflow.lineage.hook._hook_lineage_collector", None)
+    else:
+        get_hook_lineage_collector.cache_clear()
 
 
 def collected() -> tuple[list[str], list[str]]:
@@ -59,7 +59,10 @@ def test_a_reader_gets_what_was_read_and_written(monkeypatch: pytest.MonkeyPatch
 
 def test_openlineage_alone_gets_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     """It asks the operator; what is collected would be taken for the next task's, where they share a process."""
-    from airflow.providers.common.compat.sdk import HookLineageReader
+    try:
+        from airflow.sdk.lineage import HookLineageReader
+    except ImportError:  # Airflow before 3.2
+        from airflow.lineage.hook import HookLineageReader
 
     readers(monkeypatch, HookLineageReader)
     hook_lineage.report_hook_lineage(LINEAGE, object())
