@@ -221,11 +221,20 @@ class ImagesMissing(TerminalError):
 
 
 class Rejected(TerminalError):
-    """A person was asked to choose among images, and turned all of them down."""
+    """
+    A person was asked to choose among images, and turned all of them down.
+
+    Read the remark and the new text in XCom, make other images, and clear the task to ask again;
+    ``on_reject="skip"`` skips the task in its place.
+    """
 
 
 class NoAnswer(TerminalError):
-    """A person was asked, and did not answer in time."""
+    """
+    A person was asked, and did not answer in time.
+
+    Clear the task to ask again, with a longer ``response_timeout``; ``defaults`` say what is taken when nobody answers.
+    """
 
 
 class TransientError(TitanError):

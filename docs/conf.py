@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -25,8 +24,6 @@ language = "en"
 extensions = ["myst_parser", "sphinx_copybutton", "generate"]
 root_doc = "index"
 exclude_patterns = ["generate", "images"]
-# pages that are asked for by a pattern may be absent; Sphinx's warning of it has no name to be switched off by
-logging.getLogger("sphinx.sphinx.directives.other").addFilter(lambda record: "toctree glob pattern" not in record.msg)
 
 nitpicky = True
 myst_enable_extensions = ["colon_fence"]
