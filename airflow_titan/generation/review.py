@@ -27,8 +27,8 @@ REJECT = "Reject"
 MAX_IMAGES = 100
 #: Records of results that are looked at for prompts and seeds, at most.
 _MAX_RECORDS = 20
-#: Pictures side by side.
-_COLUMNS = 4
+#: Pictures side by side: Airflow shows them up to 300 px wide, and three fit beside its grid on most screens.
+_COLUMNS = 3
 #: Longest prompt that is shown, in characters.
 _LONGEST = 300
 _NUMBER = re.compile(r"(?:picture\s*)?\+?(\d{1,4})", re.IGNORECASE)
@@ -119,11 +119,12 @@ class Question:
 
         :param text: Markdown of the author's, shown below the pictures, so that nothing left open in it hides one
         """
-        rows = [pictures[at : at + _COLUMNS] for at in range(0, len(pictures), _COLUMNS)]
+        columns = _COLUMNS if self.count != _COLUMNS + 1 else 2  # and none is left alone in its row of four
+        rows = [pictures[at : at + columns] for at in range(0, len(pictures), columns)]
         return "\n\n".join(
             [
                 self._instruction,
-                *(_table(row, at * _COLUMNS + 1) for at, row in enumerate(rows)),
+                *(_table(row, at * columns + 1) for at, row in enumerate(rows)),
                 *_prompts(pictures),
                 *([text] if text else []),
             ]

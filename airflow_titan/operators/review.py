@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import inspect
-from contextlib import suppress
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -294,12 +293,10 @@ class TitanReviewOperator(TitanBaseOperator, HITLOperator):
         """Read what is chosen where nobody answers; nothing where nothing is."""
         from airflow_titan.generation.review import REJECT, parse_defaults
 
-        parts: list[Any] = []
-        with suppress(ValueError):
-            parts = [part for text in parts_of(self.defaults) for part in _split(text)]
         if is_nothing(self.defaults):
             return []
         try:
+            parts = [part for text in parts_of(self.defaults) for part in _split(text)]
             options = parse_defaults(parts, question.count)
             question.read(options)
         except ValueError as error:

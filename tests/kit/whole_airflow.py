@@ -24,7 +24,7 @@ T = TypeVar("T")
 
 HOST = "127.0.0.1"
 #: Seconds that a slow machine may take to start Airflow and to run a task twice.
-PATIENCE = 300
+PATIENCE = 600
 PARTS = (["api-server"], ["scheduler", "--skip-serve-logs"], ["dag-processor"])
 
 
