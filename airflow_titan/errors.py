@@ -17,7 +17,9 @@ Everything that can go wrong, as one tree.
     │   │   ├── UnknownModel     no such model in this region
     │   │   └── ModelRetired     the model has reached the end of its life, or is closed to this account
     │   ├── OutcomeUnknown       all calls that may be paid for were made, and none brought a usable answer
-    │   └── ImagesMissing        a result's record stands, and images of it are gone or are something else by now
+    │   ├── ImagesMissing        a result's record stands, and images of it are gone or are something else by now
+    │   ├── Rejected             a person was asked to choose among images, and turned all of them down
+    │   └── NoAnswer             a person was asked, and did not answer in time
     └── TryAgain                 another try may pass: left to Airflow's retries
         ├── NotExecuted          the model surely did no work, so nothing was paid
         │   ├── AccountLimited   a quota is used up, or the credentials have expired
@@ -166,6 +168,14 @@ class OutcomeUnknown(TerminalError):
 
 class ImagesMissing(TerminalError):
     """A result's record stands, and images of it are gone, or have been written over."""
+
+
+class Rejected(TerminalError):
+    """A person was asked to choose among images, and turned all of them down."""
+
+
+class NoAnswer(TerminalError):
+    """A person was asked, and did not answer in time."""
 
 
 class TransientError(TitanError):

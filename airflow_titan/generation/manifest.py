@@ -12,11 +12,13 @@ VERSION: Literal[1] = 1
 _MAX_MESSAGE = 80
 
 
-class _Record(BaseModel):
+class Record(BaseModel):
+    """What is written is never changed, and holds nothing but what it names."""
+
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-class TaskInstance(_Record):
+class TaskInstance(Record):
     """
     Whose result it is.
 
@@ -36,7 +38,7 @@ class TaskInstance(_Record):
         return self.dag_id, self.run_id, self.task_id, str(self.map_index)
 
 
-class Model(_Record):
+class Model(Record):
     """
     The model that worked.
 
@@ -52,7 +54,7 @@ class Model(_Record):
     region: str
 
 
-class Sent(_Record):
+class Sent(Record):
     """
     What went to the model in the place of an input image, because the user asked for it.
 
@@ -67,7 +69,7 @@ class Sent(_Record):
     height: int
 
 
-class Input(_Record):
+class Input(Record):
     """
     One input image: the parameter that named it, and exactly which bytes it was.
 
@@ -94,7 +96,7 @@ class Input(_Record):
         return record
 
 
-class Output(_Record):
+class Output(Record):
     """One image of the result."""
 
     uri: str
@@ -105,7 +107,7 @@ class Output(_Record):
     height: int
 
 
-class Paid(_Record):
+class Paid(Record):
     """
     One call of the model, and its answer.
 
@@ -123,14 +125,14 @@ class Paid(_Record):
     seed: int | None
 
 
-class Blocked(_Record):
+class Blocked(Record):
     """What the content filter stopped: its words, and how many images are missing."""
 
     message: str
     missing: int
 
 
-class Manifest(_Record):
+class Manifest(Record):
     """
     The record of one result.
 
@@ -202,14 +204,14 @@ class Manifest(_Record):
         }
 
 
-class Source(_Record):
+class Source(Record):
     """An image that was read: by which parameter, and where it lies."""
 
     parameter: str
     uri: str
 
 
-class ImageManifest(_Record):
+class ImageManifest(Record):
     """
     The record of images that were made, or looked at, without a model.
 

@@ -7,6 +7,7 @@ modules are imported whenever a DAG file is parsed.
 - Tasks of a model, one request a task instance (:mod:`~airflow_titan.operators.base_generation`): ``text_to_image``,
   ``inpainting``, ``outpainting``, ``image_variation``, ``color_guided``, ``background_removal``.
 - Many requests: ``bulk``; and what goes with it: ``failed_requests``, ``merge_results``.
+- A person who chooses: ``review``; what it stands on is imported when it is asked for.
 - Pixels alone, no model (:mod:`~airflow_titan.operators.base_image`): ``prepare_image``, ``mask``, ``extend_canvas``.
 - :mod:`~airflow_titan.operators.base`: output and AWS, and a model and its limits.
 - :mod:`~airflow_titan.operators.base_parameters` and :mod:`~airflow_titan.operators.base_signature`: the parameters
@@ -14,6 +15,8 @@ modules are imported whenever a DAG file is parsed.
 """
 
 from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
 
 from airflow_titan.operators.background_removal import TitanBackgroundRemovalOperator
 from airflow_titan.operators.bulk import TitanBulkOperator
@@ -28,6 +31,9 @@ from airflow_titan.operators.outpainting import TitanOutpaintingOperator
 from airflow_titan.operators.prepare_image import TitanPrepareImageOperator
 from airflow_titan.operators.text_to_image import TitanTextToImageOperator
 
+if TYPE_CHECKING:
+    from airflow_titan.operators.review import TitanReviewOperator
+
 __all__ = [
     "TitanBackgroundRemovalOperator",
     "TitanBulkOperator",
@@ -40,5 +46,15 @@ __all__ = [
     "TitanMergeResultsOperator",
     "TitanOutpaintingOperator",
     "TitanPrepareImageOperator",
+    "TitanReviewOperator",
     "TitanTextToImageOperator",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    """Import what stands on a part of Airflow that few DAGs need, and that Airflow 2 hasn't got."""
+    if name == "TitanReviewOperator":
+        from airflow_titan.operators.review import TitanReviewOperator
+
+        return TitanReviewOperator
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

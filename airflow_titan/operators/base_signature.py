@@ -27,6 +27,9 @@ def show_shared_parameters(operator: type[T]) -> type[T]:
     parameters: dict[str, inspect.Parameter] = {}
     fields: dict[str, str] = {}
     for base in operator.__mro__[: operator.__mro__.index(BaseOperator)]:
+        # what an operator of Airflow's takes that ours stands on is for ours to say
+        if base.__module__.startswith("airflow.providers."):
+            continue
         own_parameters, own_fields = _own(base)
         if own_parameters:
             # what a base takes besides is what its own base takes

@@ -56,7 +56,9 @@ def dags(_database: None) -> dict[str, Any]:
         from airflow.models.dagbag import DagBag
 
     bag = DagBag()
-    assert not bag.import_errors
+    # on Airflow 2, where people can't be asked, the examples that do so tell it, and nothing else is wrong
+    told = "TitanReviewOperator: got Airflow 2"
+    assert [error for error in bag.import_errors.values() if told not in error] == []
     return dict(bag.dags)
 
 

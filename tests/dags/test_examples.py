@@ -6,6 +6,7 @@ import json
 from io import BytesIO
 from typing import TYPE_CHECKING, Any
 
+import airflow
 import pytest
 from PIL import Image
 
@@ -126,8 +127,10 @@ def test_a_bulk_task_that_fails_names_its_rows_too(
 
 
 def test_every_example_is_tested(dags: dict[str, Any]) -> None:
-    """No example goes untested."""
-    assert {*EXAMPLES, *BULK_EXAMPLES, "example_titan_edit_photo"} == set(dags)
+    """No example goes untested; those that wait for a person are run by a scheduler (``tests/review``)."""
+    waiting = {"example_titan_review", "example_titan_review_rounds"}
+    assert {*EXAMPLES, *BULK_EXAMPLES, "example_titan_edit_photo"} == set(dags) - waiting
+    assert waiting <= set(dags) or airflow.__version__ < "3.1"
 
 
 def test_every_example_explains_itself(dags: dict[str, Any]) -> None:

@@ -57,7 +57,8 @@ def _is_made(kind: Any, without: str) -> bool:
     from airflow.providers.common.compat.sdk import AirflowException
 
     try:
-        kind(task_id="task", **{field: "given" for field in kind.template_fields if field != without})
+        # a template, which nobody can hold against anything before it is rendered
+        kind(task_id="task", **{field: "{{ given }}" for field in kind.template_fields if field != without})
     except (TypeError, AirflowException):
         return False
     return True

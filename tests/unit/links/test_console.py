@@ -89,7 +89,6 @@ def test_a_record_at_the_top_of_a_bucket_links_to_the_bucket() -> None:
 )  # fmt: skip
 def test_what_is_no_bucket_of_the_console_has_no_link(uri: Any) -> None:
     """Nothing known, no URI at all, or a bucket that the console shows elsewhere: no link, and no error."""
-
     assert _by_xcom(TitanS3PrefixLink(), {"manifest_uri": uri, "s3_region": "us-east-1"}) == ""
 
 

@@ -6,6 +6,7 @@ import logging
 import traceback
 from typing import Any
 
+import airflow
 import pytest
 from airflow.providers.common.compat.sdk import AirflowFailException
 from instance import Instance
@@ -23,6 +24,7 @@ from airflow_titan.operators import (
     TitanMergeResultsOperator,
     TitanOutpaintingOperator,
     TitanPrepareImageOperator,
+    TitanReviewOperator,
     TitanTextToImageOperator,
 )
 
@@ -41,6 +43,7 @@ OPERATORS: list[tuple[Any, dict[str, Any]]] = [
     (TitanPrepareImageOperator, {"image": IMAGE}),
     (TitanMaskOperator, {"image": IMAGE, "threshold": 128}),
     (TitanExtendCanvasOperator, {"image": IMAGE, "left": 64}),
+    *([] if airflow.__version__ < "3.1" else [(TitanReviewOperator, {"images": IMAGE})]),
 ]
 ONCE = {"retries": {"total_max_attempts": 1}}
 
