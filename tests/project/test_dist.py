@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).parents[2]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 #: What a package of this kind holds, and nothing else: code, facts, what a browser loads, the mark of types.
-KINDS = {".py", ".toml", ".json", ".html", ".css", ".js", ".svg", ".png", ".ico", ".woff2", ".txt", ".md"}
+KINDS = {".py", ".pyi", ".toml", ".json", ".html", ".css", ".js", ".svg", ".png", ".ico", ".woff2", ".txt", ".md"}
 #: Where the files of people and machines lie; a path of one has no place in a package.
 OF_A_MACHINE = re.compile(rb"/(?:home|Users|root|mnt|builds|workspace|var/folders)/[\w.-]+/")
 

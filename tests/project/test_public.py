@@ -120,3 +120,8 @@ def test_the_changelog_has_the_version() -> None:
     released = [version for version, day in heads if day]
     assert [version for version, day in heads if not day] == (["Unreleased"] if heads[0][0] == "Unreleased" else [])
     assert released[:1] in ([], [airflow_titan.__version__])
+
+
+def test_what_the_version_leaves_in_s3_is_recorded() -> None:
+    """A version isn't released without its folder of records, which later ones are held against."""
+    assert list((ROOT / "tests/records" / airflow_titan.__version__).glob("*/record.json"))

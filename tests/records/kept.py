@@ -244,6 +244,13 @@ def stable(value: Any) -> Any:
     return _HASH.sub("-*", value) if isinstance(value, str) else value
 
 
+def says_all(now: Any, then: Any) -> bool:
+    """Tell whether a value, of JSON, says all that an earlier one said: names may have come; none went or changed."""
+    if isinstance(now, dict) and isinstance(then, dict):
+        return all(name in now and says_all(now[name], part) for name, part in then.items())
+    return bool(now == then)
+
+
 def _file(found: Object) -> str:
     return "/".join(found.key.split("/")[-2:])
 

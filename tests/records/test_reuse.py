@@ -8,7 +8,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from kept import BUCKET, Record, kept, results, stable
+from kept import BUCKET, Record, kept, newest, results, says_all, stable
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.usefixtures("bucket")
 
 RECORDS = kept()
+#: What is pushed by the version that is the newest of those recorded.
+NEWEST = newest()[0].version
 #: Their files are written anew by each run: the names hold a hash of messages, or of what an encoder makes.
 REMADE = {"TitanBulkOperator", "TitanPrepareImageOperator", "TitanMaskOperator", "TitanExtendCanvasOperator"}
 
@@ -31,6 +33,11 @@ def each(found: Sequence[Record]) -> Any:
 def named(*names: str) -> Any:
     """Run a test for the records of these names, of each version."""
     return each([record for record in RECORDS if record.name in names])
+
+
+def pushes(record: Record, now: Any, then: Any) -> bool:
+    """Tell whether XCom gets what it got then; a later version may only say more of an older result."""
+    return bool(now == then) if record.version == NEWEST else says_all(now, then)
 
 
 def has_result(record: Record) -> bool:
@@ -64,7 +71,7 @@ def test_the_next_try_ends_as_it_did_then(record: Record, emulator: Emulator, s3
     anew = then.billed or record.operator in REMADE
     assert stable(ended.returned) == stable(then.returned)
     assert anew or ended.returned == then.returned
-    assert stable(ended.xcoms) == stable(then.xcoms)
+    assert pushes(record, stable(ended.xcoms), stable(then.xcoms))
     assert (ended.error, ended.billed) == (then.error, then.billed)
     assert [call["metadata"] for call in ended.calls] == [call["metadata"] for call in then.calls]
 
@@ -100,7 +107,7 @@ def test_a_result_is_left_as_it_is(record: Record, emulator: Emulator, s3: Any) 
 def test_the_record_in_xcom_is_that_of_the_first_run(record: Record, emulator: Emulator, s3: Any) -> None:
     """Price and seed are read from the manifest, and not made anew."""
     record.put(s3)
-    assert record.retry(emulator).xcoms == record.following.xcoms
+    assert pushes(record, record.retry(emulator).xcoms, record.following.xcoms)
 
 
 @named("fresh")
@@ -234,7 +241,7 @@ def test_a_cleared_bulk_task_pays_nothing_again(record: Record, emulator: Emulat
     """What was refused without being paid is asked again, and nothing else."""
     record.put(s3)
     ended = record.run(emulator, instance={"max_tries": 5})
-    assert stable(ended.xcoms) == stable(record.outcome.xcoms)
+    assert pushes(record, stable(ended.xcoms), stable(record.outcome.xcoms))
     assert emulator.billed == 0
     assert {call.request_metadata["line"] for call in emulator.calls} <= {"flagged"}
 
