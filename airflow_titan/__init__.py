@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-__version__ = "0.1.0"
+__version__ = "1.0.0"
 
 _INTEGRATION = "Amazon Titan Image Generator"
 _LOGO = "https://raw.githubusercontent.com/airflow-titan/airflow-titan/main/docs/images/logo.png"
