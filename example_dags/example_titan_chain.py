@@ -37,7 +37,13 @@ def draw_mask(pictures: list[str]) -> str:
 with DAG("example_titan_chain", schedule=None, doc_md=__doc__, tags=["titan"]):
     generate = TitanTextToImageOperator(task_id="generate", text="A cup of coffee on a table, seen from the side")
     inpaint = TitanInpaintingOperator(
-        task_id="inpaint", image=generate.output, mask_prompt="cup", text="a blue cup with white dots"
+        task_id="inpaint",
+        image=generate.output,
+        mask_prompt="cup",
+        text="a blue cup with white dots",
+        # what the model took for the cup, to look at; models that don't tell are asked all the same
+        return_mask=True,
+        translate="lenient",
     )
     outpaint = TitanOutpaintingOperator(
         task_id="outpaint",

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from airflow.providers.common.compat.sdk import AirflowSkipException
 
 from airflow_titan.errors import ContentBlocked
-from airflow_titan.operators.base import TitanModelOperator
+from airflow_titan.operators.base_model import TitanModelOperator
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -29,7 +29,7 @@ class TitanTaskOperator(TitanModelOperator):
 
     Returns the list of the images' URIs, in the model's order. The record of the result goes to XCom key ``manifest``.
 
-    Takes the parameters of :class:`~airflow_titan.operators.base.TitanModelOperator` too.
+    Takes the parameters of :class:`~airflow_titan.operators.base_model.TitanModelOperator` too.
 
     :raises AirflowFailException: if the request can't succeed; it is not retried
     :raises AirflowSkipException: if the content filter stopped it and ``on_blocked`` is ``skip``

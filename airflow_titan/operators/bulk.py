@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow.providers.common.compat.sdk import AirflowException, AirflowFailException
 
-from airflow_titan.operators.base import TitanModelOperator
+from airflow_titan.operators.base_model import TitanModelOperator
 from airflow_titan.operators.base_signature import show_shared_parameters
 
 if TYPE_CHECKING:
@@ -32,8 +32,8 @@ class TitanBulkOperator(TitanModelOperator):
     key ``manifest``. A try that fails, or is killed, keeps what it finished: the next one pays only for what was never
     answered.
 
-    Takes the parameters of :class:`~airflow_titan.operators.base.TitanModelOperator` too. Parameters of the model hold
-    for every request that doesn't say otherwise, but for ``max_price_usd``, which is the budget of the whole task.
+    Takes the parameters of :class:`~airflow_titan.operators.base_model.TitanModelOperator` too. Parameters of the model
+    hold for every request that doesn't say otherwise, but for ``max_price_usd``, which is the budget of the whole task.
 
     :param requests: ``s3://bucket/key`` of a file, one request a line of JSON Lines (``.jsonl``), CSV or Parquet; or a
         list of dicts. A request has the parameters of its task's operator, ``task`` (such as ``text_to_image``) and

@@ -80,7 +80,7 @@ def test_the_provider_tells_airflow_of_each_decorator() -> None:
 
 def test_every_task_of_a_model_has_a_decorator() -> None:
     """Whoever adds such an operator adds a row to the table."""
-    from airflow_titan.operators.base import TitanModelOperator
+    from airflow_titan.operators.base_model import TitanModelOperator
 
     every = {name for name in operators.__all__ if issubclass(getattr(operators, name), TitanModelOperator)}
     assert {each.operator for each in DECORATORS.values()} == every

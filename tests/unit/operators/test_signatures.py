@@ -14,14 +14,14 @@ import pytest
 from airflow.providers.common.compat.sdk import BaseOperator
 
 from airflow_titan import operators
-from airflow_titan.operators import base, base_generation, base_parameters
+from airflow_titan.operators import base, base_generation, base_model, base_parameters
 
 ROOT = Path(__file__).parents[3]
 OPERATORS = [getattr(operators, name) for name in operators.__all__]
 #: The types of the shared parameters, each with the one that it adds to, and the operator that gives them defaults.
 SHARED = [
     (base_parameters.OutputParameters, base_parameters.AirflowParameters, base.TitanBaseOperator),
-    (base_parameters.ModelParameters, base_parameters.OutputParameters, base.TitanModelOperator),
+    (base_parameters.ModelParameters, base_parameters.OutputParameters, base_model.TitanModelOperator),
     (base_parameters.GenerationParameters, base_parameters.ModelParameters, base_generation.TitanGenerationOperator),
 ]
 #: What an operator of Airflow's takes that one of ours stands on, and that is no template there either.
