@@ -24,7 +24,7 @@ T = TypeVar("T")
 
 HOST = "127.0.0.1"
 #: Seconds that a slow machine may take to start Airflow and to run a task twice.
-PATIENCE = 600
+PATIENCE = 240
 PARTS = (["api-server"], ["scheduler", "--skip-serve-logs"], ["dag-processor"])
 
 
@@ -71,6 +71,10 @@ class Airflow:
             return str(run["state"]) if run["state"] in {"success", "failed"} else None
 
         return str(self.wait_until(ended))
+
+    def log(self, part: str) -> str:
+        """Give all that a part has logged."""
+        return (self._folder / f"{part}.log").read_text(errors="replace")
 
     def logs(self) -> str:
         """Give the end of each part's log."""
