@@ -1,4 +1,4 @@
-# Written by tests/unit/decorators/stub.py from the operators' own parameters.
+# Written by tests/unit/decorators/type_stub.py from the operators' own parameters.
 
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple, Protocol, TypeAlias, Unpack, overload

@@ -203,7 +203,7 @@ class TestInAirflow:
         page, frame = enter(seen.run(CHAIN))
         frame.locator("article h2").nth(3).wait_for()
         assert frame.locator("article h2").all_inner_texts() == ["generate", "inpaint", "outpaint", "vary"]
-        assert frame.locator("button.frame").count() == 10
+        assert frame.locator("button.frame").count() == 11
         assert frame.locator(".totals").inner_text().startswith("6 pictures by 4 task instances, $0.060")
         loaded(frame, 3)
         shoot(page, "gallery-run")

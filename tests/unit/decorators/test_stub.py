@@ -8,7 +8,7 @@ import sys
 from typing import TYPE_CHECKING
 
 import pytest
-from stub import STUB, stub
+from type_stub import STUB, stub
 
 if TYPE_CHECKING:
     from pathlib import Path

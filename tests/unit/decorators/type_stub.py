@@ -1,7 +1,7 @@
 """
 What type checkers and IDEs read of the decorators: written from the operators, so that nothing is said twice by hand.
 
-``PYTHONPATH=. .venv/bin/python tests/unit/decorators/stub.py`` writes the stub anew.
+``PYTHONPATH=. .venv/bin/python tests/unit/decorators/type_stub.py`` writes the stub anew.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from airflow_titan.decorators import DECORATORS
 STUB = Path(decorators.__file__ or "").with_suffix(".pyi")
 
 _HEAD = """\
-# Written by tests/unit/decorators/stub.py from the operators' own parameters.
+# Written by tests/unit/decorators/type_stub.py from the operators' own parameters.
 
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple, Protocol, TypeAlias, Unpack, overload
