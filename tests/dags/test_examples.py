@@ -55,7 +55,10 @@ EXAMPLES = {
     "example_titan_color_guided": {("branded", -1): (1, (768, 768)), ("cut_out", -1): (1, (768, 768))},
     "example_titan_prepare": {
         ("photo", -1): (1, (1024, 1024)),
+        ("prepared", -1): (1, (1024, 768)),
+        ("box", -1): (1, (1024, 768)),
         ("blue_door", -1): (1, (1024, 768)),
+        ("wide", -1): (2, (1408, 768)),
         ("street", -1): (1, (1408, 768)),
     },
     "example_titan_daily": {("card", -1): (1, (1152, 640))},
