@@ -155,9 +155,10 @@ def test_a_bulk_task_that_fails_names_its_rows_too(
 
 
 def test_every_example_is_tested(dags: dict[str, Any]) -> None:
-    """No example goes untested; those that wait for a person are run by a scheduler (``tests/review``)."""
+    """No example goes untested, but for those that wait for a person: ``tests/review`` runs their operator."""
     waiting = {"example_titan_review", "example_titan_review_rounds"}
-    assert {*EXAMPLES, *BULK_EXAMPLES, "example_titan_edit_photo", "example_titan_assets_varied"} == set(dags) - waiting
+    others = {"example_titan_edit_photo", "example_titan_assets_varied", "example_titan_taskflow"}
+    assert {*EXAMPLES, *BULK_EXAMPLES, *others} == set(dags) - waiting
     assert waiting <= set(dags) or airflow.__version__ < "3.1"
 
 
@@ -245,8 +246,8 @@ def test_every_decorator_makes_what_its_operator_would(
     sent = json.dumps([call.body for call in emulator.calls])
     assert "A cup of porcelain on a wooden table, example_titan_taskflow" in sent
     assert "a terrace by the sea" in sent
-    assert _rendered("cup")["text"] == (
-        "A cup of porcelain on a wooden table, example_titan_taskflow" if _AIRFLOW_3 else "set by the function"
-    )
+    shown = "A cup of porcelain on a wooden table, example_titan_taskflow" if _AIRFLOW_3 else "set by the function"
+    # where another test has a secret of one letter, Airflow 2 masks that letter from then on
+    assert _rendered("cup")["text"].replace("***", "s") == shown
     assert decorated["cup"].doc_md == "Describe a **cup** that stands alone."
     assert decorated["posters"].retries == 2

@@ -442,7 +442,8 @@ def test_cell(cell: Cell, world: World, monkeypatch: pytest.MonkeyPatch) -> None
         assert again[3] == xcoms
     else:
         emulator.clear_faults()
-        assert (world.keys("manifest.json"), xcoms) == ([], {})
+        assert (world.keys("manifest.json"), xcoms) == ([], {"failure": xcoms["failure"]})
+        assert xcoms["failure"]["error"] == fate.error
         later, message, uris, xcoms = attempt(cell, try_number + 1)
         assert (message.partition(":")[0] or None, emulator.billed) == fate.later, message
         assert len(world.keys("manifest.json")) == (later == "success")
