@@ -7,9 +7,9 @@ from abc import abstractmethod
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from airflow.providers.common.compat.sdk import AirflowException, AirflowFailException
+from airflow.providers.common.compat.sdk import AirflowException, AirflowFailException, AirflowSkipException
 
-from airflow_titan import config
+from airflow_titan import config, errors
 from airflow_titan.errors import TerminalError, TransientError, exhausted
 from airflow_titan.links import EXTRA_LINKS
 from airflow_titan.operators.base_lineage import LineageOperator
@@ -133,8 +133,7 @@ class TitanBaseOperator(LineageOperator):
             known = ended = lack
         self._ended_by = type(known).__name__
         with suppress(Exception):  # whatever stands in the way must not hide why the task ends
-            failure = {"error": self._ended_by, "message": str(known)[:_LONGEST_MESSAGE]}
-            context["ti"].xcom_push(key="failure", value=failure)
+            context["ti"].xcom_push(key="failure", value=_failure(known))
         # here, where nothing is being handled, so that no other error is shown above it
         raise ended
 
@@ -293,6 +292,15 @@ class TitanBaseOperator(LineageOperator):
         texts = {name: reader.text(name, getattr(self, name), default=None) for name in names}
         problems.raise_if_any()
         return texts
+
+
+def _failure(error: Exception) -> dict[str, str]:
+    """Return what XCom says of the error that a task ends with; a skip is told by the error that is its reason."""
+    name, message = type(error).__name__, str(error)
+    reason, _, rest = message.partition(": ")
+    if isinstance(error, AirflowSkipException) and reason in vars(errors):
+        name, message = reason, rest
+    return {"error": name, "message": message[:_LONGEST_MESSAGE]}
 
 
 def _without_history(error: Exception) -> Exception:

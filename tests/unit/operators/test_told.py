@@ -92,6 +92,7 @@ def test_a_blocked_request_tells_why(on_blocked: str, raised: type[Exception], e
     instance = Instance()
     with pytest.raises(raised):
         instance.run(TitanTextToImageOperator(task_id="t", text="flagged words", on_blocked=on_blocked))
+    assert instance.xcoms["failure"]["error"] == "ContentBlocked"
     assert "content filter" in instance.xcoms["failure"]["message"]
 
 
