@@ -107,6 +107,7 @@ class TitanReviewOperator(TitanBaseOperator, HITLOperator):
     ) -> None:
         from airflow_titan.generation.review import REJECT
 
+        _check_for_airflow(response_timeout, assigned_users, notifiers)
         asked: dict[str, Any] = {
             "subject": subject,
             "body": body,
@@ -340,6 +341,34 @@ class TitanReviewOperator(TitanBaseOperator, HITLOperator):
             if _is_known(self.defaults) and not problems:
                 self._defaults(Question(count, minimum, maximum), reader)
         problems.raise_if_any()
+
+
+def _check_for_airflow(response_timeout: Any, assigned_users: Any, notifiers: Any) -> None:
+    """
+    Look at what is Airflow's to use, which takes anything here and fails when somebody is to be asked.
+
+    :raises InvalidRequest: with every problem
+    """
+    from datetime import timedelta
+
+    problems = Problems(_SUBJECT)
+    if response_timeout is not None and not (
+        isinstance(response_timeout, timedelta) and response_timeout > timedelta()
+    ):
+        remedy = "Write it as timedelta(hours=1), of datetime."
+        problems.add("response_timeout", abbreviate(response_timeout), "a timedelta above 0", remedy)
+    users = [assigned_users] if isinstance(assigned_users, dict) else assigned_users or []
+    if not isinstance(users, list | tuple) or not all(
+        isinstance(user, dict) and {"id", "name"} <= set(user) for user in users
+    ):
+        remedy = 'Write each as {"id": "7", "name": "Ada"}.'
+        problems.add("assigned_users", abbreviate(assigned_users), "users with id and name, one or a list", remedy)
+    told = notifiers if isinstance(notifiers, list | tuple) else [notifiers] if notifiers else []
+    if not all(callable(each) for each in told):
+        problems.add(
+            "notifiers", abbreviate(notifiers), "notifiers, one or a list", "Give objects of Airflow's BaseNotifier."
+        )
+    problems.raise_if_any()
 
 
 def _is_known(value: Any) -> bool:

@@ -269,3 +269,22 @@ def test_airflow_2_says_what_to_do() -> None:
     for make in (lambda: review("s3://b/k"), lambda: TitanReviewOperator.partial(task_id="task")):
         with pytest.raises(ConfigurationError, match=r"TitanReviewOperator: got Airflow 2\..*Upgrade"):
             make()
+
+
+@needs_people
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("response_timeout", 5),
+        ("response_timeout", "1h"),
+        ("response_timeout", timedelta(0)),
+        ("assigned_users", "ada"),
+        ("assigned_users", [{"id": "7"}]),
+        ("notifiers", "mail"),
+        ("notifiers", ["mail"]),
+    ],
+)
+def test_what_airflow_would_stumble_over_later_is_told_at_once(field: str, value: Any) -> None:
+    """By its name and with what to write, where the DAG is parsed."""
+    with pytest.raises(InvalidRequest, match=rf"{field}: got .*; allowed is .*(Write|Give)"):
+        review(["s3://b/1"], **{field: value})
