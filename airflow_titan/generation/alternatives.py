@@ -59,8 +59,8 @@ def _as_run_by(spec: ModelSpec, prepared: Prepared) -> str | None:
         if setting(checked.task, "text") != setting(prepared.task, "text"):
             # without its words it would be another task
             continue
-        calls = FAMILIES[spec.family].encode(checked.task, spec).calls
-        price = replace(prepared, spec=spec, task=checked.task, calls=calls).price_usd
+        encoded = FAMILIES[spec.family].encode(checked.task, spec)
+        price = replace(prepared, spec=spec, task=checked.task, calls=encoded.calls, job=encoded.job).price_usd
         cost = "price unknown" if price is None else f"about {price:g} USD"
         return f"{spec.id} ({', '.join(spec.regions)}; {cost}{note})"
     return None

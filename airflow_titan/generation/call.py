@@ -8,6 +8,7 @@ budget; from then on, what its answer takes in memory. :meth:`PaidCall._pay` sho
 from __future__ import annotations
 
 import logging
+import math
 import random
 import time
 from contextlib import contextmanager
@@ -34,7 +35,7 @@ from airflow_titan.generation.response import ValidatedResponse, validate
 from airflow_titan.models.families import wire
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     from airflow_titan.aws.s3 import ObjectStore
     from airflow_titan.generation.claims import ClaimRecord
@@ -52,6 +53,8 @@ _GRACE = 90.0
 _CONTRADICTIONS = 20
 #: Bytes that are reckoned for an answer whose length the service doesn't tell.
 _UNTOLD = 8 << 20
+#: Bytes of a pixel of an answer into which others are put back: RGB, RGBA and RGB.
+_COMPOSITE_PIXEL = 10
 #: Seconds between two looks at another worker's progress: first and longest.
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.2, 5.0
 
@@ -91,13 +94,21 @@ class PaidCall:
         self._journal = Journal(store, folder, call=number)
         self._claim: Claim | None = None
         self._body: BinaryIO
+        self._kept: BinaryIO | None = None
         #: The result that this call helps to make anew, as it was last seen.
         self.damaged: DamagedResult | None = None
 
-    def write_body(self, file: BinaryIO) -> None:
-        """Write the request's body, before it is sent: from then on the inputs' bytes aren't needed for it."""
-        wire.write(self._call.message, file)
-        self._body = file
+    def write_inputs(self, new_file: Callable[[], BinaryIO]) -> None:
+        """
+        Write the request's body, and what is put back into its answer; from then on the inputs' bytes aren't needed.
+
+        :param new_file: gives a file that is closed when the request ends
+        """
+        self._body = new_file()
+        wire.write(self._call.message, self._body)
+        if self._call.keep:
+            self._kept = new_file()
+            self._kept.write(self._call.keep.layer)
 
     def run(self, memory: MemoryReservation) -> ValidatedResponse | Result:
         """
@@ -159,11 +170,25 @@ class PaidCall:
                 response = make_attempts(turn, lambda: self._send(slot))
         # the model is free for another call, and the money is spent, whatever becomes of the answer
         with self._telling_unknown(slot):
-            memory.take(2 * (response.content_length or _UNTOLD))  # its text, and what is decoded from it
+            # its text, and what is decoded from it
+            memory.take(2 * (response.content_length or _UNTOLD) + self._composite_bytes)
             raw = response.read()
         self._request_log.info("Answered in %.1f s, AWS request id %s.", raw.elapsed_ms / 1000, raw.request_id)
         self._journal.write(slot, raw)
-        return validate(self._prepared, self._call, raw, slot)
+        return self._validate(raw, slot)
+
+    def _validate(self, raw: bedrock.RawResponse, slot: int) -> ValidatedResponse:
+        """
+        Decode and verify an answer.
+
+        :raises ContentBlocked: if the content filter stopped it
+        :raises BadAnswer: if it isn't what was asked for
+        """
+        kept = None
+        if self._kept:
+            self._kept.seek(0)
+            kept = self._kept.read()
+        return validate(self._prepared, self._call, raw, slot, kept)
 
     @contextmanager
     def _settling(self, claim: Claim) -> Iterator[None]:
@@ -260,7 +285,7 @@ class PaidCall:
         :param reason: why it counts as abandoned
         :return: why it brought nothing, if it did
         """
-        memory.take(2 * self._journal.size(slot))
+        memory.take(2 * self._journal.size(slot) + self._composite_bytes)
         raw = self._journal.read(slot)
         # where there is no journal, it may have gone because the manifest has come since we looked
         if raw is None and (result := self._find_result()):
@@ -272,10 +297,15 @@ class PaidCall:
             return reason
         self._request_log.info("Call %d was answered and paid before; going on from its journal.", slot)
         try:
-            return validate(self._prepared, self._call, raw, slot)
+            return self._validate(raw, slot)
         except BadAnswer as error:
             memory.release()
             return str(error)
+
+    @property
+    def _composite_bytes(self) -> int:
+        """What it takes to put pixels back: the answer, the kept pixels and both together, decoded."""
+        return _COMPOSITE_PIXEL * math.prod(self._call.keep.image.header.size) if self._call.keep else 0
 
     def _find_result(self) -> Result | None:
         """

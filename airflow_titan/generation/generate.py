@@ -122,9 +122,9 @@ class _GenerationRun:
         ]
 
     def write_bodies(self, files: ExitStack) -> None:
-        """Write the body of each call; from then on the inputs are in the bodies alone."""
+        """Write what each call needs of the inputs; from then on nothing else holds them."""
         for call in self._calls:
-            call.write_body(files.enter_context(self._policy.new_file()))
+            call.write_inputs(lambda: files.enter_context(self._policy.new_file()))
         for _, image in inputs(self._prepared.task):
             image.forget()
 

@@ -116,11 +116,13 @@ class Output(Record):
     One image of the result.
 
     :param uri: where it lies
-    :param content_type: ``image/png`` or ``image/jpeg``
+    :param content_type: ``image/png``, ``image/jpeg`` or ``image/webp``
     :param bytes: how many there are
     :param sha256: names the bytes; a part of it is in the URI
     :param width: in pixels
     :param height: in pixels
+    :param kept_pixels: whether pixels of the input, which the mask keeps, were put back into what the model made; left
+        out of the record where they weren't, and the image is the model's, byte for byte
     """
 
     uri: str
@@ -129,6 +131,15 @@ class Output(Record):
     sha256: str
     width: int
     height: int
+    kept_pixels: bool = False
+
+    @model_serializer(mode="wrap")
+    def _without_nothing(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Leave out what earlier versions don't know, wherever there is nothing to say."""
+        record: dict[str, Any] = dump(self)
+        if not self.kept_pixels:
+            del record["kept_pixels"]
+        return record
 
 
 class Paid(Record):

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from airflow_titan.generation.inputs import Depth, InputReader
     from airflow_titan.generation.location import ResultLocation
     from airflow_titan.generation.request import Request
+    from airflow_titan.models.job import Job
     from airflow_titan.models.spec import ModelSpec
     from airflow_titan.models.tasks import Task
 
@@ -30,6 +31,7 @@ class Prepared:
 
     :param task: the checked task
     :param calls: the calls in the model's dialect, images still as values
+    :param job: what it is to a family whose models share the tasks
     :param seed_derived: whether the seed comes from the task instance
     :param warnings: what is allowed and probably not meant
     """
@@ -40,6 +42,7 @@ class Prepared:
     calls: tuple[wire.Call, ...]
     seed_derived: bool
     warnings: tuple[str, ...]
+    job: Job | None = None
 
     @cached_property
     def fingerprint(self) -> str:
@@ -62,7 +65,10 @@ class Prepared:
 
     def _sizes(self) -> Iterator[tuple[int, int]]:
         width, height = setting(self.task, "width"), setting(self.task, "height")
-        size = self.spec.tasks[self.task.name].size
+        size = (self.job and self.job.size) or self.spec.tasks[self.task.name].size
+        if self.job and self.job.factor:
+            for _, image in inputs(self.task):
+                yield image.header.width * self.job.factor, image.header.height * self.job.factor
         if size in {"ratio", "free"}:
             return
         if size != "ignored":
@@ -114,6 +120,7 @@ def prepare(request: Request, reader: InputReader, location: ResultLocation, *, 
         calls=encoded.calls,
         seed_derived=derived,
         warnings=checked.warnings + encoded.approximations,
+        job=encoded.job,
     )
     if read != "stat":
         # the size of an output may be that of an input, which its header tells

@@ -193,6 +193,7 @@ def _output(name: str, image: ResponseImage | ParkedImage) -> Output:
         sha256=sha256,
         width=header.width,
         height=header.height,
+        kept_pixels=image.put_back,
     )
 
 

@@ -21,7 +21,7 @@ from airflow_titan.errors import DamagedRecord, ImagesMissing, StoreRefused
 from airflow_titan.generation.journal import Journal
 from airflow_titan.generation.manifest import Manifest, Output, Paid
 from airflow_titan.generation.response import ResponseImage, ValidatedResponse
-from airflow_titan.imaging.verify import read_header
+from airflow_titan.imaging.verify import read_answer_header
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -157,7 +157,7 @@ def kept_response(store: ObjectStore, call: Call, paid: Paid, images: Sequence[O
         data = store.get(image.uri, max_bytes=image.bytes).data or b""
         if hashlib.sha256(data).hexdigest() != image.sha256:
             return None
-        found.append(ResponseImage(data, read_header(data)))
+        found.append(ResponseImage(data, read_answer_header(data), put_back=image.kept_pixels))
     raw = RawResponse(b"", paid.aws_request_id, paid.model_latency_ms, paid.latency_ms)
     return ValidatedResponse(call, raw, paid.slot, tuple(found), blocked=None, mask=None)
 

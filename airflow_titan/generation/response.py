@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, BinaryIO
 
 from airflow_titan.errors import BadAnswer, ContentBlocked
 from airflow_titan.generation.manifest import Blocked
+from airflow_titan.imaging.composite import put_back
 from airflow_titan.imaging.header import Header, InvalidImage
-from airflow_titan.imaging.verify import read_header, verify_checksums
+from airflow_titan.imaging.verify import read_answer_header, verify_checksums
 from airflow_titan.models.families import FAMILIES
 
 if TYPE_CHECKING:
@@ -22,11 +23,13 @@ class ResponseImage:
     """
     An image of an answer, verified.
 
-    :param data: its bytes, as the model made them
+    :param data: its bytes, as the model made them, but for pixels that were put back
+    :param put_back: whether some were
     """
 
     data: bytes
     header: Header
+    put_back: bool = False
 
 
 @dataclass(frozen=True)
@@ -37,12 +40,14 @@ class ParkedImage:
     :param file: where they lie, for as long as it is open
     :param offset: from where on
     :param size: how many there are
+    :param put_back: whether pixels were put back into it
     """
 
     file: BinaryIO
     offset: int
     size: int
     header: Header
+    put_back: bool = False
 
     @property
     def data(self) -> bytes:
@@ -79,11 +84,14 @@ class ValidatedResponse:
         )
 
 
-def validate(prepared: Prepared, call: Call, raw: RawResponse, slot: int) -> ValidatedResponse:
+def validate(
+    prepared: Prepared, call: Call, raw: RawResponse, slot: int, kept: bytes | None = None
+) -> ValidatedResponse:
     """
     Decode one call's answer, and verify that it is what was asked for.
 
     :param slot: the slot that paid for it
+    :param kept: the pixels that are put back into it, of :attr:`airflow_titan.imaging.composite.KeptPixels.layer`
     :raises ContentBlocked: if the content filter stopped anything, and partial results are not wanted
     :raises BadAnswer: if there are too few or too many images, or one isn't an intact picture of the right size
     """
@@ -101,7 +109,7 @@ def validate(prepared: Prepared, call: Call, raw: RawResponse, slot: int) -> Val
         raw=replace(raw, body=b""),
         slot=slot,
         images=tuple(
-            _verify(data, f"image {index}", prepared.sizes) for index, data in enumerate(decoded.images, start=1)
+            _verify(data, f"image {index}", prepared.sizes, kept) for index, data in enumerate(decoded.images, start=1)
         ),
         blocked=Blocked(message=decoded.blocked, missing=missing) if decoded.blocked else None,
         mask=None if decoded.mask is None else _verify(decoded.mask, "the mask", prepared.sizes),
@@ -123,19 +131,22 @@ def content_blocked(prepared: Prepared, message: str, *, kept: int, requested: i
     )
 
 
-def _verify(data: bytes, name: str, sizes: frozenset[tuple[int, int]]) -> ResponseImage:
+def _verify(data: bytes, name: str, sizes: frozenset[tuple[int, int]], kept: bytes | None = None) -> ResponseImage:
     try:
-        header = read_header(data)
+        header = read_answer_header(data)
         if sizes and header.size not in sizes:
             allowed = " or ".join(f"{width}x{height}" for width, height in sorted(sizes))
             raise BadAnswer(f"{name} of the answer has {header.width}x{header.height} pixels, not {allowed}")
         verify_checksums(data, header)
+        if kept is not None:
+            data = put_back(data, kept)
+            header = read_answer_header(data)
     except InvalidImage as error:
         raise BadAnswer(f"{name} of the answer {error}") from error
-    return ResponseImage(data, header)
+    return ResponseImage(data, header, put_back=kept is not None)
 
 
 def _park(image: ResponseImage | ParkedImage, file: BinaryIO) -> ParkedImage:
     data, offset = image.data, file.tell()
     file.write(data)
-    return ParkedImage(file, offset, len(data), image.header)
+    return ParkedImage(file, offset, len(data), image.header, image.put_back)

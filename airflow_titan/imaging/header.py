@@ -56,7 +56,7 @@ class InvalidImage(ValueError):
 class Formatted:
     """What follows from a picture's format."""
 
-    format: Literal["png", "jpeg"]
+    format: Literal["png", "jpeg", "webp"]
 
     @property
     def content_type(self) -> str:
@@ -66,7 +66,7 @@ class Formatted:
     @property
     def extension(self) -> str:
         """The ending of a file name, without the dot."""
-        return {"png": "png", "jpeg": "jpg"}[self.format]
+        return {"png": "png", "jpeg": "jpg", "webp": "webp"}[self.format]
 
 
 class TooManyParts(InvalidImage):
@@ -93,7 +93,7 @@ class Header(Formatted):
     """
     What the first bytes of an image say.
 
-    :param format: ``png`` or ``jpeg``
+    :param format: ``png`` or ``jpeg``; of what a model made, ``webp``, too
     :param width: in pixels
     :param height: in pixels
     :param bits: bits a channel
@@ -103,7 +103,7 @@ class Header(Formatted):
     :param orientation: how EXIF says that the picture is stored, in its numbers; 1 is upright
     """
 
-    format: Literal["png", "jpeg"]
+    format: Literal["png", "jpeg", "webp"]
     width: int
     height: int
     bits: int

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass, field, replace
-from functools import cached_property
+from functools import cached_property, partial
 from io import BytesIO
 from typing import TYPE_CHECKING, Any
 
 from airflow_titan.imaging.header import Header, InvalidImage
-from airflow_titan.imaging.pillow import open_as
-from airflow_titan.imaging.verify import is_opaque, mask_impurity, only_value, read_header, verify
+from airflow_titan.imaging.pillow import open_as, unlimited
+from airflow_titan.imaging.verify import inside_box, is_opaque, mask_impurity, only_value, read_header, verify
 
 if TYPE_CHECKING:
     from airflow_titan.errors import Problem
@@ -125,6 +125,23 @@ class Image:
         value: int | None = self.facts["only_value"]
         return value
 
+    @property
+    def inside_box(self) -> tuple[int, int, int, int] | None:
+        """
+        Left, top, right and bottom of a pure mask's inside where that is one upright rectangle; looked at once.
+
+        ``None`` where it is anything else, and where the mask wasn't read whole or can't be.
+        """
+        if "inside_box" not in self.facts:
+            if self.data is None or not self.complete or not self.has_header:
+                return None
+            try:
+                self.facts["inside_box"] = inside_box(self.data, self.header)
+            except InvalidImage:
+                self.facts["inside_box"] = None
+        box: tuple[int, int, int, int] | None = self.facts["inside_box"]
+        return box
+
 
 @dataclass(frozen=True)
 class Inverted:
@@ -147,3 +164,30 @@ class Inverted:
     def identity(self) -> str:
         """What names the content: the mask that it was made of."""
         return f"inverted {self.mask.identity}"
+
+
+@dataclass(frozen=True)
+class Kept:
+    """
+    The part of a picture that lies inside of a mask's rectangle.
+
+    :param image: the picture
+    :param box: left, top, right and bottom of the part, in pixels
+    """
+
+    image: Image
+    box: tuple[int, int, int, int]
+
+    @cached_property
+    def data(self) -> bytes:
+        """The bytes of the part, a PNG."""
+        with open_as(self.image.data or b"", ("PNG", "JPEG")) as picture:
+            part = unlimited(partial(picture.crop, self.box))
+        file = BytesIO()
+        (part if part.mode in {"L", "RGB"} else part.convert("RGB")).save(file, "PNG")
+        return file.getvalue()
+
+    @property
+    def identity(self) -> str:
+        """What names the content: the picture, and which part of it."""
+        return f"kept {','.join(map(str, self.box))} {self.image.identity}"

@@ -37,6 +37,22 @@ def read_header(data: bytes, *, complete: bool = True) -> Header:
     raise foreign_image(data)
 
 
+def read_answer_header(data: bytes) -> Header:
+    """
+    Read format, size and kind of pixels of what a model made, which may be a WebP, too.
+
+    :raises InvalidImage: if it is empty, of another format, or no picture of 8 bits a channel or fewer
+    """
+    if data[:4] != b"RIFF" or data[8:12] != b"WEBP":
+        return read_header(data)
+    try:
+        with open_as(data, ("WEBP",)) as picture:
+            alpha = picture.mode == "RGBA"
+            return Header("webp", *picture.size, bits=8, channels=4 if alpha else 3, alpha=alpha)
+    except (OSError, SyntaxError, ValueError) as error:
+        raise InvalidImage(f"is a damaged WebP: {error}") from error
+
+
 def verify(data: bytes, header: Header) -> None:
     """
     Prove that a picture is whole without keeping its pixels.
@@ -122,6 +138,21 @@ def only_value(data: bytes, header: Header) -> int | None:
     with _decode(data, header) as picture:
         lowest, highest = cast("tuple[int, int]", picture.convert("L").getextrema())  # of a picture of one channel
     return lowest if lowest == highest else None
+
+
+def inside_box(data: bytes, header: Header) -> tuple[int, int, int, int] | None:
+    """
+    Return left, top, right and bottom of what is black in a pure mask, where that is one upright rectangle.
+
+    :raises InvalidImage: if the picture can't be decoded
+    """
+    with _decode(data, header) as picture:
+        inside = picture.convert("L").point([value == 0 for value in range(256)])
+    box = inside.getbbox()
+    if box is None:
+        return None
+    left, top, right, bottom = box
+    return box if inside.histogram()[1] == (right - left) * (bottom - top) else None
 
 
 def _rgb(color: object, palette: list[int] | None) -> tuple[int, ...]:

@@ -15,11 +15,13 @@ from typing import TYPE_CHECKING, Any, Literal
 from pydantic import Field
 
 from airflow_titan.errors import ConfigurationError
-from airflow_titan.models.spec import Lifecycle, ModelSpec, Parameter, Price, Sizes, Source, StrictModel, TaskRule
+from airflow_titan.models.job import Job  # noqa: TC001 - pydantic reads the annotations at run time
+from airflow_titan.models.spec import Lifecycle, ModelSpec, Parameter, Price, Sizes, Source, TaskRule
+from airflow_titan.models.strict import StrictModel
 from airflow_titan.parameters import suggestion
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
 
 class _File(StrictModel):
@@ -28,12 +30,13 @@ class _File(StrictModel):
     family: str
     family_model: str
     max_request_bytes: int
+    max_response_bytes: int | None = None
     sources: dict[str, Source]
     tasks: dict[str, TaskRule]
     settings: dict[Literal["optional"], tuple[str, ...]]
     parameters: dict[str, Parameter]
     sizes: Sizes
-    routes: dict[str, str] = Field(default={})
+    jobs: tuple[Job, ...] = ()
     models: dict[str, _Entry]
 
 
@@ -42,7 +45,8 @@ class _Entry(StrictModel):
     A model's own facts; its parameters replace those of the family.
 
     :param lacks: tasks and parameters of the family that this model doesn't have
-    :param routes: replaces the family's routes; ``{}`` for a model that does everything itself
+    :param jobs: what it does, beside what all of the family do
+    :param service: whether it does nothing else; other models stand for the whole family
     """
 
     name: str
@@ -51,7 +55,8 @@ class _Entry(StrictModel):
     prices: tuple[Price, ...]
     parameters: dict[str, Parameter] = Field(default={})
     lacks: tuple[str, ...] = ()
-    routes: dict[str, str] | None = None
+    jobs: tuple[Job, ...] = ()
+    service: bool = False
 
 
 _File.model_rebuild()
@@ -60,6 +65,11 @@ _File.model_rebuild()
 def models() -> Mapping[str, ModelSpec]:
     """Return every known model by its exact id."""
     return _catalog()[0]
+
+
+def called(spec: ModelSpec, job: Job | None) -> ModelSpec:
+    """Return the model that does a job that another one was asked for; without a job, that one."""
+    return spec if job is None or job.model_id == spec.id else models()[job.model_id]
 
 
 def find(model_id: str, model_family: str | None = None) -> ModelSpec:
@@ -91,6 +101,11 @@ def find(model_id: str, model_family: str | None = None) -> ModelSpec:
             "inference profile) doesn't say which model is behind it, and so not how to speak with it. "
             f"Set model_family to one of {', '.join([*families, *known])}."
         )
+    if f"us.{plain}" in known:
+        raise ConfigurationError(
+            f"model_id: got {model_id!r}; this model is asked through its inference profile alone. "
+            f"Write us.{plain}, which {', '.join(known[f'us.{plain}'].regions)} have."
+        )
     # who writes a family's name means the model that stands for it
     near = f" Did you mean {families[plain]}?" if plain in families else suggestion(plain, known)
     raise ConfigurationError(
@@ -108,39 +123,68 @@ def parse(text: str) -> tuple[str, str, dict[str, ModelSpec]]:
     :raises ValueError: if a key is unknown or missing, or a fact names a source that isn't there
     """
     file = _File.model_validate(tomllib.loads(text))
-    specs = {
-        model_id: ModelSpec(
-            id=model_id,
-            family=file.family,
-            name=entry.name,
-            regions=entry.regions,
-            lifecycle=entry.lifecycle,
-            max_request_bytes=file.max_request_bytes,
-            tasks=_without(file.tasks, entry.lacks),
-            parameters=file.parameters | entry.parameters,
-            settings=file.settings["optional"],
-            sizes=file.sizes,
-            prices=entry.prices,
-            routes=file.routes if entry.routes is None else entry.routes,
-        )
-        for model_id, entry in file.models.items()
-    }
+    specs = {model_id: _spec(model_id, file) for model_id in file.models}
     if missing := set(_sources(file.model_dump())) - set(file.sources):
         raise ValueError(f"{file.family}: facts name sources that the file doesn't list: {sorted(missing)}")
     return file.family, file.family_model, specs
 
 
+def _spec(model_id: str, file: _File) -> ModelSpec:
+    """Put together what an entry and its family say of a model."""
+    entry = file.models[model_id]
+    jobs = tuple(_jobs(model_id, file))
+    tasks = _without(file.tasks, entry.lacks)
+    return ModelSpec(
+        id=model_id,
+        family=file.family,
+        name=entry.name,
+        regions=entry.regions,
+        lifecycle=entry.lifecycle,
+        max_request_bytes=file.max_request_bytes,
+        max_response_bytes=file.max_response_bytes,
+        tasks=_done_by(jobs, tasks, file.settings["optional"]) if jobs else tasks,
+        parameters=file.parameters | entry.parameters,
+        settings=file.settings["optional"],
+        sizes=file.sizes,
+        prices=entry.prices,
+        jobs=jobs,
+    )
+
+
+def _jobs(model_id: str, file: _File) -> Iterator[Job]:
+    """Yield what a model does itself, then what it leaves to others."""
+    entry = file.models[model_id]
+    for job in (*(() if entry.service else file.jobs), *entry.jobs):
+        yield job.model_copy(update={"model_id": model_id})
+    if not entry.service:
+        for other, its in file.models.items():
+            if other != model_id:
+                yield from (job.model_copy(update={"model_id": other}) for job in its.jobs)
+
+
 def _without(tasks: dict[str, TaskRule], lacks: tuple[str, ...]) -> dict[str, TaskRule]:
     """Leave out tasks, and parameters of the others."""
-
-    def rest(names: tuple[str, ...]) -> tuple[str, ...]:
-        return tuple(name for name in names if name not in lacks)
-
     return {
-        name: rule.model_copy(update={"optional": rest(rule.optional), "exactly_one": rest(rule.exactly_one)})
-        for name, rule in tasks.items()
-        if name not in lacks
+        name: _only(rule, lambda parameter: parameter not in lacks) for name, rule in tasks.items() if name not in lacks
     }
+
+
+def _done_by(jobs: tuple[Job, ...], tasks: dict[str, TaskRule], settings: tuple[str, ...]) -> dict[str, TaskRule]:
+    """Leave out tasks that no job does, and parameters that none takes; a size is taken where it has no effect, too."""
+    done: dict[str, TaskRule] = {}
+    for name, rule in tasks.items():
+        taken = frozenset[str]().union(*(job.takes for job in jobs if job.task == name))
+        if taken:
+            allowed = settings if rule.settings is None else rule.settings
+            used = tuple(one for one in allowed if one in taken or one in {"width", "height"})
+            done[name] = _only(rule, taken.__contains__).model_copy(update={"settings": used})
+    return done
+
+
+def _only(rule: TaskRule, keep: Callable[[str], bool]) -> TaskRule:
+    """Return a task's rule with some of what may be given."""
+    names = {"optional": rule.optional, "exactly_one": rule.exactly_one}
+    return rule.model_copy(update={key: tuple(filter(keep, value)) for key, value in names.items()})
 
 
 def _sources(value: Any) -> list[str]:

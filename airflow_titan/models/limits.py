@@ -90,6 +90,7 @@ FILE_BOUNDS = {
 IMAGE_BOUNDS = {
     "max_side": Bound(_longest_side, operator.le, "a long side of {:,} pixels", "at most {:,}", "Scale it down."),
     "min_side": Bound(_shortest_side, operator.ge, "a short side of {:,} pixels", "at least {:,}", "Scale it up."),
+    "min_pixels": Bound(_pixels, operator.ge, "{:,} pixels", "at least {:,}", "Scale it up."),
     "max_pixels": Bound(_pixels, operator.le, "{:,} pixels", "at most {:,}", "Scale it down."),
     "max_ratio": Bound(_ratio, operator.le, "sides of {:.2f}:1", "at most {:g}:1", "Crop or pad it."),
     **FILE_BOUNDS,

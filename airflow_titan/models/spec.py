@@ -5,20 +5,19 @@ from __future__ import annotations
 import math
 from dataclasses import fields
 from datetime import date  # noqa: TC003 - pydantic reads the annotations at run time
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import Field
 
 from airflow_titan.imaging.resize import Bounds
+from airflow_titan.models.job import Job, SizeRule  # noqa: TC001 - pydantic reads the annotations at run time
+from airflow_titan.models.strict import StrictModel
+
+if TYPE_CHECKING:
+    from airflow_titan.models.tasks import Task
 
 #: How sure a fact is: documented by AWS, observed against the live service, read in botocore's service model, unsure.
 Mark = Literal["D", "O", "V", "U"]
-
-
-class StrictModel(BaseModel):
-    """Immutable, and without a key that nobody declared."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
 
 class Fact(StrictModel):
@@ -54,6 +53,7 @@ class Limit(Fact):
     :param max_items: maximum of images in a list
     :param min_side: shortest side of an image in pixels
     :param max_side: longest side of an image in pixels
+    :param min_pixels: minimum of pixels of an image
     :param max_pixels: maximum of pixels of an image
     :param max_ratio: maximum of the longer side, in parts of the shorter one
     :param max_bytes: largest image file in bytes
@@ -70,6 +70,7 @@ class Limit(Fact):
     max_items: int | None = None
     min_side: int | None = None
     max_side: int | None = None
+    min_pixels: int | None = None
     max_pixels: int | None = None
     max_ratio: float | None = None
     max_bytes: int | None = None
@@ -122,9 +123,9 @@ class TaskRule(StrictModel):
     required: tuple[str, ...]
     optional: tuple[str, ...] = ()
     exactly_one: tuple[str, ...] = ()
-    requires: dict[str, str] = {}
+    requires: dict[str, str] = Field(default={})
     settings: tuple[str, ...] | None = None
-    size: Literal["sent", "optional", "ignored", "either", "ratio", "free"]
+    size: SizeRule
 
 
 class SizeClass(Fact):
@@ -239,7 +240,8 @@ class ModelSpec(StrictModel):
     :param name: what people call it
     :param regions: where it is offered on demand
     :param max_request_bytes: largest body of a request
-    :param routes: which model does a job that this one doesn't do itself, by the dialect's names for the jobs
+    :param max_response_bytes: largest body of an answer, where a smaller one than the API's is known
+    :param jobs: of a family of several models that share the tasks, what each does: the first that fits is taken
     """
 
     id: str
@@ -248,12 +250,13 @@ class ModelSpec(StrictModel):
     regions: tuple[str, ...]
     lifecycle: Lifecycle
     max_request_bytes: int
+    max_response_bytes: int | None = None
     tasks: dict[str, TaskRule]
     parameters: dict[str, Parameter]
     settings: tuple[str, ...]
     sizes: Sizes
     prices: tuple[Price, ...]
-    routes: dict[str, str] = {}
+    jobs: tuple[Job, ...] = ()
 
     @property
     def image_bounds(self) -> Bounds:
@@ -270,6 +273,18 @@ class ModelSpec(StrictModel):
             return rule is not None
         settings = self.settings if rule.settings is None else rule.settings
         return parameter in {*rule.required, *rule.optional, *rule.exactly_one, *settings}
+
+    def job_for(self, task: Task) -> Job | None:
+        """
+        Return the job that a task is: the first whose conditions hold, or else the first for such tasks.
+
+        :param task: checked, or as it was rendered
+        :return: ``None`` for a model that has no jobs, or none for such tasks
+        """
+        defaults = {name: parameter.default for name, parameter in self.parameters.items()}
+        able = [job for job in self.jobs if job.task == task.name]
+        fitting = (job for job in able if job.when.holds(task, defaults))
+        return next(fitting, able[0] if able else None)
 
     def price(self, width: int, height: int, quality: str | None, count: int) -> float | None:
         """

@@ -41,7 +41,8 @@ class TextToImage(Settings):
     :param text: what to show
     :param negative_text: what not to show
     :param condition_image: a picture whose structure the new one follows
-    :param control_mode: what of it to follow: ``CANNY_EDGE`` its edges, ``SEGMENTATION`` its areas
+    :param control_mode: what of it to follow: ``CANNY_EDGE`` its edges, ``SEGMENTATION`` its areas, ``SKETCH`` its
+        lines, as of a drawing
     :param control_strength: how closely to follow
     :param style: one of the styles that the model has a name for
     """
@@ -154,13 +155,121 @@ class BackgroundRemoval:
     image: Any = None
 
 
-Task = TextToImage | Inpainting | Outpainting | ImageVariation | ColorGuided | BackgroundRemoval
+@dataclass(frozen=True, kw_only=True)
+class Upscale:
+    """
+    A larger picture of the same.
+
+    :param image: the picture
+    :param mode: ``fast`` four times as wide and high, without words; ``conservative`` to about 9.7 megapixels, close to
+        the picture; ``creative`` likewise, inventing detail
+    :param text: what it shows; the last two want it
+    :param negative_text: what not to show
+    :param creativity: how much to invent
+    :param style: one of the styles that the model has a name for; ``creative`` alone
+    :param output_format: ``png``, ``jpeg`` or ``webp``
+    :param number_of_images: how many to make
+    :param seed: the initial noise
+    """
+
+    name: ClassVar[str] = "upscale"
+    image_parameters: ClassVar[tuple[str, ...]] = ("image",)
+
+    image: Any = None
+    mode: Any = None
+    text: Any = None
+    negative_text: Any = None
+    creativity: Any = None
+    style: Any = None
+    output_format: Any = None
+    number_of_images: Any = None
+    seed: Any = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recolor:
+    """
+    A thing in a picture in another color.
+
+    :param image: the picture
+    :param mask_prompt: words for the thing
+    :param text: its new color, in words
+    :param negative_text: what not to show
+    :param style: one of the styles that the model has a name for
+    :param number_of_images: how many to make
+    :param seed: the initial noise
+    """
+
+    name: ClassVar[str] = "recolor"
+    image_parameters: ClassVar[tuple[str, ...]] = ("image",)
+
+    image: Any = None
+    mask_prompt: Any = None
+    text: Any = None
+    negative_text: Any = None
+    style: Any = None
+    number_of_images: Any = None
+    seed: Any = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class StyleTransfer:
+    """
+    A picture in the style of another.
+
+    :param image: the picture whose content stays
+    :param style_image: the picture whose style is taken
+    :param text: what to show
+    :param negative_text: what not to show
+    :param composition_fidelity: how closely to keep the picture's composition
+    :param style_strength: how strongly the style counts
+    :param change_strength: how much of the picture may change
+    :param number_of_images: how many to make
+    :param seed: the initial noise
+    """
+
+    name: ClassVar[str] = "style_transfer"
+    image_parameters: ClassVar[tuple[str, ...]] = ("image", "style_image")
+
+    image: Any = None
+    style_image: Any = None
+    text: Any = None
+    negative_text: Any = None
+    composition_fidelity: Any = None
+    style_strength: Any = None
+    change_strength: Any = None
+    number_of_images: Any = None
+    seed: Any = None
+
+
+Task = (
+    TextToImage
+    | Inpainting
+    | Outpainting
+    | ImageVariation
+    | ColorGuided
+    | BackgroundRemoval
+    | Upscale
+    | Recolor
+    | StyleTransfer
+)
 
 #: Words for a model: no message repeats them, and blank ones are a problem, but for what is not to be shown.
 PROMPTS = frozenset({"text", "negative_text", "mask_prompt"})
 #: Every task by its name.
 TASKS: dict[str, type[Task]] = {
-    task.name: task for task in (TextToImage, Inpainting, Outpainting, ImageVariation, ColorGuided, BackgroundRemoval)
+    task.name: task
+    for task in (
+        TextToImage,
+        Inpainting,
+        Outpainting,
+        ImageVariation,
+        ColorGuided,
+        BackgroundRemoval,
+        Upscale,
+        Recolor,
+        StyleTransfer,
+    )
 }
 
 

@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from airflow_titan.errors import InvalidRequest, abbreviate
 from airflow_titan.imaging.image import Image
-from airflow_titan.models.catalog import models
+from airflow_titan.models.catalog import called, models
 from airflow_titan.models.input_images import mask_remedy
+from airflow_titan.models.job import MAX_PNG_PIXEL, MIN_PNG_PIXEL
 from airflow_titan.models.limits import Findings
 from airflow_titan.models.tasks import PROMPTS, Task, parameters, setting
 from airflow_titan.models.values import read_value, without_nothing, without_placeholders
@@ -24,12 +25,15 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from airflow_titan.errors import Problem
-    from airflow_titan.models.spec import ModelSpec, TaskRule
+    from airflow_titan.models.job import Job
+    from airflow_titan.models.spec import ModelSpec, Parameter, TaskRule
 
 T = TypeVar("T", bound=Task)
 
 #: What a request weighs besides its images and texts: names, numbers and punctuation, generously.
 _ENVELOPE_BYTES = 1_000
+_GIVE_IT = "Give it; a template may have rendered to nothing."
+_SIZE = frozenset({"width", "height"})
 #: What is to be said of width and height where they don't set the size.
 _NO_EFFECT = {
     "ignored": "width and height have no effect on {task}: the output keeps the input's size.",
@@ -70,8 +74,13 @@ def validate(task: T, spec: ModelSpec, *, lenient: bool = False, problems: Itera
         findings.add("model_id", spec.id, f"a model that does {task.name}", f"{_who_takes(task.name)}.")
         raise InvalidRequest(findings, f"{task.name} on {spec.id}")
     task = without_placeholders(without_nothing(task), findings)
-    values = _read_values(task, spec, findings, lenient=lenient)
+    job = spec.job_for(task)
+    findings.model_id = called(spec, job).id
+    values = _read_values(task, spec, job, findings, lenient=lenient)
     _check_presence(task, rule, values, findings, lenient=lenient)
+    if job:
+        _check_job(task, spec, job, values, findings)
+        rule = rule.model_copy(update={"size": job.size or rule.size})
     _check_size(values, task, rule, spec, findings)
     _check_mask_size(values, findings)
     _check_request_size(values, spec, findings)
@@ -85,29 +94,99 @@ def _image_uri(task: Task) -> str | None:
     return images[0].uri if isinstance(images, tuple) and images and isinstance(images[0], Image) else None
 
 
-def _read_values(task: Task, spec: ModelSpec, findings: Findings, *, lenient: bool) -> dict[str, Any]:
+def _read_values(task: Task, spec: ModelSpec, job: Job | None, findings: Findings, *, lenient: bool) -> dict[str, Any]:
     """Read every value that says something; ``None`` stands for one that has a problem or is left out."""
     values: dict[str, Any] = {}
+    # who does the job sets the limits
+    rules, alone = called(spec, job).parameters, spec.tasks[task.name].requires
     for name in parameters(task):
         value = getattr(task, name)
         if value is None:
             continue
-        if spec.takes(task.name, name):
-            values[name] = read_value(name, value, spec.parameters[name], findings, lenient=lenient)
+        taken = spec.takes(task.name, name)
+        if taken and (job is None or name in job.takes or name in alone or name in _SIZE):
+            if not _is_another_models_word(name, value, rules[name], findings):
+                values[name] = read_value(name, value, rules[name], findings, lenient=lenient)
             continue
         values[name] = None
+        who = spec.id if job is None or not taken or job.model_id == spec.id else f"{job.model_id}, which does this,"
         if lenient:
-            findings.warnings.append(f"{name} is left out: {spec.id} has no counterpart for it.")
+            findings.warnings.append(f"{name} is left out: {who} has no counterpart for it.")
         else:
-            remedy = f"Leave it out, or set translate='lenient'. {_who_takes(task.name, name)}."
-            findings.add(name, _describe(name, value), f"nothing: {spec.id} doesn't take it", remedy)
+            remedy = f"Leave it out, or set translate='lenient'. {_who_takes(task.name, name, value)}."
+            findings.add(name, _describe(name, value), f"nothing: {who} doesn't take it", remedy)
     return values
 
 
-def _who_takes(task: str, parameter: str | None = None) -> str:
-    """Name the models that can do what this one can't."""
+def _is_another_models_word(name: str, value: Any, rule: Parameter, findings: Findings) -> bool:
+    """Note a choice's word that other models have; of one that none has, reading it will tell."""
+    if rule.type != "choice" or not isinstance(value, str):
+        return False
+    able = [spec for spec in models().values() if name in spec.parameters and _knows_word(spec, name, value)]
+    if any(spec.parameters[name] == rule for spec in able):
+        return False
+    if able:
+        limit = f"one of {', '.join(rule.words)}"
+        findings.add(
+            name,
+            repr(value),
+            limit,
+            f"Use one of these; {value.strip()} is known to {', '.join(spec.id for spec in able)}.",
+        )
+    return bool(able)
+
+
+def _check_job(task: Task, spec: ModelSpec, job: Job, values: dict[str, Any], findings: Findings) -> None:
+    """Check what a job needs beside its task, where it was taken because no other does such tasks."""
+    asked = spec.id == job.model_id
+    given = [name for name in job.when.given if asked and name not in spec.tasks[task.name].exactly_one]
+    for name in (*job.needs, *given):
+        if getattr(task, name) is None:
+            findings.add(
+                name, "nothing", f"required by {job.model_id}", "Give it; a template may have rendered to nothing."
+            )
+    for name, word in job.when.equals.items():
+        if values.get(name) not in {None, word}:
+            remedy = "Leave it out, or ask a model that does it."
+            findings.add(name, repr(values[name]), f"{word}, which is what {job.model_id} does", remedy)
+    _check_png(job, spec.max_response_bytes, values, findings)
+    kept, mask = job.when.kept, values.get("mask_image")
+    if kept and mask is not None and mask.data and not job.when.keeps_rectangle(task):
+        findings.add(
+            "mask_image",
+            f"{mask.uri!r}, of which what is black is no rectangle with up to {kept.max_margin:,} pixels around it",
+            f"such a rectangle, as of TitanExtendCanvasOperator: {job.model_id} takes no other mask",
+            "Ask a model that takes any mask.",
+        )
+
+
+def _check_png(job: Job, max_bytes: int | None, values: dict[str, Any], findings: Findings) -> None:
+    """Hold a PNG that is asked for against what an answer may hold: what is too much for it is lost, and may be paid."""
+    image = values.get("image")
+    if values.get("output_format") != "png" or not isinstance(image, Image) or not image.has_header or not max_bytes:
+        return
+    pixels = job.output_pixels_of(image)
+    value = f"a PNG of about {pixels:,} pixels"
+    if pixels * MIN_PNG_PIXEL > max_bytes:
+        findings.add("output_format", value, f"an answer of {max_bytes:,} bytes", "Choose jpeg or webp.")
+    elif pixels * MAX_PNG_PIXEL > max_bytes:
+        findings.warnings.append(
+            f"output_format: {value} may be more than the {max_bytes:,} bytes that an answer may have; it would be lost."
+        )
+
+
+def _who_takes(task: str, parameter: str | None = None, value: Any = None) -> str:
+    """Name the models that can do what this one can't: the task, with the parameter, with one of its words."""
     able = [spec.id for spec in models().values() if spec.takes(task, parameter)]
+    if parameter and (knowing := [model_id for model_id in able if _knows_word(models()[model_id], parameter, value)]):
+        able = knowing
     return f"It can be done by {', '.join(able)}" if able else "No known model can do it"
+
+
+def _knows_word(spec: ModelSpec, parameter: str, value: Any) -> bool:
+    """Return whether a choice of a model has a word; of what is no choice, any value will do."""
+    words = spec.parameters[parameter].words if parameter in spec.parameters else ()
+    return not words or (isinstance(value, str) and value.strip().casefold() in {word.casefold() for word in words})
 
 
 def _describe(name: str, value: Any) -> str:
@@ -123,7 +202,9 @@ def _check_presence(task: Task, rule: TaskRule, values: dict[str, Any], findings
     """Check that what is required is there, and of alternatives one."""
     for name in rule.required:
         if getattr(task, name) is None:
-            remedy = "Give it; a template may have rendered to nothing."
+            without = [spec.id for spec in models().values() if _can_do_without(spec, task.name, name)]
+            others = f" Or ask {' or '.join(without)}, which can do without it." if without else ""
+            remedy = f"{_GIVE_IT}{others}"
             findings.add(name, "nothing", f"required for {task.name}", remedy)
     for name, other in rule.requires.items():
         if values.get(name) is None or getattr(task, other) is not None:
@@ -138,6 +219,12 @@ def _check_presence(task: Task, rule: TaskRule, values: dict[str, Any], findings
         if len(present) != 1:
             remedy = "Leave one out." if present else "Describe the part in words, or give a black and white image."
             findings.add(" or ".join(rule.exactly_one), "both" if present else "neither", "exactly one", remedy)
+
+
+def _can_do_without(spec: ModelSpec, task: str, parameter: str) -> bool:
+    """Return whether a model does a task without a parameter that another one requires."""
+    rule = spec.tasks.get(task)
+    return rule is not None and parameter not in {*rule.required, *rule.exactly_one}
 
 
 def _check_size(values: dict[str, Any], task: Task, rule: TaskRule, spec: ModelSpec, findings: Findings) -> None:

@@ -11,6 +11,7 @@ from airflow_titan.models.listing import describe_lifecycle
 from generate.markdown import blocks, code, listed, prose, table
 
 if TYPE_CHECKING:
+    from airflow_titan.models.job import Condition
     from airflow_titan.models.spec import Limit, ModelSpec, TaskRule
 
 #: How sure a fact is, by the mark that the data give it.
@@ -52,12 +53,35 @@ def _model(spec: ModelSpec) -> str:
         table(("Task", "Needs", "May have"), tasks),
         table(("Parameter", "Bounds", "Default", "Source"), _parameters(spec)),
         table(("Size", "Quality", "USD an image", "Seen", "Source"), prices) if prices else "No price is known.",
-        "Jobs that another model does: "
-        + ", ".join(f"{job.replace('_', ' ')} by `{model}`" for job, model in spec.routes.items())
-        + "."
-        if spec.routes
-        else "",
+        _jobs(spec),
     )
+
+
+def _jobs(spec: ModelSpec) -> str:
+    """Return who does which kind of request, and what comes out only nearly as meant."""
+    if not spec.jobs:
+        return ""
+    rows = [
+        (
+            code(job.task),
+            _condition(job.when),
+            code(job.model_id),
+            prose(" ".join(told.told.replace("{", "").replace("}", "") for told in job.approximations)) or "none",
+        )
+        for job in spec.jobs
+    ]
+    return table(("Task", "When", "Done by", "Approximations"), rows)
+
+
+def _condition(when: Condition) -> str:
+    """Return what a task must be like, in words."""
+    parts = [
+        *(f"with {code(name)}" for name in when.given),
+        *(f"without {code(name)}" for name in when.missing),
+        *(f"{code(name)} is {code(word)}" for name, word in when.equals.items()),
+        *(["the mask keeps a rectangle"] if when.kept else []),
+    ]
+    return ", ".join(parts) or "always, or else"
 
 
 def _task(spec: ModelSpec, rule: TaskRule) -> tuple[str, str]:

@@ -55,11 +55,5 @@ def called_models(spec: ModelSpec, tasks: Iterable[str] = ()) -> tuple[str, ...]
 
     :param tasks: the tasks that are asked for; default: all that it does
     """
-    jobs = [
-        job
-        for task in tasks or spec.tasks
-        for job, needed in stability.JOBS.get(task, {}).items()
-        if spec.takes(task) and all(spec.takes(task, parameter) for parameter in needed)
-    ]
-    called = [spec.routes.get(job, spec.id) for job in jobs] if spec.routes else [spec.id]
-    return tuple(dict.fromkeys(called))
+    called = [job.model_id for job in spec.jobs if job.task in (tasks or spec.tasks)]
+    return tuple(dict.fromkeys(called if spec.jobs else [spec.id]))

@@ -1,9 +1,10 @@
 """
 The wire format of Stability AI on Bedrock: one image a call, and a service for each kind of edit.
 
-A task in Titan's terms is translated; what comes out only nearly as meant is said. Masks are turned over: to Titan
-black is what changes, to Stability white is. Sources: the manual's pages of Stable Diffusion 3.5 Large and of the
-Stability AI Image Services.
+Which model does what, and what it is sent, are the jobs of the model data. Here is what those can't say: the filters
+that a parameter goes through on its way, and how an answer is read. What comes out only nearly as meant is told. Masks
+are turned over for edits: to Titan black is what changes, to Stability white is. Sources: the manual's pages of Stable
+Diffusion 3.5 Large and of the Stability AI Image Services.
 """
 
 from __future__ import annotations
@@ -13,44 +14,46 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from airflow_titan.errors import BadAnswer
-from airflow_titan.imaging.image import Inverted
+from airflow_titan.imaging.composite import KeptPixels
+from airflow_titan.imaging.image import Inverted, Kept
 from airflow_titan.models.families.wire import Call, DecodedResponse, EncodedTask, read_base64, read_json
+from airflow_titan.models.job import MAX_PNG_PIXEL
 from airflow_titan.models.tasks import setting
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from airflow_titan.models.job import Job
     from airflow_titan.models.spec import ModelSpec
-    from airflow_titan.models.tasks import BackgroundRemoval, ImageVariation, Inpainting, Outpainting, Task, TextToImage
+    from airflow_titan.models.tasks import Task
+
+    _Box = tuple[int, int, int, int]
 
 #: What a variation without words is asked for, because the model wants words.
-_THE_SAME = "a variation of this picture"
+_A_VARIATION = "a variation of this picture"
 #: How close a variation stays when the user doesn't say; the same as on Titan.
 _USUAL_SIMILARITY = 0.7
-#: Pixels by which the services grow a mask unless told; none where every pixel outside it must stay.
-_NOT_GROWN = 0
 _FILTERED = "Filter reason"
-
-#: The jobs that a task may become, and the parameters that each needs: what :func:`encode` may route to.
-JOBS: dict[str, dict[str, tuple[str, ...]]] = {
-    "text_to_image": {"text": ()},
-    "inpainting": {"inpaint": ("mask_image", "text"), "erase": ("mask_image",), "replace": ("mask_prompt", "text")},
-    "outpainting": {"inpaint": ()},
-    "image_variation": {"vary": ()},
-    "background_removal": {"remove_background": ()},
-}
-
-#: The name of a job in the model data's routes, its message, and what it only comes near to.
-_Job = tuple[str, dict[str, Any], tuple[str, ...]]
 
 
 def encode(task: Task, spec: ModelSpec) -> EncodedTask:
     """Return a task as the job that it is, for the model that does it, in one call for each image."""
-    job, message, approximations = _TRANSLATIONS[task.name](task, spec)
-    route = spec.routes.get(job)
-    seeds = _seeds(setting(task, "seed"), setting(task, "number_of_images") or 1, spec)
+    job = spec.job_for(task)
+    if job is None:
+        raise ValueError(f"{spec.id} has no job for {task.name}")
+    defaults = {name: parameter.default for name, parameter in spec.parameters.items()}
+    sent = {key: _sent(source, task, spec, job) for key, source in job.send.items()}
+    message = {key: value for key, value in sent.items() if value is not None and key != "seed"} | job.always
+    approximations = tuple(
+        approximation.told.format_map(_told(task, defaults) | message)
+        for approximation in job.approximations
+        if approximation.when.holds(task, defaults)
+    )
+    keep = KeptPixels(task.image, task.mask_image) if job.put_back and job.put_back.holds(task, defaults) else None  # type: ignore[union-attr]
+    seeds = _seeds(setting(task, "seed"), setting(task, "number_of_images") or 1, spec) if "seed" in sent else [None]
     calls = (message | ({} if seed is None else {"seed": seed}) for seed in seeds)
-    return EncodedTask(tuple(Call(call, None if route == spec.id else route) for call in calls), approximations)
+    model_id = None if job.model_id == spec.id else job.model_id
+    return EncodedTask(tuple(Call(call, model_id, keep=keep) for call in calls), approximations, job)
 
 
 class _Response(msgspec.Struct):
@@ -78,61 +81,65 @@ def decode(body: bytes) -> DecodedResponse:
     )
 
 
-def _text_to_image(task: TextToImage, spec: ModelSpec) -> _Job:
-    message = {"prompt": task.text, "aspect_ratio": spec.sizes.ratio(task.width, task.height), "output_format": "png"}
-    return "text", _with_negative(message, task.negative_text), ()
+def _sent(source: str, task: Task, spec: ModelSpec, job: Job) -> Any:
+    """Return what is sent of a parameter; ``None`` where nothing is."""
+    name, _, way = source.partition("|")
+    value = getattr(task, name)
+    return FILTERS[way](value, task, spec, job) if way else value
 
 
-def _inpainting(task: Inpainting, _: ModelSpec) -> _Job:
-    if task.mask_prompt is not None:
-        message = {"image": task.image, "search_prompt": task.mask_prompt, "prompt": task.text, "output_format": "png"}
-        return "replace", _with_negative(message, task.negative_text), ()
-    edit = {"image": task.image, "mask": Inverted(task.mask_image), "grow_mask": _NOT_GROWN, "output_format": "png"}
-    if task.text is None:
-        return "erase", edit, ()
-    return "inpaint", _with_negative(edit | {"prompt": task.text}, task.negative_text), ()
+def _ratio(width: int, task: Any, spec: ModelSpec, _: Job) -> str:
+    return spec.sizes.ratio(width, task.height)
 
 
-def _outpainting(task: Outpainting, _: ModelSpec) -> _Job:
-    # what is white to Titan's outpainting is painted anew, and so it is to Stability's inpainting
-    message = {"image": task.image, "mask": task.mask_image, "prompt": task.text, "output_format": "png"}
-    if task.outpainting_mode == "PRECISE":
-        message["grow_mask"] = _NOT_GROWN
-    return "inpaint", _with_negative(message, task.negative_text), ()
+def _remainder(similarity: float | None, *_: Any) -> float:
+    return round(1 - (_USUAL_SIMILARITY if similarity is None else similarity), 4)
 
 
-def _image_variation(task: ImageVariation, _: ModelSpec) -> _Job:
-    similarity = _USUAL_SIMILARITY if task.similarity_strength is None else task.similarity_strength
-    message = {
-        "mode": "image-to-image",
-        "image": task.images[0],
-        "prompt": task.text or _THE_SAME,
-        "strength": round(1 - similarity, 4),
-        "output_format": "png",
-    }
-    approximations = [
-        f"similarity_strength {similarity:g} becomes strength {1 - similarity:g}, which is near it but not the same."
-    ]
-    if not task.text:
-        approximations.append(f"text is missing, which the model wants; it is asked for {_THE_SAME!r}.")
-    return "vary", _with_negative(message, task.negative_text), tuple(approximations)
+def _with_colors(text: str, task: Any, *_: Any) -> str:
+    return f"{text} Colors: {', '.join(task.colors)}."
 
 
-def _background_removal(task: BackgroundRemoval, _: ModelSpec) -> _Job:
-    return "remove_background", {"image": task.image, "output_format": "png"}, ()
+def _fitting(wanted: str | None, task: Any, spec: ModelSpec, job: Job) -> str:
+    """Return the format that was asked for; else PNG where any would fit into an answer, and JPEG where not."""
+    if wanted:
+        return wanted
+    heaviest = job.output_pixels_of(task.image) * MAX_PNG_PIXEL
+    return "png" if heaviest <= (spec.max_response_bytes or heaviest) else "jpeg"
 
 
-_TRANSLATIONS: dict[str, Callable[[Any, ModelSpec], _Job]] = {
-    "text_to_image": _text_to_image,
-    "inpainting": _inpainting,
-    "outpainting": _outpainting,
-    "image_variation": _image_variation,
-    "background_removal": _background_removal,
+def _kept(image: Any, task: Any, *_: Any) -> Kept:
+    return Kept(image, task.mask_image.inside_box)
+
+
+def _margin(of: Callable[[_Box, int, int], int]) -> Callable[..., int]:
+    def margin(mask: Any, *_: Any) -> int:
+        return of(mask.inside_box, *mask.header.size)
+
+    return margin
+
+
+#: What a parameter may go through, by the names that jobs have for it: from its value, the task, the model that was
+#: asked and the job to what is sent.
+FILTERS: dict[str, Callable[[Any, Any, ModelSpec, Job], Any]] = {
+    "inverted": lambda mask, *_: Inverted(mask),
+    "first": lambda images, *_: images[0],
+    "ratio": _ratio,
+    "remainder": _remainder,
+    "or_a_variation": lambda text, *_: text or _A_VARIATION,
+    "with_colors": _with_colors,
+    "fitting": _fitting,
+    "kept": _kept,
+    "left": _margin(lambda box, *_: box[0]),
+    "up": _margin(lambda box, *_: box[1]),
+    "right": _margin(lambda box, width, _: width - box[2]),
+    "down": _margin(lambda box, _, height: height - box[3]),
 }
 
 
-def _with_negative(message: dict[str, Any], negative_text: str | None) -> dict[str, Any]:
-    return message | ({"negative_prompt": negative_text} if negative_text else {})
+def _told(task: Task, defaults: dict[str, Any]) -> dict[str, Any]:
+    """Return the values of a task for a sentence, with those that the model takes where none was given."""
+    return {name: defaults.get(name) if value is None else value for name, value in vars(task).items()}
 
 
 def _seeds(first: int | None, count: int, spec: ModelSpec) -> list[int | None]:

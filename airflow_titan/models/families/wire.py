@@ -6,12 +6,16 @@ import hashlib
 import json
 import re
 from dataclasses import dataclass
-from typing import Any, BinaryIO, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, BinaryIO, Protocol, TypeVar
 
 import msgspec
 import pybase64
 
 from airflow_titan.errors import BadAnswer
+
+if TYPE_CHECKING:
+    from airflow_titan.imaging.composite import KeptPixels
+    from airflow_titan.models.job import Job
 
 S = TypeVar("S", bound=msgspec.Struct)
 
@@ -44,12 +48,14 @@ class Call:
     :param model_id: the model that does the job; ``None`` for the one that was asked
     :param count: how many images it asks for
     :param with_mask: whether it asks for the mask, too
+    :param keep: pixels of an input that are put back into its answer
     """
 
     message: dict[str, Any]
     model_id: str | None = None
     count: int = 1
     with_mask: bool = False
+    keep: KeptPixels | None = None
 
 
 @dataclass(frozen=True)
@@ -59,10 +65,12 @@ class EncodedTask:
 
     :param calls: the calls that make it up, in the order of their images
     :param approximations: what of the task comes out only nearly as meant
+    :param job: what it is to a family whose models share the tasks
     """
 
     calls: tuple[Call, ...]
     approximations: tuple[str, ...] = ()
+    job: Job | None = None
 
 
 @dataclass(frozen=True)
@@ -112,7 +120,10 @@ def fingerprint(model_id: str, calls: tuple[Call, ...]) -> str:
     :return: SHA-256 in hexadecimal; equal requests have equal fingerprints, whatever their inputs are called
     :raises LookupError: if the content of an image is unknown
     """
-    messages = [[call.model_id or model_id, call.message] for call in calls]
+    messages = [
+        [call.model_id or model_id, call.message, *([{"keep": call.keep.identity}] if call.keep else [])]
+        for call in calls
+    ]
     # a single call is told as such, which keeps the results of earlier versions
     content: Any = messages if len(messages) > 1 else messages[0]
     canonical = json.dumps(content, sort_keys=True, default=lambda image: {"image": image.identity})

@@ -53,8 +53,8 @@ def _facts(spec: ModelSpec) -> Iterator[str]:
         yield f"    class {_values(entry)}"
     for price in spec.prices:
         yield f"  price {_values(price)}"
-    for job, model_id in spec.routes.items():
-        yield f"  route {job}: {model_id}"
+    for job in spec.jobs:
+        yield f"  job {_values(job)}"
 
 
 def _values(fact: Fact | Any, without: set[str] | None = None) -> str:

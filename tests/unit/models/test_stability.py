@@ -22,8 +22,11 @@ from airflow_titan.models.tasks import (
     ImageVariation,
     Inpainting,
     Outpainting,
+    Recolor,
+    StyleTransfer,
     Task,
     TextToImage,
+    Upscale,
 )
 from airflow_titan.models.validation import validate
 
@@ -39,7 +42,17 @@ INPAINT, ERASE, REPLACE, CUT = (
     f"us.stability.stable-image-{name}-v1:0"
     for name in ("inpaint", "erase-object", "search-replace", "remove-background")
 )
+OUTPAINT, RECOLOR, TRANSFER = (
+    f"us.stability.stable-{name}-v1:0" for name in ("outpaint", "image-search-recolor", "style-transfer")
+)
+SKETCH, STRUCTURE, GUIDE = (
+    f"us.stability.stable-image-{name}-v1:0" for name in ("control-sketch", "control-structure", "style-guide")
+)
+FAST, CONSERVATIVE, CREATIVE = (
+    f"us.stability.stable-{mode}-upscale-v1:0" for mode in ("fast", "conservative", "creative")
+)
 GENERATING = [CORE, ULTRA, SD35]
+IMAGE_KEYS = {"image", "mask", "init_image", "style_image"}
 PHOTO, MASK = photo(96, 64), mask(96, 64)
 LARGEST_SEED = 4_294_967_294
 
@@ -59,7 +72,7 @@ def sent(task: Task, model_id: str = SD35) -> list[tuple[str, dict[str, Any]]]:
     found = []
     for call in encoded(task, find(model_id)).calls:
         body = json.loads(written(call.message))
-        plain = {name: base64.b64decode(value) if name in {"image", "mask"} else value for name, value in body.items()}
+        plain = {name: base64.b64decode(value) if name in IMAGE_KEYS else value for name, value in body.items()}
         found.append((call.model_id or model_id, plain))
     return found
 
@@ -163,9 +176,213 @@ def test_a_new_surrounding_goes_to_inpaint_with_the_same_mask(model_id: str, mod
     )
 
 
-@pytest.mark.parametrize(("asked", "model"), [(SD35, SD35), (ULTRA, ULTRA), (CORE, SD35)])
+def framed(size: tuple[int, int], box: tuple[int, int, int, int]) -> bytes:
+    """Draw the mask of a canvas: black where the picture lies."""
+    drawn = Pillow.new("L", size, 255)
+    drawn.paste(0, box)
+    return saved(drawn)
+
+
+def extending(
+    size: tuple[int, int] = (320, 192), box: tuple[int, int, int, int] = (64, 32, 224, 160), **changes: Any
+) -> Outpainting:
+    """Ask for a new surrounding of a picture on a canvas."""
+    return outpainting(image=image(photo(*size)), mask_image=image(framed(size, box)), **changes)
+
+
+def pixels(data: bytes) -> tuple[tuple[int, int], bytes]:
+    """Give a picture's size and its colors."""
+    picture = Pillow.open(BytesIO(data)).convert("RGB")
+    return picture.size, picture.tobytes()
+
+
+@pytest.mark.parametrize("model_id", [*GENERATING, OUTPAINT])
+def test_a_picture_on_a_canvas_goes_to_the_outpaint_service(model_id: str) -> None:
+    """It gets what lies on the canvas, to the last bit, and the margins, which add up to the canvas."""
+    model, body = the_one(extending(seed=3), model_id)
+    part = Pillow.open(BytesIO(photo(320, 192))).convert("RGB").crop((64, 32, 224, 160))
+    assert pixels(body.pop("image")) == (part.size, part.tobytes())
+    assert (model, body) == (
+        OUTPAINT,
+        {"left": 64, "right": 96, "up": 32, "down": 32, "prompt": "a beach", "seed": 3, "output_format": "png"},
+    )
+
+
+@pytest.mark.parametrize(
+    ("size", "box"),
+    [((320, 192), (0, 0, 320, 160)), ((320, 192), (0, 0, 64, 64)), ((2200, 1000), (2000, 400, 2200, 600))],
+)
+def test_margins_may_be_on_any_side_and_as_large_as_the_service_takes(size: Any, box: Any) -> None:
+    """One side is enough; 64 pixels are left, or 2,000 added."""
+    assert the_one(extending(size, box))[0] == OUTPAINT
+
+
+@pytest.mark.parametrize(
+    ("size", "box", "changes"),
+    [
+        ((320, 192), (0, 0, 63, 64), {}),
+        ((320, 192), (10, 10, 310, 120), {}),
+        ((2265, 1000), (2001, 400, 2265, 600), {}),
+        ((320, 192), (0, 0, 320, 192), {}),
+        ((320, 192), (64, 32, 224, 160), {"negative_text": "people"}),
+    ],
+)
+def test_what_the_outpaint_service_cant_do_stays_on_inpaint(size: Any, box: Any, changes: Any) -> None:
+    """A part that is too small or too long, a margin above 2,000, none at all, and negative words."""
+    assert the_one(extending(size, box, **changes))[0] == INPAINT
+
+
+def test_a_mask_of_another_form_stays_on_inpaint() -> None:
+    """One pixel out of the rectangle is enough."""
+    drawn = Pillow.open(BytesIO(framed((320, 192), (64, 32, 224, 160))))
+    drawn.putpixel((2, 2), 0)
+    task = outpainting(image=image(photo(320, 192)), mask_image=image(saved(drawn)))
+    assert the_one(task)[0] == INPAINT
+    (problem,) = problems(task, OUTPAINT)
+    assert (problem.parameter, "no rectangle" in problem.value) == ("mask_image", True)
+
+
+def test_precise_is_another_result_than_default() -> None:
+    """The same is sent, and other pixels come out."""
+    spec = find(SD35)
+    calls = [encoded(extending(outpainting_mode=mode, seed=1), spec).calls for mode in ("PRECISE", "DEFAULT")]
+    assert calls[0][0].message == calls[1][0].message
+    assert len({wire.fingerprint(SD35, each) for each in calls}) == 2
+    assert [call.keep is not None for (call,) in calls] == [True, False]
+
+
+@pytest.mark.parametrize(
+    ("mode", "model"), [(None, STRUCTURE), ("CANNY_EDGE", STRUCTURE), ("segmentation", STRUCTURE), ("SKETCH", SKETCH)]
+)
+def test_a_condition_image_goes_to_the_service_of_its_mode(mode: str | None, model: str) -> None:
+    """Edges and areas to control-structure, lines to control-sketch; the strength is the same there."""
+    task = TextToImage(
+        text="a boat", condition_image=image(PHOTO), control_mode=mode, control_strength=0.4, style="anime", seed=3
+    )
+    assert the_one(task) == (
+        model,
+        {"image": PHOTO, "prompt": "a boat", "control_strength": 0.4, "style_preset": "anime", "seed": 3,
+         "output_format": "png"},
+    )  # fmt: skip
+    assert ("has no service of its own" in warnings(task)) is (mode == "segmentation")
+
+
+def test_a_sketch_is_a_mode_of_stabilitys_models_alone() -> None:
+    """The others name them."""
+    task = TextToImage(text="a", condition_image=image(photo(320, 320)), control_mode="SKETCH")
+    (problem,) = problems(task, "amazon.titan-image-generator-v2:0")
+    assert (problem.parameter, problem.limit) == ("control_mode", "one of CANNY_EDGE, SEGMENTATION")
+    assert SD35 in problem.remedy
+
+
+def test_colors_beside_a_reference_image_go_to_style_guide() -> None:
+    """They are named in words, which is said."""
+    task = ColorGuided(text="a jar", colors=["#FF0000", "#00FF00"], reference_image=image(PHOTO), seed=3)
+    assert the_one(task) == (
+        GUIDE,
+        {"image": PHOTO, "prompt": "a jar Colors: #FF0000, #00FF00.", "aspect_ratio": "1:1", "seed": 3,
+         "output_format": "png"},
+    )  # fmt: skip
+    assert "colors have no counterpart" in warnings(task)
+
+
+def upscale(**changes: Any) -> Upscale:
+    """Ask for a larger picture."""
+    return Upscale(**{"image": image(PHOTO)} | changes)
+
+
+@pytest.mark.parametrize("model_id", [*GENERATING, FAST])
+def test_upscaling_is_fast_unless_told(model_id: str) -> None:
+    """The service takes the picture alone."""
+    assert the_one(upscale(), model_id) == (FAST, {"image": PHOTO, "output_format": "png"})
+
+
+@pytest.mark.parametrize(("mode", "model"), [("conservative", CONSERVATIVE), ("Creative", CREATIVE)])
+def test_other_ways_to_upscale_go_by_words(mode: str, model: str) -> None:
+    """They need them, and make a JPEG because a PNG may not fit into an answer."""
+    task = upscale(mode=mode, text="a boat", negative_text="people", creativity=0.2, seed=3)
+    assert the_one(task) == (
+        model,
+        {"image": PHOTO, "prompt": "a boat", "negative_prompt": "people", "creativity": 0.2, "seed": 3,
+         "output_format": "jpeg"},
+    )  # fmt: skip
+    (problem,) = problems(upscale(mode=mode))
+    assert (problem.parameter, problem.limit) == ("text", f"required by {model}")
+
+
+@pytest.mark.parametrize(("side", "format_"), [(500, "png"), (501, "jpeg")])
+def test_a_fast_upscale_is_a_png_where_any_would_fit(side: int, format_: str) -> None:
+    """Four bytes a pixel in base64, sixteen megabytes an answer."""
+    task = upscale(image=image(saved(Pillow.new("RGB", (side, side)))))
+    assert the_one(task)[1]["output_format"] == format_
+
+
+@pytest.mark.parametrize(
+    ("model_id", "changes", "parameter"),
+    [
+        (SD35, {"text": "a boat"}, "text"),
+        (SD35, {"seed": 3}, "seed"),
+        (SD35, {"number_of_images": 2}, "number_of_images"),
+        (SD35, {"mode": "conservative", "text": "a", "style": "anime"}, "style"),
+        (SD35, {"mode": "creative", "text": "a", "output_format": "png"}, "output_format"),
+        (SD35, {"mode": "creative", "text": "a", "image": image(saved(Pillow.new("RGB", (1025, 1024))))}, "image"),
+        (SD35, {"image": image(saved(Pillow.new("RGB", (1025, 1024))))}, "image"),
+        (SD35, {"image": image(saved(Pillow.new("RGB", (1537, 64))))}, "image"),
+        (SD35, {"image": image(saved(Pillow.new("RGB", (31, 64))))}, "image"),
+        (SD35, {"image": image(saved(Pillow.new("RGB", (1024, 1024)))), "output_format": "png"}, "output_format"),
+        (CREATIVE, {"mode": "fast", "text": "a"}, "mode"),
+        (SD35, {"mode": "huge"}, "mode"),
+    ],
+)
+def test_each_upscaler_has_its_own_limits(model_id: str, changes: dict[str, Any], parameter: str) -> None:
+    """They are those of the service that does it."""
+    (problem,) = problems(upscale(**changes), model_id)
+    assert problem.parameter == parameter
+
+
+def test_a_png_that_may_not_fit_into_an_answer_is_told() -> None:
+    """It depends on what the picture shows, so it is sent."""
+    wanted = upscale(image=image(saved(Pillow.new("RGB", (600, 600)))), output_format="png")
+    assert "may be more than the 16,000,000 bytes" in warnings(wanted)
+
+
+def test_a_service_that_is_asked_itself_needs_no_mode() -> None:
+    """There is one thing that it does."""
+    assert the_one(upscale(text="a boat"), CREATIVE)[0] == CREATIVE
+
+
+@pytest.mark.parametrize("model_id", [*GENERATING, RECOLOR])
+def test_a_thing_is_recolored_by_its_service(model_id: str) -> None:
+    """What, and into which color."""
+    task = Recolor(image=image(PHOTO), mask_prompt="the sofa", text="bright red", seed=3)
+    assert the_one(task, model_id) == (
+        RECOLOR,
+        {"image": PHOTO, "select_prompt": "the sofa", "prompt": "bright red", "seed": 3, "output_format": "png"},
+    )
+
+
+@pytest.mark.parametrize("model_id", [*GENERATING, TRANSFER])
+def test_a_style_is_transferred_by_its_service(model_id: str) -> None:
+    """From one picture to the other."""
+    other = jpeg(96, 64)
+    task = StyleTransfer(image=image(PHOTO), style_image=image(other), style_strength=0.5, seed=3)
+    assert the_one(task, model_id) == (
+        TRANSFER,
+        {"init_image": PHOTO, "style_image": other, "style_strength": 0.5, "seed": 3, "output_format": "png"},
+    )
+
+
+@pytest.mark.parametrize("task", [upscale(), Recolor(image=image(PHOTO), mask_prompt="a", text="b")])
+def test_a_task_that_others_do_names_them(task: Task) -> None:
+    """A family without it needs no code to say so."""
+    (problem,) = problems(task, "amazon.nova-canvas-v1:0")
+    assert problem.parameter == "model_id"
+    assert SD35 in problem.remedy
+
+
+@pytest.mark.parametrize(("asked", "model"), [(SD35, SD35), (ULTRA, SD35), (CORE, SD35)])
 def test_a_variation_is_image_to_image(asked: str, model: str) -> None:
-    """Core makes pictures of words alone, so its sister does it."""
+    """Core and Ultra make pictures of words alone, so their sister does it."""
     assert the_one(variation(seed=3), asked) == (
         model,
         {"mode": "image-to-image", "image": PHOTO, "prompt": "a boat", "strength": 0.3, "seed": 3,
@@ -267,8 +484,6 @@ def test_sizes_on_edits_only_warn(make: Any) -> None:
         (TextToImage(text="a", cfg_scale=8.0), ["cfg_scale"], "amazon.nova-canvas-v1:0"),
         (TextToImage(text="a", quality="premium"), ["quality"], "amazon.titan-image-generator-v1"),
         (TextToImage(text="a", style="PHOTOREALISM"), ["style"], "amazon.nova-canvas-v1:0"),
-        (TextToImage(text="a", condition_image=image(PHOTO), control_mode="SEGMENTATION", control_strength=0.5),
-         ["condition_image", "control_mode", "control_strength"], "amazon.titan-image-generator-v2:0"),
         (inpainting(return_mask=True), ["return_mask"], "amazon.titan-image-generator-v2:0"),
         (outpainting(return_mask="true", quality="standard"), ["quality", "return_mask"],
          "amazon.titan-image-generator-v2:0"),
@@ -283,7 +498,7 @@ def test_what_has_no_counterpart_is_an_error_that_names_who_can(task: Task, name
 
 @pytest.mark.parametrize(
     "changes",
-    [{"cfg_scale": 8.0}, {"quality": "premium"}, {"style": "PHOTOREALISM"}, {"condition_image": image(PHOTO)}],
+    [{"cfg_scale": 8.0}, {"quality": "premium"}, {"style": "PHOTOREALISM"}],
 )
 def test_what_has_no_counterpart_may_be_left_out_with_a_warning(changes: dict[str, Any]) -> None:
     """``lenient`` makes the body that it would have been without it, and says what is gone."""
@@ -295,12 +510,13 @@ def test_what_has_no_counterpart_may_be_left_out_with_a_warning(changes: dict[st
     assert f"{name} is left out: {SD35} has no counterpart for it." in said
 
 
-def test_a_task_without_a_counterpart_names_who_can_even_when_lenient() -> None:
+def test_colors_alone_have_no_counterpart_and_who_can_is_named() -> None:
     """A whole task can't be left out."""
     task = ColorGuided(text="a", colors=["#FF0000"])
     for lenient in (False, True):
         with pytest.raises(
-            InvalidRequest, match=r"done by amazon\.nova-canvas-v1:0, amazon\.titan-image-generator-v2:0\."
+            InvalidRequest,
+            match=r"reference_image: got nothing.*nova-canvas-v1:0 or amazon\.titan-image-generator-v2:0, which",
         ):
             validate(task, find(SD35), lenient=lenient)
 

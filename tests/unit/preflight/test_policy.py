@@ -51,6 +51,7 @@ def test_every_model_that_tasks_call_is_allowed_and_no_other(
     image, black = f"s3://{bucket}/in.png", f"s3://{bucket}/mask.png"
     for operator in (
         TitanTextToImageOperator(text="a boat", width=320, height=704, **here),
+        TitanTextToImageOperator(text="a boat", condition_image=image, width=320, height=704, **here),
         TitanInpaintingOperator(image=image, mask_prompt="a cup", text="a boat", **here),
         TitanInpaintingOperator(image=image, mask_image=black, text="a boat", **here),
         TitanInpaintingOperator(image=image, mask_image=black, **here),
