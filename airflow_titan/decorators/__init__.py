@@ -34,7 +34,10 @@ DECORATORS = {
     "titan_image_variation": Decorator("TitanImageVariationOperator", "text"),
     "titan_inpainting": Decorator("TitanInpaintingOperator", "text"),
     "titan_outpainting": Decorator("TitanOutpaintingOperator", "text"),
+    "titan_recolor": Decorator("TitanRecolorOperator", "text"),
+    "titan_style_transfer": Decorator("TitanStyleTransferOperator", "image"),
     "titan_text_to_image": Decorator("TitanTextToImageOperator", "text"),
+    "titan_upscale": Decorator("TitanUpscaleOperator", "image"),
 }
 
 

@@ -113,6 +113,38 @@ def titan_outpainting(
     **kwargs: Unpack[GenerationOptions],
 ) -> Callable[[_TextFunction], DecoratedTask]: ...
 @overload
+def titan_recolor(python_callable: _TextFunction, /) -> DecoratedTask: ...
+@overload
+def titan_recolor(
+    *,
+    image: str | Sequence[str] | XComArg = ...,
+    mask_prompt: str | XComArg = ...,
+    text: str | XComArg = ...,
+    negative_text: str | XComArg | None = ...,
+    style: str | XComArg | None = ...,
+    number_of_images: int | str | XComArg | None = ...,
+    seed: int | str | XComArg | None = ...,
+    task_id: str = ...,
+    **kwargs: Unpack[ModelOptions],
+) -> Callable[[_TextFunction], DecoratedTask]: ...
+@overload
+def titan_style_transfer(python_callable: _PictureFunction, /) -> DecoratedTask: ...
+@overload
+def titan_style_transfer(
+    *,
+    image: str | Sequence[str] | XComArg = ...,
+    style_image: str | Sequence[str] | XComArg = ...,
+    text: str | XComArg | None = ...,
+    negative_text: str | XComArg | None = ...,
+    composition_fidelity: float | str | XComArg | None = ...,
+    style_strength: float | str | XComArg | None = ...,
+    change_strength: float | str | XComArg | None = ...,
+    number_of_images: int | str | XComArg | None = ...,
+    seed: int | str | XComArg | None = ...,
+    task_id: str = ...,
+    **kwargs: Unpack[ModelOptions],
+) -> Callable[[_PictureFunction], DecoratedTask]: ...
+@overload
 def titan_text_to_image(python_callable: _TextFunction, /) -> DecoratedTask: ...
 @overload
 def titan_text_to_image(
@@ -126,3 +158,20 @@ def titan_text_to_image(
     task_id: str = ...,
     **kwargs: Unpack[GenerationOptions],
 ) -> Callable[[_TextFunction], DecoratedTask]: ...
+@overload
+def titan_upscale(python_callable: _PictureFunction, /) -> DecoratedTask: ...
+@overload
+def titan_upscale(
+    *,
+    image: str | Sequence[str] | XComArg = ...,
+    mode: str | XComArg | None = ...,
+    text: str | XComArg | None = ...,
+    negative_text: str | XComArg | None = ...,
+    creativity: float | str | XComArg | None = ...,
+    style: str | XComArg | None = ...,
+    output_format: str | XComArg | None = ...,
+    number_of_images: int | str | XComArg | None = ...,
+    seed: int | str | XComArg | None = ...,
+    task_id: str = ...,
+    **kwargs: Unpack[ModelOptions],
+) -> Callable[[_PictureFunction], DecoratedTask]: ...

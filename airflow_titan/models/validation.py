@@ -161,7 +161,7 @@ def _check_job(task: Task, spec: ModelSpec, job: Job, values: dict[str, Any], fi
 
 
 def _check_png(job: Job, max_bytes: int | None, values: dict[str, Any], findings: Findings) -> None:
-    """Hold a PNG that is asked for against what an answer may hold: what is too much for it is lost, and may be paid."""
+    """Hold a PNG that is asked for against what an answer may hold: too much is lost, and may be paid."""
     image = values.get("image")
     if values.get("output_format") != "png" or not isinstance(image, Image) or not image.has_header or not max_bytes:
         return
@@ -171,7 +171,7 @@ def _check_png(job: Job, max_bytes: int | None, values: dict[str, Any], findings
         findings.add("output_format", value, f"an answer of {max_bytes:,} bytes", "Choose jpeg or webp.")
     elif pixels * MAX_PNG_PIXEL > max_bytes:
         findings.warnings.append(
-            f"output_format: {value} may be more than the {max_bytes:,} bytes that an answer may have; it would be lost."
+            f"output_format: {value} may be more than the {max_bytes:,} bytes an answer may have; then it is lost."
         )
 
 

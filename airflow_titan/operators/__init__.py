@@ -5,7 +5,8 @@ May enter all other packages but ``cli`` and ``emulator``, and only inside funct
 modules are imported whenever a DAG file is parsed.
 
 - Tasks of a model, one request a task instance (:mod:`~airflow_titan.operators.base_generation`): ``text_to_image``,
-  ``inpainting``, ``outpainting``, ``image_variation``, ``color_guided``, ``background_removal``.
+  ``inpainting``, ``outpainting``, ``image_variation``, ``color_guided``, ``background_removal``, ``upscale``,
+  ``recolor``, ``style_transfer``.
 - Many requests: ``bulk``; and what goes with it: ``failed_requests``, ``merge_results``.
 - A person who chooses: ``review``; what it stands on is imported when it is asked for.
 - Pixels alone, no model (:mod:`~airflow_titan.operators.base_image`): ``prepare_image``, ``mask``, ``extend_canvas``.
@@ -31,7 +32,10 @@ from airflow_titan.operators.mask import TitanMaskOperator
 from airflow_titan.operators.merge_results import TitanMergeResultsOperator
 from airflow_titan.operators.outpainting import TitanOutpaintingOperator
 from airflow_titan.operators.prepare_image import TitanPrepareImageOperator
+from airflow_titan.operators.recolor import TitanRecolorOperator
+from airflow_titan.operators.style_transfer import TitanStyleTransferOperator
 from airflow_titan.operators.text_to_image import TitanTextToImageOperator
+from airflow_titan.operators.upscale import TitanUpscaleOperator
 
 if TYPE_CHECKING:
     from airflow_titan.operators.review import TitanReviewOperator
@@ -48,8 +52,11 @@ __all__ = [
     "TitanMergeResultsOperator",
     "TitanOutpaintingOperator",
     "TitanPrepareImageOperator",
+    "TitanRecolorOperator",
     "TitanReviewOperator",
+    "TitanStyleTransferOperator",
     "TitanTextToImageOperator",
+    "TitanUpscaleOperator",
 ]
 
 

@@ -61,6 +61,15 @@ EXAMPLES = {
         ("wide", -1): (2, (1408, 768)),
         ("street", -1): (1, (1408, 768)),
     },
+    "example_titan_upscale": {
+        ("room", -1): (1, (1024, 1024)),
+        ("painting", -1): (1, (1024, 1024)),
+        ("red", -1): (1, (1024, 1024)),
+        ("painted", -1): (1, (1024, 1024)),
+        ("large", 0): (1, (4096, 4096)),
+        ("large", 1): (1, (4096, 4096)),
+        ("poster", -1): (1, (3112, 3112)),
+    },
     "example_titan_daily": {("card", -1): (1, (1152, 640))},
     "example_titan_assets": {("lamp", -1): (2, (512, 512))},
 }
@@ -77,6 +86,7 @@ TASKFLOW = {
 #: For every example with bulk tasks, how many pictures each task instance's result file names, and how large they are.
 BULK_EXAMPLES = {
     "example_titan_catalogue": {("pictures", -1): (6, (512, 512))},
+    "example_titan_catalogue_wide": {("wide", -1): (3, (1824, 1026))},
     "example_titan_catalogue_shards": {
         **{("pictures", shard): (3 if shard == 0 else 2, (512, 512)) for shard in range(3)},
         ("merged", -1): (7, (512, 512)),

@@ -5,6 +5,7 @@ import { h } from "./dom.js";
 const TASKS = {
   text_to_image: "Text to image", inpainting: "Inpainting", outpainting: "Outpainting",
   image_variation: "Image variation", color_guided: "Color-guided", background_removal: "Background removal",
+  upscale: "Upscale", recolor: "Recolor", style_transfer: "Style transfer",
   bulk: "Bulk", merge_results: "Merged results", prepare_image: "Prepared image", mask: "Mask",
   extend_canvas: "Extended canvas", review: "Review",
 };
