@@ -19,7 +19,7 @@ with DAG("example_titan_catalogue_wide", schedule=None, doc_md=__doc__, tags=["t
     )
 
     @task
-    def requests(pairs):
+    def requests(pairs: list[list[str]]) -> list[dict[str, str]]:
         """One request a canvas: the picture on it, and the mask around the picture."""
         return [{"id": f"product-{n}", "image": image, "mask_image": mask} for n, (image, mask) in enumerate(pairs)]
 
