@@ -8,7 +8,7 @@ The content filter: words that stand in for what a moderation model would flag, 
 =================  =====================================================================================
 
 Each counts as a whole word in any letter case, in any text of the request (``text``, ``negativeText``,
-``maskPrompt``; ``prompt``, ``negative_prompt``, ``search_prompt``).
+``maskPrompt``; ``prompt``, ``negative_prompt``, ``search_prompt``, ``select_prompt``).
 """
 
 from __future__ import annotations

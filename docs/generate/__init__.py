@@ -26,6 +26,7 @@ PARTS: dict[str, Callable[[], str]] = {
     "model-details": models.details,
     "settings": settings.settings,
     "errors": errors.errors,
+    "emulated-models": emulator.emulated_models,
     "faults": emulator.faults,
     "running": emulator.running_parameters,
     "records": records.records,

@@ -11,6 +11,7 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parent.parent / "kit"))
 
 from client import Titan
+from stability_client import Stability
 
 if TYPE_CHECKING:
     from airflow_titan.emulator import Emulator
@@ -20,3 +21,9 @@ if TYPE_CHECKING:
 def titan(emulator: Emulator) -> Titan:
     """Give a client of the first version of the model."""
     return Titan(emulator.url)
+
+
+@pytest.fixture
+def stability(emulator: Emulator) -> Stability:
+    """Give a client of Stability AI's models."""
+    return Stability(emulator.url)

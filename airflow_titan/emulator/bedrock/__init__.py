@@ -2,9 +2,9 @@
 Bedrock: InvokeModel for every model of ``models.toml``, and the two calls that describe models.
 
 ``service`` tells the calls apart; ``invoke`` and ``describe`` answer them. A wire format is a module in ``dialects``;
-what it holds a body to is in ``schema``, ``input_images`` and the model's own row. ``availability`` and ``throttling``
-decide whether a model answers, ``calls`` is the record, ``painted`` knows a picture again, and ``canned`` has answers
-that lie ready, for measuring clients.
+what it holds a body to is in ``schema``, ``input_images`` and the model's own row, and ``headers`` looks at what stands
+beside the body. ``availability`` and ``throttling`` decide whether a model answers, ``calls`` is the record,
+``painted`` knows a picture again, and ``canned`` has answers that lie ready, for measuring clients.
 
 It may enter ``faults``, ``painting``, ``images`` and ``http``. S3 is next door and shut. Amazon's rules are stated here
 once more, from its documents.

@@ -38,15 +38,16 @@ def describe_models(method: str, path: str, environ: WSGIEnvironment, availabili
                 404,
             )
         name = unquote(match["name"] or "")
+        query = {name: values[0] for name, values in parse_qs(environ.get("QUERY_STRING", "")).items()}
         if match["kind"] == "foundation-model-availability":
             response.body = availability.for_description(name, region).availability()
         elif match["kind"] == "inference-profiles":
             profiles = [model.profile_summary(region) for model in availability.in_region(region) if model.profile]
-            response.body = _profile(profiles, name) if name else {"inferenceProfileSummaries": profiles}
+            listed = [profile for profile in profiles if profile["type"] == query.get("type", profile["type"])]
+            response.body = _profile(profiles, name) if name else {"inferenceProfileSummaries": listed}
         elif name:
             response.body = {"modelDetails": availability.for_description(name, region).summary(region, day)}
         else:
-            query = {name: values[0] for name, values in parse_qs(environ.get("QUERY_STRING", "")).items()}
             summaries = [model.summary(region, day) for model in availability.in_region(region)]
             response.body = {"modelSummaries": [summary for summary in summaries if _matches(summary, query)]}
     except Refused as refusal:

@@ -22,6 +22,7 @@ from . import schema
 from .calls import Call, redact
 from .canned import canned_dialects, parse_without_images
 from .dialects import DIALECTS
+from .headers import check_headers
 from .response import Response
 
 if TYPE_CHECKING:
@@ -38,6 +39,8 @@ log = logging.getLogger(__name__)
 
 #: Bytes of a request's body; the limit in botocore's model of InvokeModel.
 MAXIMUM_BODY = 25_000_000
+#: Bytes of an answer's body. botocore's model has the same number as above for it; this is what was seen.
+MAXIMUM_ANSWER = 16_000_000
 
 
 class InvokeModel:
@@ -85,6 +88,7 @@ class InvokeModel:
         try:
             model = self._availability.for_invocation(model_id, region)
             body = self._receive(raw)
+            check_headers(environ, model, region)
             del raw  # many calls may wait for the model side by side
             if not self._throttle.admits(model.id, region):
                 raise _throttled()
@@ -139,15 +143,24 @@ class InvokeModel:
         response.billed = True
         faults.after_work()
         passed, error = content_filter.withhold(texts, images)
+        encoded = dialect.encode(job, passed, error)
+        response.body = faults.change_body(json.loads(encoded) if faults and isinstance(encoded, bytes) else encoded)
+        response.body = complete = response.encode()
+        if len(complete) > MAXIMUM_ANSWER:
+            raise _too_large(len(complete))
         response.images, response.error_message = len(passed), error
         if not self._canned:  # many are one picture there
             self._painted.record(passed, model.id, texts)
-        encoded = dialect.encode(job, passed, error)
-        response.body = faults.change_body(json.loads(encoded) if faults and isinstance(encoded, bytes) else encoded)
 
 
 def _throttled() -> Refused:
     return Refused("Too many requests, please wait before trying again.", "ThrottlingException", 429)
+
+
+def _too_large(size: int) -> Refused:
+    # Of the words, those around the two numbers were seen. Neither the error's type was, nor whether it is billed: the
+    # work was done, so here it is.
+    return Refused(f"Response payload size ({size} bytes) exceeds the maximum allowed size ({MAXIMUM_ANSWER} bytes).")
 
 
 def _task_type(body: Any) -> str | None:

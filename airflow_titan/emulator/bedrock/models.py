@@ -41,6 +41,9 @@ class Model:
     :param task: what it does, for a dialect whose requests don't say
     :param input: what its input images may be; None for a model that reads none
     :param sizes: the sizes that it paints, by name; empty when the schema and the dialect say
+    :param sized_edits: the tasks whose size is their input's, and which are refused a size that isn't in `sizes`
+    :param scale: how many times longer each side of the answer's image is than the input's
+    :param output_pixels: about how many pixels the answer's image has, whatever the input's size
     :param defaults: the values of fields that a request leaves out
     :param legacy: the day from which on it is legacy
     :param end_of_life: the day from which on it is gone
@@ -58,6 +61,9 @@ class Model:
     task: str = ""
     input: Limits | None = None
     sizes: Mapping[str, Size] = field(default_factory=dict)
+    sized_edits: tuple[str, ...] = ()
+    scale: int | None = None
+    output_pixels: int | None = None
     defaults: dict[str, Any] = field(default_factory=dict)
     status: Literal["ACTIVE", "LEGACY"] = "ACTIVE"
     legacy: date | None = None
@@ -143,6 +149,7 @@ def _read_model(row: dict[str, Any], table: dict[str, Any]) -> Model:
         | {
             "regions": frozenset(row["regions"]),
             "inputs": tuple(row.get("inputs", ("TEXT", "IMAGE"))),
+            "sized_edits": tuple(row.get("sized_edits", ())),
             "input": limits and Limits(**limits | {"formats": tuple(limits["formats"])}),
             "sizes": {name: (width, height) for name, (width, height) in named.items()},
         }

@@ -108,6 +108,7 @@ _MESSAGES: dict[str, Callable[[Any, Any, ValidationError], str]] = {
     "type": _wrong_type,
     "required": _missing,
     "oneOf": _not_one,
+    "anyOf": lambda _, branches, __: f"no subschema matched out of the total {len(branches)} subschemas",
     "enum": lambda value, _, __: f"{_abbreviate(value)} is not a valid enum value",
     "minimum": lambda value, limit, _: f"{_abbreviate(value)} is not greater or equal to {limit}",
     "maximum": lambda value, limit, _: f"{_abbreviate(value)} is not less or equal to {limit}",

@@ -59,23 +59,26 @@ def inpaint(picture: Image.Image, inside: Mask, text: str, rng: SeededRandom) ->
         fill = _paint_object(background, hole, text, rng)
     else:
         continued = holes.continue_rows(picture, inside, background)
-        fill = ImageChops.add(continued, _draw_grain(picture.size, rng, 3), 1, -3)
+        fill = ImageChops.add(continued, draw_grain(picture.size, rng, 3), 1, -3)
     return Image.composite(fill, picture, hole)
 
 
-def outpaint(picture: Image.Image, inside: Mask, text: str, rng: SeededRandom, *, precise: bool) -> Image.Image:
+def outpaint(
+    picture: Image.Image, inside: Mask, text: str, rng: SeededRandom, *, precise: bool, reach: float = 0.07
+) -> Image.Image:
     """
     Return the picture with a new scene outside the mask, which takes its colors from the inside near the border.
 
     :param inside: which pixels are kept
     :param text: what the scene shows
     :param precise: whether all of them stay as they are; otherwise those near the border blend into the scene
+    :param reach: how far those colors go, as a share of the picture's shorter side
     """
     kept = Image.fromarray(inside)
     scene = scenes.paint_scene(text, picture.size, rng)
     extended = holes.fill_smoothly(picture, ImageChops.invert(kept.convert("L")).convert("1"))
     # Near the border mostly the extension, further away mostly the scene.
-    near = _soften(kept, 0.07).point(lambda value: min(255, int(value * 1.7)))
+    near = _soften(kept, reach).point(lambda value: min(255, int(value * 1.7)))
     surroundings = Image.composite(extended, scene, near)
     weight = kept.convert("L")
     if not precise:
@@ -140,7 +143,7 @@ def _draw_clouds(size: tuple[int, int], rng: SeededRandom) -> Image.Image:
     return Image.fromarray(cells).resize(size, Image.Resampling.BICUBIC)
 
 
-def _draw_grain(size: tuple[int, int], rng: SeededRandom, strength: int) -> Image.Image:
+def draw_grain(size: tuple[int, int], rng: SeededRandom, strength: int) -> Image.Image:
     """Return a faint uneven light, `strength` in the mean and between 0 and twice that."""
     cells = np.array([[rng.randint(0, 2 * strength) for _ in range(24)] for _ in range(24)], np.uint8)
     return Image.fromarray(cells).resize(size, Image.Resampling.BICUBIC).convert("RGB")

@@ -1,11 +1,11 @@
-"""Pictures that follow more than a text: given colors, or the structure of another picture."""
+"""Pictures that follow more than a text: given colors, or the structure, the lines or the colors of another picture."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 import numpy as np
-from PIL import Image, ImageFilter, ImageOps
+from PIL import Image, ImageChops, ImageFilter, ImageOps
 
 from . import scenes
 from .palette import choose_palette, mix
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 _BLACK: Rgb = (16, 16, 24)
 _WHITE: Rgb = (255, 252, 246)
 _REGIONS = 7  # tones that a segmentation is reduced to
+_STEPS = 24  # colors that stand for all of a picture, from its darkest to its brightest
+_PAPER = 128  # the mean of a drawing that is dark on bright, at least
 
 
 def paint_in_colors(
@@ -76,6 +78,45 @@ def paint_by_structure(
     return Image.blend(scene, followed, strength)
 
 
+def paint_by_lines(
+    text: str, size: tuple[int, int], sketch: Image.Image, strength: float, rng: SeededRandom
+) -> Image.Image:
+    """
+    Return a scene that is drawn along the lines of a sketch.
+
+    :param sketch: dark lines on a bright ground, or the other way round; of any other picture its contours count
+    :param strength: how much its lines count, from 0 to 1
+    """
+    scene = scenes.paint_scene(text, size, rng)
+    lines = find_lines(sketch.convert("RGB").resize(size, Image.Resampling.BICUBIC))
+    ground = Image.blend(scene, Image.new("RGB", size, choose_palette(text, rng).sky[1]), 0.35 * strength)
+    ground.paste(_BLACK, (0, 0), lines.point(lambda value: int(value * strength)))
+    return ground
+
+
+def take_palette(picture: Image.Image, other: Image.Image, share: float) -> Image.Image:
+    """
+    Return the picture in the colors of another one: as much of it is dark and bright, and of which color.
+
+    :param share: how much the other's colors count, from 0 to 1
+    """
+    pixels = np.asarray(other.convert("RGB").resize((64, 64), Image.Resampling.BOX), np.float32).reshape(-1, 3)
+    ordered = pixels[np.argsort(pixels @ np.array([0.299, 0.587, 0.114], np.float32), kind="stable")]
+    stops = [_average(part) for part in np.array_split(ordered, _STEPS)]
+    levels = np.asarray(ImageOps.equalize(_gray(picture)), np.float32) / np.float32(255) * (_STEPS - 1)
+    return Image.blend(picture, _map_to_gradient(levels, stops), share)
+
+
+def find_lines(picture: Image.Image) -> Image.Image:
+    """Return where a picture has lines, in white: what is darker than around it, or brighter on a dark ground."""
+    gray = ImageOps.autocontrast(_gray(picture))
+    values = np.asarray(gray)
+    if float(values.mean()) < _PAPER:
+        gray = ImageOps.invert(gray)
+    around = gray.filter(ImageFilter.BoxBlur(max(2, min(picture.size) / 40)))
+    return ImageChops.subtract(around, gray).point(lambda value: max(0, min(255, (value - 12) * 3)))
+
+
 def find_edges(picture: Image.Image) -> Image.Image:
     """Return where a picture has edges: a gray picture, white on the strongest."""
     values = np.asarray(_gray(picture).filter(ImageFilter.GaussianBlur(1.4)), np.float32)
@@ -93,6 +134,11 @@ def _map_to_gradient(levels: Floats, stops: Sequence[Rgb]) -> Image.Image:
     columns = [np.interp(places, range(len(stops)), [stop[part] for stop in stops]) for part in range(3)]
     table = np.rint(np.stack(columns, axis=1)).astype(np.uint8)
     return Image.fromarray(table[index])
+
+
+def _average(pixels: Floats) -> Rgb:
+    red, green, blue = (round(float(value)) for value in pixels.mean(axis=0))
+    return red, green, blue
 
 
 def _gray(picture: Image.Image) -> Image.Image:

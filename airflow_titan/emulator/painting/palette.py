@@ -114,6 +114,18 @@ def words(text: str) -> list[str]:
     return re.findall(r"[a-z]+", text.lower())
 
 
+def find_color(text: str) -> Rgb | None:
+    """Return the first color that a text names, by its word or as ``#RRGGBB``; None if it names none."""
+    if digits := re.search(r"#([0-9A-Fa-f]{6})\b", text):
+        red, green, blue = bytes.fromhex(digits[1])
+        return red, green, blue
+    named = next((_WORDS[word] for word in words(text) if word in _WORDS), None)
+    if named is None:
+        return None
+    hue, chroma, lift = named
+    return rgb(0.62 + lift * 1.2, 0.115 * chroma, hue)
+
+
 def choose_palette(text: str, rng: SeededRandom) -> Palette:
     """Return the colors for a text: its color words decide, otherwise a mood drawn from it; `rng` shades them."""
     text_words = words(text)

@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
-from PIL import Image, ImageChops, ImageFilter
+from PIL import Image, ImageChops, ImageFilter, ImageOps
 
 from . import edit, styles
+from .palette import choose_palette, find_color, mix
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -28,6 +29,25 @@ def repaint_masked(picture: Image.Image, change: Image.Image, text: str, style: 
     inside = np.asarray(change) > 0
     painted = styles.apply_style(edit.inpaint(picture, inside, text, rng), style)
     return Image.composite(painted, picture, change)
+
+
+def recolor_masked(picture: Image.Image, change: Image.Image, text: str, style: str, rng: SeededRandom) -> Image.Image:
+    """
+    Return the picture in another color where `change` is white: its forms stay, and its light and shade.
+
+    :param text: names the color; without a name of one, its palette decides
+    """
+    color = find_color(text) or choose_palette(text, rng).paint()
+    tones = ImageOps.autocontrast(picture.convert("L"), cutoff=1, mask=change.point(lambda value: value and 255))
+    dark, bright = mix(color, (0, 0, 0), 0.35), mix(color, (255, 255, 255), 0.35)
+    colored = ImageOps.colorize(tones, dark, bright, color)
+    lit = ImageChops.add(colored, edit.draw_grain(picture.size, rng, 3), 1, -3)
+    return Image.composite(styles.apply_style(lit, style), picture, change)
+
+
+def region_mask(prompt: str, size: tuple[int, int]) -> Image.Image:
+    """Return the region that words select, white in a mask."""
+    return Image.fromarray(edit.select_region(prompt, size)).convert("L")
 
 
 def transparency_mask(picture: Image.Image) -> Image.Image:

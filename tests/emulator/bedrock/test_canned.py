@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 import pytest
 from client import V1, V2, Titan, client, encoded, inpainting, text_image, variation
 from PIL import Image
+from stability_client import FAST, GUIDE, OUTPAINT
 
 from airflow_titan.emulator import running
 
@@ -125,6 +126,20 @@ def test_a_service_keeps_its_inputs_size_and_format(ready: Emulator) -> None:
     assert data.startswith(b"\xff\xd8\xff")
 
 
+@pytest.mark.parametrize(
+    ("model", "rest", "expected"),
+    [
+        (OUTPAINT, {"left": 10, "down": 6}, (138, 102)),
+        (FAST, {}, (512, 384)),
+        (GUIDE, {"prompt": "a sea", "aspect_ratio": "21:9"}, (1536, 640)),
+    ],
+)
+def test_a_service_has_its_own_size(ready: Emulator, model: str, rest: Any, expected: tuple[int, int]) -> None:
+    """As when it is painted."""
+    answer = asked(ready.url, model, {"image": encoded(large(128, 96))} | rest)
+    assert size(base64.b64decode(answer["images"][0])) == expected
+
+
 def test_a_request_without_a_size_gets_1024_by_1024(ready: Emulator) -> None:
     """As when it is painted."""
     assert size(Titan(ready.url).image(text_image() | {"imageGenerationConfig": {}})) == (1024, 1024)
@@ -135,7 +150,10 @@ def test_a_body_is_still_held_to_its_schema(ready: Emulator) -> None:
     titan = Titan(ready.url)
     long = "#/textToImageParams/text: expected maxLength: 512, actual: 513"
     assert titan.malformed(text_image("x" * 513)) == long
-    assert "not a permitted size" in titan.malformed(text_image(width=1000, height=1000))
+    assert titan.refusal(text_image(width=1000, height=1000)).message.endswith("Given: (1000, 1000).")
+    odd = inpainting(image=large(200, 100), width=1000, height=1000)
+    assert Titan(ready.url, V2).refusal(odd).message.endswith("Given: (1000, 1000).")
+    assert "1:4 and 4:1" in Titan(ready.url, NOVA).malformed(text_image(width=320, height=1296))
     assert titan.refusal(b'{"taskType": "TEXT').status == 400
 
 

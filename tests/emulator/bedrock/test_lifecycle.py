@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from botocore.exceptions import ClientError
 from client import V1, V2, Titan, client, text_image
+from stability_client import CORE, SD35, ULTRA
+from stability_client import SERVICES as PROFILES
 
 from airflow_titan.emulator import running
 
@@ -19,14 +21,7 @@ if TYPE_CHECKING:
     from airflow_titan.emulator import Emulator
 
 NOVA = "amazon.nova-canvas-v1:0"
-CORE, ULTRA, SD35 = (
-    "stability.stable-image-core-v1:1",
-    "stability.stable-image-ultra-v1:1",
-    "stability.sd3-5-large-v1:0",
-)
-SERVICES = [
-    f"stability.stable-image-{name}-v1:0" for name in ("inpaint", "erase-object", "search-replace", "remove-background")
-]
+SERVICES = [profile.removeprefix("us.") for profile in PROFILES]
 OFFERED = {
     "us-east-1": [V1, V2, NOVA, *SERVICES],
     "us-east-2": SERVICES,

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from botocore.exceptions import ClientError
 from client import V1, V2, Titan, client, text_image
+from stability_client import SERVICES
 
 if TYPE_CHECKING:
     from airflow_titan.emulator import Emulator
@@ -134,14 +135,35 @@ def test_what_a_region_has_can_be_used_by_everybody(emulator: Emulator) -> None:
         client("bedrock", emulator.url).get_foundation_model_availability(modelId="stability.sd3-5-large-v1:0")
 
 
-def test_a_profile_names_the_models_that_it_sends_to(emulator: Emulator) -> None:
-    """Listed and by its id or ARN, with one model a region; a plain id is no profile."""
+@pytest.mark.parametrize("name", SERVICES)
+def test_a_profile_names_the_models_that_it_sends_to(emulator: Emulator, name: str) -> None:
+    """By its id or ARN, with one model a region."""
     west = client("bedrock", emulator.url, "us-west-2")
-    name = "us.stability.stable-image-inpaint-v1:0"
     profile = west.get_inference_profile(inferenceProfileIdentifier=name)
-    assert [model["modelArn"].split(":")[3] for model in profile["models"]] == ["us-east-1", "us-east-2", "us-west-2"]
+    model = f":foundation-model/{name.removeprefix('us.')}"
+    assert [each["modelArn"] for each in profile["models"]] == [
+        f"arn:aws:bedrock:{region}:{model}" for region in ("us-east-1", "us-east-2", "us-west-2")
+    ]
     arn = profile["inferenceProfileArn"]
     assert west.get_inference_profile(inferenceProfileIdentifier=arn)["inferenceProfileId"] == name
-    assert name in [each["inferenceProfileId"] for each in west.list_inference_profiles()["inferenceProfileSummaries"]]
-    with pytest.raises(ClientError, match="ResourceNotFound"):
-        west.get_inference_profile(inferenceProfileIdentifier="stability.sd3-5-large-v1:0")
+
+
+def test_all_profiles_are_listed(emulator: Emulator) -> None:
+    """Those of Stability AI's services; they are AWS's own, none of an application."""
+    west = client("bedrock", emulator.url, "us-west-2")
+
+    def listed_profiles(**wanted: str) -> list[str]:
+        return [
+            each["inferenceProfileId"] for each in west.list_inference_profiles(**wanted)["inferenceProfileSummaries"]
+        ]
+
+    assert listed_profiles() == listed_profiles(typeEquals="SYSTEM_DEFINED") == list(SERVICES)
+    assert listed_profiles(typeEquals="APPLICATION") == []
+
+
+def test_a_plain_id_is_no_profile(emulator: Emulator) -> None:
+    """Nor is that of a service without its prefix."""
+    west = client("bedrock", emulator.url, "us-west-2")
+    for name in ("stability.sd3-5-large-v1:0", SERVICES[0].removeprefix("us.")):
+        with pytest.raises(ClientError, match="ResourceNotFound"):
+            west.get_inference_profile(inferenceProfileIdentifier=name)

@@ -118,7 +118,7 @@ def test_a_coloured_picture_needs_text_and_colours(v2: Titan, key: str) -> None:
 
 def test_a_coloured_picture_has_a_permitted_size(v2: Titan) -> None:
     """The pairs are those of text to image."""
-    assert "1000 x 1000 is not a permitted size" in v2.malformed(coloured("#ffffff", width=1000, height=1000))
+    assert v2.refusal(coloured("#ffffff", width=1000, height=1000)).message.endswith("Given: (1000, 1000).")
 
 
 def test_a_coloured_picture_without_a_size_has_1024_by_1024(v2: Titan) -> None:
@@ -240,6 +240,15 @@ def test_no_mask_is_returned_unasked(v2: Titan) -> None:
 def test_the_first_version_knows_none_of_it(emulator: Emulator, body: Any, said: str) -> None:
     """It refuses as it does whatever it doesn't know."""
     assert Titan(emulator.url, V1).malformed(body) == said
+
+
+@pytest.mark.parametrize("ask", [inpainting, outpainting])
+def test_an_edit_is_refused_a_size_that_no_picture_has(v2: Titan, ask: Any) -> None:
+    """Though a size changes nothing, and one that the table has is taken; the first version takes any."""
+    odd = ask(width=1280, height=1294)
+    assert v2.refusal(odd).message == ("400 Bad Request: Value of (width, height) is not valid. Given: (1280, 1294).")
+    assert v2.image(ask(width=512, height=512)) == v2.image(ask())
+    assert Titan(v2.url, V1).image(odd)
 
 
 @pytest.mark.parametrize("task", ["coloured", "removal", "condition"])

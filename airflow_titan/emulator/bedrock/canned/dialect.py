@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from airflow_titan.emulator.bedrock import schema
-from airflow_titan.emulator.bedrock.dialects import DIALECTS, nova, titan
-from airflow_titan.emulator.errors import Refused, malformed
+from airflow_titan.emulator.bedrock.dialects import DIALECTS, nova, stability, titan
 
 from .bodies import size_of
 from .responses import ResponseCache
@@ -19,6 +17,7 @@ if TYPE_CHECKING:
 
     from airflow_titan.emulator.bedrock.dialects import Dialect
     from airflow_titan.emulator.bedrock.models import Model, Size
+    from airflow_titan.emulator.errors import Refused
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,14 +83,22 @@ def canned_dialects() -> Mapping[str, Dialect]:
     return {name: CannedDialect(dialect, _READERS[name], cache) for name, dialect in DIALECTS.items()}
 
 
-def _read_amazon_job(model: Model, body: Any, *, sized: set[str]) -> Job:
+def _read_titan_job(model: Model, body: Any) -> Job:
+    titan.check_size(model, body)
+    return _read_amazon_job(model, body, titan.SIZED)
+
+
+def _read_nova_job(model: Model, body: Any) -> Job:
+    nova.check_size(model, body)
+    return _read_amazon_job(model, body, nova.SIZED)
+
+
+def _read_amazon_job(model: Model, body: Any, sized: set[str]) -> Job:
     task = body["taskType"]
     name = titan.PARAMS[task]
     params = body[name]
     if task in sized:
         size = titan.requested_size(model, body)
-        if model.sizes and size not in model.sizes.values():
-            raise malformed(f"#/imageGenerationConfig: {size[0]} x {size[1]} is not a permitted size")
     elif "images" in params:
         size = size_of(f"#/{name}/images/0", params["images"][0])
     else:
@@ -102,17 +109,15 @@ def _read_amazon_job(model: Model, body: Any, *, sized: set[str]) -> Job:
 
 
 def _read_stability_job(model: Model, body: Any) -> Job:
-    values = {"aspect_ratio": "1:1", "output_format": "png", "seed": 0} | body
-    if model.input and "image" in body and body.get("mode") != "text-to-image":
-        size = size_of("#/image", body["image"])
-    else:
-        size = model.sizes[values["aspect_ratio"]]
-    texts = tuple(body.get(key, "") for key in ("prompt", "negative_prompt", "search_prompt"))
+    values = stability.DEFAULTS | model.defaults | body
+    given = [size_of(f"#/{key}", values[key]) for key in stability.image_keys(values)]
+    size = stability.output_size(model, values, next(iter(given), None))
+    texts = tuple(body.get(key, "") for key in stability.TEXTS)
     return Job(texts, size, format=values["output_format"], seed=int(values["seed"]) or 1)
 
 
 _READERS: Mapping[str, Callable[[Model, Any], Job]] = {
-    "titan": partial(_read_amazon_job, sized=titan.SIZED),
-    "nova": partial(_read_amazon_job, sized=nova.SIZED),
+    "titan": _read_titan_job,
+    "nova": _read_nova_job,
     "stability": _read_stability_job,
 }

@@ -28,14 +28,23 @@ def parse(model: Model, body: Any) -> titan.Job:
     :raises Refused: if the body breaks the model's schema, its sizes, or a rule for images
     """
     schema.validate(model.schema, body)
+    check_size(model, body)
+    return titan.read_job(model, body, titan.requested_size(model, body) if body["taskType"] in SIZED else None)
+
+
+def check_size(model: Model, body: Any) -> None:
+    """
+    Hold the size that a body asks for to the rules that no schema can state.
+
+    :raises Refused: if it breaks one
+    """
     if body["taskType"] not in SIZED:
-        return titan.read_job(model, body, None)
+        return
     width, height = size = titan.requested_size(model, body)
     if max(size) > _RATIO * min(size):
         raise malformed(f"#/imageGenerationConfig: {width} x {height} is not between 1:{_RATIO} and {_RATIO}:1")
     if width * height > _PIXELS:
         raise malformed(f"#/imageGenerationConfig: {width} x {height} has more than {_PIXELS} pixels")
-    return titan.read_job(model, body, size)
 
 
 def blocked() -> Refused:

@@ -11,7 +11,7 @@ from PIL import Image
 
 from airflow_titan.emulator import content_filter, painting
 from airflow_titan.emulator.bedrock import input_images, schema
-from airflow_titan.emulator.errors import Refused, malformed
+from airflow_titan.emulator.errors import Refused
 from airflow_titan.emulator.images import encode_png
 
 if TYPE_CHECKING:
@@ -33,6 +33,7 @@ PARAMS = {
 }
 #: The tasks whose size is asked for; that of the others is the input's.
 SIZED = {"TEXT_IMAGE", "COLOR_GUIDED_GENERATION"}
+_CUT_OUT = PARAMS["BACKGROUND_REMOVAL"]
 _ONE_IMAGE = ("image", "conditionImage", "referenceImage")
 
 
@@ -74,12 +75,23 @@ def parse(model: Model, body: Any) -> Job:
     :raises Refused: if the body breaks the model's schema, its sizes, or a rule for images
     """
     schema.validate(model.schema, body)
-    size = None  # the inputs'
-    if body["taskType"] in SIZED:
+    check_size(model, body)
+    return read_job(model, body, requested_size(model, body) if body["taskType"] in SIZED else None)
+
+
+def check_size(model: Model, body: Any) -> None:
+    """
+    Compare the size that a body asks for with the model's table, in the words of the live service.
+
+    :raises Refused: if the table hasn't got it
+    """
+    config = body.get("imageGenerationConfig", {})
+    # What the service makes of one side alone isn't known; where the size has no effect it passes.
+    is_edit = body["taskType"] in model.sized_edits and {"width", "height"} <= config.keys()
+    if body["taskType"] in SIZED or is_edit:
         size = requested_size(model, body)
         if size not in model.sizes.values():
-            raise malformed(f"#/imageGenerationConfig: {size[0]} x {size[1]} is not a permitted size")
-    return read_job(model, body, size)
+            raise Refused(f"400 Bad Request: Value of (width, height) is not valid. Given: {size}.")
 
 
 def requested_size(model: Model, body: Any) -> Size:
@@ -159,7 +171,9 @@ def _read_images(model: Model, name: str, params: dict[str, Any]) -> tuple[Image
     sent = {f"#/{name}/{key}": params[key] for key in _ONE_IMAGE if key in params}
     sent |= {f"#/{name}/images/{number}": encoded for number, encoded in enumerate(params.get("images", []))}
     assert model.input  # noqa: S101  (every model of this dialect reads images)
-    return tuple(input_images.read_image(field, encoded, model.input) for field, encoded in sent.items())
+    images = (input_images.read_image(field, encoded, model.input) for field, encoded in sent.items())
+    # What is made of transparent pixels isn't known. What stays transparent is seen where a background is removed.
+    return tuple(image if name == _CUT_OUT else image.convert("RGB") for image in images)
 
 
 def _read_mask(model: Model, name: str, encoded: str, size: Size) -> NDArray[np.bool_]:
