@@ -44,7 +44,7 @@ def shell(script: str, folder: Path, **variables: str) -> subprocess.CompletedPr
         env={**clean, "PATH": path, "AWS_EC2_METADATA_DISABLED": "true", "PYTHONPATH": str(ROOT), **variables},
         capture_output=True,
         text=True,
-        timeout=240,
+        timeout=600,
         check=False,
     )
 

@@ -32,6 +32,7 @@ def _heavy(names: list[str]) -> list[str]:
     return [name for name in names if name in _HEAVY or name.startswith(tuple(f"{heavy}." for heavy in _HEAVY))]
 
 
+@pytest.mark.heavy
 def test_operators_bring_nothing_heavy_to_a_dag_file() -> None:
     """Beside Airflow itself, only our own few modules are new."""
     airflow = "try:\n    from airflow.sdk import DAG\nexcept ImportError:\n    from airflow.models import DAG"
@@ -69,6 +70,7 @@ def test_airflow_may_ask_for_provider_info_while_it_starts() -> None:
     ]
 
 
+@pytest.mark.heavy
 def test_the_types_of_shared_parameters_cost_nothing() -> None:
     """Only type checkers read them."""
     assert "airflow_titan.operators.base_parameters" not in added("", "import airflow_titan.operators")

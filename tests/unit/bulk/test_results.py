@@ -163,6 +163,7 @@ def test_lines_that_are_there_twice_are_named(rows: list[tuple[str, int, int]], 
         assert results.repeated() == lines
 
 
+@pytest.mark.heavy
 def test_memory_is_flat_however_many_rows_there_are() -> None:
     """They lie on disk."""
 
