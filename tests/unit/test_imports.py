@@ -83,6 +83,8 @@ def test_airflow_may_ask_for_provider_info_while_it_starts() -> None:
         "airflow_titan.config",
         "airflow_titan.decorators",
         "airflow_titan.errors",
+        "airflow_titan.errors.abbreviation",
+        "airflow_titan.errors.exhaustion",
     ]
 
 
