@@ -185,8 +185,10 @@ class Decision(Record):
     """
     The record of a decision, for those who ask later who took it.
 
+    :param version: of this record's form
     :param created: when it was written, ISO 8601 in UTC
     :param provider: the version of this package
+    :param task: what was done
     :param chosen: the URIs of the chosen images
     :param rejected: the URIs of the others
     :param remark: what the person wrote beside it
@@ -195,6 +197,7 @@ class Decision(Record):
     :param responded_by_user: id and name; ``None`` where nobody answered in time
     :param responded_at: when, ISO 8601
     :param timedout: whether the defaults were taken, because nobody answered in time
+    :param task_instance: whose images were looked at
     """
 
     version: Literal[1] = VERSION
