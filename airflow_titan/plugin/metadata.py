@@ -130,7 +130,8 @@ def left_in_run(
     read = found[:bound]
     ours = [row for row in read if _is_ours(row)]
     others = {(row.task_id, row.map_index) for row in read} - {(row.task_id, row.map_index) for row in ours}
-    every = {tuple(row) for row in session.execute(select(XComModel.task_id, XComModel.map_index).where(*of_run))}
+    named = session.execute(select(XComModel.task_id, XComModel.map_index).where(*of_run))
+    every = {(task_id, map_index) for task_id, map_index in named}
     place = {task_id: number for number, task_id in enumerate(_order(dag_id, run_id, session))}
     keys = [TaskInstanceKey(dag_id, run_id, task_id, map_index) for task_id, map_index in every - others]
     keys.sort(key=lambda key: (place.get(key.task_id, len(place)), key.task_id, key.map_index))
