@@ -4,29 +4,38 @@ from __future__ import annotations
 
 import json
 from fnmatch import fnmatchcase
+from io import BytesIO
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from instance import Instance
-from pictures import mask, photo
+from pictures import mask, photo, saved
+from PIL import Image
 
 from airflow_titan.cli import main
 from airflow_titan.errors import ConfigurationError
 from airflow_titan.models.catalog import models
 from airflow_titan.operators import (
     TitanBackgroundRemovalOperator,
+    TitanColorGuidedOperator,
     TitanImageVariationOperator,
     TitanInpaintingOperator,
     TitanOutpaintingOperator,
+    TitanRecolorOperator,
+    TitanStyleTransferOperator,
     TitanTextToImageOperator,
+    TitanUpscaleOperator,
 )
 from airflow_titan.preflight.policy import least_policy
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from airflow_titan.emulator import Emulator
 
 SD35, INPAINT = "stability.sd3-5-large-v1:0", "stability.stable-image-inpaint-v1:0"
 CORE, ULTRA = "stability.stable-image-core-v1:1", "stability.stable-image-ultra-v1:1"
+MODES = ("fast", "conservative", "creative")
 ROOT, ACCOUNT = "s3://titan-images/results", "123456789012"
 
 
@@ -45,11 +54,23 @@ def test_every_model_that_tasks_call_is_allowed_and_no_other(
     emulator: Emulator, s3: Any, bucket: str, model: str
 ) -> None:
     """All tasks in all their ways, run against the emulator, call exactly what the policy names."""
-    for name, data in (("in.png", photo(320, 320)), ("mask.png", mask(320, 320))):
+    half = mask(320, 320)
+    other = Image.open(BytesIO(half))
+    other.putpixel((319, 319), 0)
+    for name, data in (("in.png", photo(320, 320)), ("mask.png", half), ("other.png", saved(other))):
         s3.put_object(Bucket=bucket, Key=name, Body=data)
     here: dict[str, Any] = {"task_id": "task", "model_id": model, "region_name": "us-west-2", "translate": "lenient"}
     image, black = f"s3://{bucket}/in.png", f"s3://{bucket}/mask.png"
+    stability: Sequence[Any] = (
+        TitanTextToImageOperator(text="a", condition_image=image, control_mode="SKETCH", **here),
+        TitanColorGuidedOperator(text="a", colors=["#FF0000"], reference_image=image, **here),
+        TitanOutpaintingOperator(image=image, mask_image=f"s3://{bucket}/other.png", text="a beach", **here),
+        TitanRecolorOperator(image=image, mask_prompt="a cup", text="red", **here),
+        TitanStyleTransferOperator(image=image, style_image=image, **here),
+        *(TitanUpscaleOperator(image=image, mode=mode, text="a boat", **here) for mode in MODES),
+    )
     for operator in (
+        *(stability if model.startswith("stability") else ()),
         TitanTextToImageOperator(text="a boat", width=320, height=704, **here),
         TitanTextToImageOperator(text="a boat", condition_image=image, width=320, height=704, **here),
         TitanInpaintingOperator(image=image, mask_prompt="a cup", text="a boat", **here),
@@ -114,7 +135,7 @@ def test_fewer_tasks_need_no_more(model: str, task: str) -> None:
 )
 def test_an_arn_is_allowed_by_itself(arn: str, allowed: list[str]) -> None:
     """With the models behind it, where it is a profile."""
-    policy = least_policy([arn], ROOT, model_family="stability", tasks=["text_to_image"])
+    policy = least_policy([arn], ROOT, model_family="stability", tasks=["image_variation"])
     assert resources(policy, "bedrock:InvokeModel") == allowed
 
 
