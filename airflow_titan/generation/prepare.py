@@ -107,7 +107,8 @@ def prepare(request: Request, reader: InputReader, location: ResultLocation, *, 
     """
     spec = find(request.model_id, request.model_family)
     task = with_images(request, spec, reader, read)
-    derived = "seed" in parameters(task) and setting(task, "seed") is None
+    job = spec.job_for(task)
+    derived = setting(task, "seed") is None and "seed" in (job.takes if job else parameters(task))
     if derived:
         seed: dict[str, Any] = {"seed": location.seed(spec.parameters["seed"].largest("maximum") or 0)}
         task = replace(task, **seed)
