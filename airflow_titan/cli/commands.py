@@ -46,8 +46,13 @@ def print_models(options: Namespace) -> int:
     Print what is known of each model, and with ``--live`` where Bedrock says otherwise.
 
     :return: the exit code
-    :raises SystemExit: if Bedrock can't be asked
+    :raises SystemExit: if Bedrock can't be asked, or an option is for another use of the command
     """
+    if options.check_data:
+        return _print_differences(options)
+    for name in ("botocore", "prices", "models", "json"):
+        if getattr(options, name):
+            options.refuse(f"argument --{name}: allowed is only with --check-data")
     from airflow_titan.models.listing import table
 
     print(table())  # noqa: T201 - a command's output
@@ -62,6 +67,34 @@ def print_models(options: Namespace) -> int:
             # no region, no credentials, no connection
             raise SystemExit(f"airflow-titan models: {error}") from error
     return 0
+
+
+def _print_differences(options: Namespace) -> int:
+    """
+    Print where others say otherwise than the model data.
+
+    :return: the exit code: 1 where somebody does
+    :raises SystemExit: with 2, if a file can't be read
+    """
+    from airflow_titan.cli.data_check.comparison import as_json, differences, table
+    from airflow_titan.cli.data_check.files import read_models, read_prices
+    from airflow_titan.cli.data_check.foundation_models import compare_with_models
+    from airflow_titan.cli.data_check.price_list import compare_with_prices
+    from airflow_titan.cli.data_check.service_model import compare_with_botocore
+
+    comparisons = []
+    if options.botocore or (options.prices is None and options.models is None):
+        comparisons.append(compare_with_botocore())
+    try:
+        if options.prices is not None:
+            comparisons.append(compare_with_prices(read_prices(options.prices)))
+        if options.models is not None:
+            listed = [found for path in options.models for found in read_models(path)]
+            comparisons.append(compare_with_models(listed))
+    except ValueError as error:
+        options.refuse(str(error))
+    print(as_json(comparisons) if options.json else table(comparisons))  # noqa: T201 - a command's output
+    return 1 if differences(comparisons) else 0
 
 
 def print_check(options: Namespace) -> int:

@@ -101,10 +101,29 @@ def _add_emulator(commands: _SubParsersAction[ArgumentParser]) -> None:
 
 
 def _add_models(commands: _SubParsersAction[ArgumentParser]) -> None:
-    models = commands.add_parser("models", help="print what is known of each model")
+    models = commands.add_parser(
+        "models",
+        help="print what is known of each model",
+        description="Print what is known of each model. With --check-data print a row instead for each fact on which "
+        "others say otherwise, and end with 1 if there is one, else with 0; without a file, botocore is asked alone.",
+    )
     models.add_argument("--live", action="store_true", help="ask Bedrock too, and say where the two differ")
     models.add_argument("--region", help="region to ask (default: the AWS configuration's)")
-    models.set_defaults(run=print_models)
+    models.add_argument(
+        "--check-data", action="store_true", help="hold the data against what others say; nothing is downloaded"
+    )
+    models.add_argument(
+        "--botocore", action="store_true", help="against the installed botocore's service models, beside files"
+    )
+    models.add_argument("--prices", metavar="FILE", help="against LiteLLM's model_prices_and_context_window.json")
+    models.add_argument(
+        "--models",
+        action="append",
+        metavar="FILE",
+        help="against answers of aws bedrock list-foundation-models, of one region or of several; more than once",
+    )
+    models.add_argument("--json", action="store_true", help="with --check-data, print JSON instead of a table")
+    models.set_defaults(run=print_models, refuse=models.error)
 
 
 def _add_check(commands: _SubParsersAction[ArgumentParser]) -> None:

@@ -9,7 +9,7 @@ from airflow_titan.imaging.conversion import ConvertedImage
 from airflow_titan.imaging.exif import STORED, UPRIGHT
 from airflow_titan.imaging.header import InvalidImage
 from airflow_titan.imaging.mask import ALL_INSIDE, CLEAN_PART, INSIDE, NOTHING_INSIDE, has_same_proportions
-from airflow_titan.models.limits import FILE_BOUNDS, IMAGE_BOUNDS
+from airflow_titan.models.limits import FILE_BOUNDS, IMAGE_BOUNDS, PIXEL_BOUNDS
 
 if TYPE_CHECKING:
     from airflow_titan.imaging.image import Image
@@ -40,11 +40,14 @@ def check_image(name: str, image: Image, rule: Parameter, findings: Findings) ->
     remedy = mask_remedy(image, findings) if is_mask else prepare_remedy(image, rule, findings)
     try:
         of_size = _large_mask_remedy(image) if is_mask else remedy
-        look = _check_mask if is_mask else _check_picture
         return (
             findings.compare(name, image, rule, IMAGE_BOUNDS, label=label, remedy=of_size)
             and _check_orientation(name, image, remedy, findings)
-            and look(name, image, remedy, findings)
+            and (
+                _check_mask(name, image, remedy, findings)
+                if is_mask
+                else _check_picture(name, image, rule, remedy, findings)
+            )
         )
     except InvalidImage as error:
         value = f"{image.uri!r}, which {error}"
@@ -100,17 +103,11 @@ def _check_orientation(name: str, image: Image, remedy: str, findings: Findings)
     return False
 
 
-def _check_picture(name: str, image: Image, remedy: str, findings: Findings) -> bool:
+def _check_picture(name: str, image: Image, rule: Parameter, remedy: str, findings: Findings) -> bool:
     if image.opaque:
         return True
-    value = f"{image.uri!r} with transparent pixels"
-    findings.add(
-        name,
-        value,
-        "RGB, fully opaque",
-        f"{remedy} It shows what is clear in white, or in the color of its background.",
-    )
-    return False
+    remedy = f"{remedy} It shows what is clear in white, or in the color of its background."
+    return findings.compare(name, image, rule, PIXEL_BOUNDS, label=f"{image.uri!r} with ", remedy=remedy)
 
 
 def _check_mask(name: str, image: Image, remedy: str, findings: Findings) -> bool:

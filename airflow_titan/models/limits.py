@@ -95,6 +95,10 @@ IMAGE_BOUNDS = {
     "max_ratio": Bound(_ratio, operator.le, "sides of {:.2f}:1", "at most {:g}:1", "Crop or pad it."),
     **FILE_BOUNDS,
 }
+#: What takes decoding it, so it comes last.
+PIXEL_BOUNDS = {
+    "opaque": Bound(lambda image: image.opaque, operator.eq, "transparent pixels", "{}", "Make it opaque."),
+}
 
 
 class Findings(Problems):

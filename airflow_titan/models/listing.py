@@ -21,13 +21,11 @@ def table() -> str:
 
 
 def _row(spec: ModelSpec) -> tuple[str, ...]:
-    prices = sorted({price.usd for price in spec.prices})
-    span = " to ".join(f"{price:g}" for price in dict.fromkeys((prices[0], prices[-1]))) if prices else "unknown"
     return (
         spec.id,
         ", ".join(spec.tasks),
         _sizes(spec),
-        span,
+        describe_prices(spec),
         ", ".join(spec.regions),
         describe_lifecycle(spec.lifecycle),
     )
@@ -39,6 +37,12 @@ def _sizes(spec: ModelSpec) -> str:
     if spec.sizes.grid:
         return f"{spec.sizes.grid.min_side} to {spec.sizes.grid.max_side}, steps of {spec.sizes.grid.step}"
     return f"{len(spec.sizes.ratios)} aspect ratios"
+
+
+def describe_prices(spec: ModelSpec) -> str:
+    """Return what an image is taken to cost, from the least to the most."""
+    prices = sorted(spec.estimates.values())
+    return " to ".join(f"{price:g}" for price in dict.fromkeys((prices[0], prices[-1]))) if prices else "unknown"
 
 
 def describe_lifecycle(life: Lifecycle) -> str:

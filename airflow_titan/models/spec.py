@@ -57,6 +57,7 @@ class Limit(Fact):
     :param max_pixels: maximum of pixels of an image
     :param max_ratio: maximum of the longer side, in parts of the shorter one
     :param max_bytes: largest image file in bytes
+    :param opaque: whether no pixel of an image may be transparent
     :param pattern: regular expression that each of a list's texts must match as a whole
     :param told: what is allowed in words, where the bound itself says little to people
     """
@@ -74,6 +75,7 @@ class Limit(Fact):
     max_pixels: int | None = None
     max_ratio: float | None = None
     max_bytes: int | None = None
+    opaque: Literal[True] | None = None
     pattern: str | None = None
     told: str | None = None
 
@@ -105,6 +107,18 @@ class Parameter(StrictModel):
         return None
 
 
+class TableOnly(Fact):
+    """
+    Something that must have a size of the model's table, though it doesn't set the output's.
+
+    :param of: the parameters, or the image, that it is about
+    :param models: of which it is known; default: all of the family
+    """
+
+    of: Literal["width and height", "image"]
+    models: tuple[str, ...] = ()
+
+
 class TaskRule(StrictModel):
     """
     What a task takes.
@@ -118,6 +132,7 @@ class TaskRule(StrictModel):
         ``optional``, they set it too, and need not be sent because the default is a size that the model makes;
         ``either``, the one or the other, and nobody says which; ``ratio``, they choose the nearest offered ratio;
         ``free``, neither does, and the model chooses
+    :param table_only: what must be a size that the model makes all the same
     """
 
     required: tuple[str, ...]
@@ -126,6 +141,7 @@ class TaskRule(StrictModel):
     requires: dict[str, str] = Field(default={})
     settings: tuple[str, ...] | None = None
     size: SizeRule
+    table_only: tuple[TableOnly, ...] = ()
 
 
 class SizeClass(Fact):
@@ -214,7 +230,7 @@ class Sizes(Fact):
 
 
 class Price(Fact):
-    """One price of one image in US dollars, by size class and quality, as seen on a day."""
+    """One price of one image in US dollars, by size class and quality, as one source had it on a day."""
 
     seen: date
     size: str
@@ -297,7 +313,24 @@ class ModelSpec(StrictModel):
         :return: ``None`` where no price is known
         """
         default = self.parameters["quality"].default if "quality" in self.parameters else "standard"
-        wanted = self.sizes.price_class(width, height), quality or default
-        prices = [price for price in self.prices if (price.size, price.quality) == wanted]
+        usd = self.estimates.get((self.sizes.price_class(width, height), str(quality or default)))
         # rounded because prices are decimal fractions and floats are not
-        return round(max(prices, key=lambda price: price.seen).usd * count, 6) if prices else None
+        return None if usd is None else round(usd * count, 6)
+
+    @property
+    def current_prices(self) -> tuple[Price, ...]:
+        """What each source said last of each size class and quality."""
+        last = {
+            (price.size, price.quality, price.source): price
+            for price in sorted(self.prices, key=lambda price: price.seen)
+        }
+        return tuple(last.values())
+
+    @property
+    def estimates(self) -> dict[tuple[str, str], float]:
+        """What an image is taken to cost, by size class and quality: the highest of what the sources say."""
+        highest: dict[tuple[str, str], float] = {}
+        for price in self.current_prices:
+            variant = price.size, price.quality
+            highest[variant] = max(price.usd, highest.get(variant, price.usd))
+        return highest

@@ -18,6 +18,7 @@ from airflow_titan.models.catalog import called, models
 from airflow_titan.models.input_images import mask_remedy
 from airflow_titan.models.job import MAX_PNG_PIXEL, MIN_PNG_PIXEL
 from airflow_titan.models.limits import Findings
+from airflow_titan.models.table_sizes import check_table_only
 from airflow_titan.models.tasks import PROMPTS, Task, parameters, setting
 from airflow_titan.models.values import read_value, without_nothing, without_placeholders
 
@@ -82,6 +83,7 @@ def validate(task: T, spec: ModelSpec, *, lenient: bool = False, problems: Itera
         _check_job(task, spec, job, values, findings)
         rule = rule.model_copy(update={"size": job.size or rule.size})
     _check_size(values, task, rule, spec, findings)
+    check_table_only(values, rule, spec, findings, lenient=lenient)
     _check_mask_size(values, findings)
     _check_request_size(values, spec, findings)
     findings.raise_if_any()

@@ -9,57 +9,75 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from pydantic import BaseModel
 from written import written
 
 from airflow_titan.errors import InvalidRequest
 from airflow_titan.models.catalog import models, parse
 from airflow_titan.models.families import FAMILIES
+from airflow_titan.models.spec import Fact, Limit
 from airflow_titan.models.tasks import ImageVariation, TextToImage
 from airflow_titan.models.validation import validate
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from airflow_titan.models.spec import Fact, ModelSpec
+    from airflow_titan.models.spec import ModelSpec
 
 SNAPSHOT = Path(__file__).with_name("models.txt")
 
 
 def facts() -> str:
     """
-    Write all that is known of each model.
+    Write all that is known of each model, a fact a line: model, tasks, parameter, name = value [mark, source].
 
-    To renew the snapshot after a change that is meant: ``PYTHONPATH=tests/kit python tests/unit/models/test_matrix.py``
+    It goes through the fields of the specification, so that a new field shows by itself. To renew the snapshot after a
+    change that is meant: ``PYTHONPATH=.:tests/kit .venv/bin/python tests/unit/models/test_matrix.py``
     """
-    return "\n\n".join("\n".join(_facts(spec)) for spec in models().values()) + "\n"
+    return "".join(f"{line}\n" for spec in models().values() for line in sorted(set(_facts(spec))))
 
 
 def _facts(spec: ModelSpec) -> Iterator[str]:
-    yield f"{spec.id}: {spec.name}"
-    yield f"  family {spec.family}; regions {', '.join(spec.regions)}; requests of {spec.max_request_bytes:,} bytes"
-    yield f"  lifecycle {_values(spec.lifecycle)}"
-    for name, rule in spec.tasks.items():
-        yield f"  task {name}: {_values(rule)}"
-    yield f"  settings {', '.join(spec.settings)}"
+    for field in sorted(set(type(spec).model_fields) - {"id", "parameters"}):
+        yield from _lines(f"{spec.id} {field}", getattr(spec, field))
     for name, parameter in spec.parameters.items():
-        used = [task for task in spec.tasks if spec.takes(task, name)]
-        yield f"  parameter {name}: {parameter.type}, default {parameter.default}, for {', '.join(used) or 'no task'}"
+        path = f"{spec.id} {','.join(task for task in spec.tasks if spec.takes(task, name)) or 'no task'} {name}"
+        for field in sorted(set(type(parameter).model_fields) - {"limits"}):
+            yield from _lines(f"{path} {field}", getattr(parameter, field))
         for limit in parameter.limits:
-            yield f"    {_values(limit)}"
-    yield f"  sizes {_values(spec.sizes, without={'table', 'classes'})}"
-    for row in spec.sizes.table:
-        yield f"    {row[0]}x{row[1]} {row[2]} billed as {row[3]}"
-    for entry in spec.sizes.classes:
-        yield f"    class {_values(entry)}"
-    for price in spec.prices:
-        yield f"  price {_values(price)}"
-    for job in spec.jobs:
-        yield f"  job {_values(job)}"
+            yield from _lines(path, limit)
 
 
-def _values(fact: Fact | Any, without: set[str] | None = None) -> str:
-    given = fact.model_dump(mode="json", exclude_defaults=True, exclude=without)
-    return ", ".join(f"{name}={json.dumps(value)}" for name, value in given.items())
+def _lines(path: str, value: Any) -> Iterator[str]:
+    """Write a value, and whatever it is made of; nothing of what says nothing."""
+    if isinstance(value, BaseModel):
+        yield from _fields(path, value)
+    elif isinstance(value, dict):
+        for name, part in value.items():
+            yield from _lines(f"{path}.{name}", part)
+    elif isinstance(value, tuple) and value and isinstance(value[0], BaseModel):
+        yield from (f"{path}: {_row(part)}" for part in value)
+    elif isinstance(value, tuple) and value and isinstance(value[0], tuple):
+        yield from (f"{path} = {' '.join(map(str, row))}" for row in value)
+    elif value not in (None, (), ""):
+        yield f"{path} = {', '.join(map(str, value)) if isinstance(value, tuple) else value}"
+
+
+def _fields(path: str, value: BaseModel) -> Iterator[str]:
+    join = " " if isinstance(value, Limit) else "."
+    for name in sorted(set(type(value).model_fields) - {"mark", "source"}):
+        for line in _lines(f"{path}{join}{name}", getattr(value, name)):
+            yield line if line.endswith("]") else f"{line}{_evidence(value)}"
+
+
+def _row(value: BaseModel) -> str:
+    """Write what one of several says in one line."""
+    given = value.model_dump(mode="json", exclude_defaults=True, exclude={"mark", "source"})
+    return f"{', '.join(f'{name}={json.dumps(part)}' for name, part in given.items())}{_evidence(value)}"
+
+
+def _evidence(value: BaseModel) -> str:
+    return f" [{value.mark}, {value.source}]" if isinstance(value, Fact) else ""
 
 
 def test_the_facts_are_those_of_the_snapshot() -> None:
