@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from pictures import photo
 from pydantic import BaseModel
 from written import written
 
 from airflow_titan.errors import InvalidRequest
+from airflow_titan.imaging.image import Image
 from airflow_titan.models.catalog import models, parse
 from airflow_titan.models.families import FAMILIES
 from airflow_titan.models.spec import Fact, Limit
-from airflow_titan.models.tasks import ImageVariation, TextToImage
+from airflow_titan.models.tasks import TASKS, ImageVariation, TextToImage, Upscale
 from airflow_titan.models.validation import validate
 
 if TYPE_CHECKING:
@@ -154,6 +157,86 @@ def test_an_entry_may_lack_what_its_family_has() -> None:
     spec = parse(text + ENTRIES["titan"])[2]["amazon.titan-image-generator-v3:0"]
     assert not spec.takes("text_to_image", "condition_image")
     assert spec.takes("color_guided", "colors")
+
+
+#: A made-up service that Stability AI could offer next, as somebody would add it: one entry.
+SERVICE = """
+[models."us.stability.stable-double-upscale-v1:0"]
+name = "Stable Double Upscale"
+service = true
+regions = ["us-west-2"]
+lifecycle = { status = "active", mark = "D", source = "cards" }
+prices = [{ seen = 2027-01-01, size = "any", quality = "standard", usd = 0.01, mark = "O", source = "rates" }]
+[[models."us.stability.stable-double-upscale-v1:0".jobs]]
+task = "upscale"
+when = { equals = { mode = "double" } }
+needs = ["text"]
+factor = 2
+send = { picture = "image", subject = "text", seed = "seed", output_format = "output_format|fitting" }
+heeds = ["mode"]
+always = { sharpen = 3 }
+approximations = [{ told = "The picture is sharpened by {sharpen}." }]
+[models."us.stability.stable-double-upscale-v1:0".parameters.mode]
+type = "choice"
+limits = [{ values = ["double"], mark = "D", source = "services" }]
+default = "double"
+[models."us.stability.stable-double-upscale-v1:0".parameters.image]
+type = "image"
+limits = [{ min_side = 16, max_side = 640, mark = "D", source = "services" }]
+"""
+DOUBLE = "us.stability.stable-double-upscale-v1:0"
+
+
+def data_of(family: str) -> str:
+    """Read a family's file."""
+    return files("airflow_titan").joinpath("models", "data", f"{family}.toml").read_text(encoding="utf-8")
+
+
+def image(data: bytes) -> tuple[Image]:
+    """Give an image as reading it leaves it in a task."""
+    return (Image("s3://b/k", data, weight=len(data)),)
+
+
+def test_a_further_service_needs_no_code() -> None:
+    """Its request, its approximations, its limits and its price are those of its entry."""
+    spec = parse(data_of("stability") + SERVICE)[2][DOUBLE]
+    checked = validate(Upscale(image=image(photo(64, 48)), text="a boat", seed=7), spec)
+    encoded = FAMILIES["stability"].encode(checked.task, spec)
+    (call,) = encoded.calls
+    sent = json.loads(written(call.message))
+    assert set(sent) == {"picture", "subject", "seed", "output_format", "sharpen"}
+    assert (sent["subject"], sent["output_format"], sent["sharpen"], call.model_id) == ("a boat", "png", 3, None)
+    assert encoded.approximations == ("The picture is sharpened by 3.",)
+    assert spec.price(128, 96, None, 2) == 0.02
+    with pytest.raises(InvalidRequest, match=r"(?s)at most 640.*text: got nothing") as caught:
+        validate(Upscale(image=image(photo(641, 48))), spec)
+    assert DOUBLE in str(caught.value)
+    assert set(spec.tasks) == {"upscale"}
+
+
+def test_the_family_sends_its_tasks_on_to_a_further_service() -> None:
+    """A model that stands for all finds it by what it is for; whoever asks for something else finds who did that."""
+    before, after = (parse(text)[2] for text in (data_of("stability"), data_of("stability") + SERVICE))
+    for model_id in (model_id for model_id in before if not model_id.startswith("us.")):
+        assert after[model_id].job_for(Upscale(mode="double")).model_id == DOUBLE  # type: ignore[union-attr]
+        for task in (Upscale(), Upscale(mode="creative"), TextToImage(text="a boat")):
+            assert after[model_id].job_for(task) == before[model_id].job_for(task)
+
+
+@pytest.mark.parametrize("lacking", ["inpainting", "image_variation"])
+def test_a_family_without_a_task_needs_no_code(lacking: str) -> None:
+    """Its file doesn't name it: asked for it, each of its models names those that do it; the rest is as before."""
+    text = data_of("titan").replace('family = "titan"', 'family = "made-up"')
+    without = re.sub(rf"(?m)^\[tasks\.{lacking}\]\n(?:[^\n\[][^\n]*\n)+", "", text)
+    assert without != text
+    family, family_model, specs = parse(without)
+    spec = specs[family_model]
+    assert (family, lacking in spec.tasks) == ("made-up", False)
+    with pytest.raises(InvalidRequest, match=f"allowed is a model that does {lacking}. It can be done by amazon."):
+        validate(TASKS[lacking](), spec)
+    checked = validate(TextToImage(text="a boat", seed=7), spec)
+    (call,) = FAMILIES["titan"].encode(checked.task, spec).calls
+    assert b"a boat" in written(call.message)
 
 
 if __name__ == "__main__":
