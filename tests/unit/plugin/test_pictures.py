@@ -114,6 +114,16 @@ def test_what_a_browser_has_is_not_sent_again(gallery: Gallery, url: str, suffix
     assert gallery.get(f"{url}{suffix}", If_None_Match='"another"').status_code == 200
 
 
+def test_a_webp_is_shown_and_has_a_thumbnail(gallery: Gallery, url: str, replace: Any) -> None:
+    """As upscalers make them: byte for byte under its own type, and small."""
+    data = saved(Image.new("RGB", (1280, 640), "teal"), "WEBP")
+    replace(data)
+    original, small = gallery.get(url), gallery.get(f"{url}/thumbnail")
+    assert (original.content, original.headers["content-type"]) == (data, "image/webp")
+    assert original.headers["content-disposition"].startswith("inline")
+    assert Image.open(BytesIO(small.content)).size == (320, 160)
+
+
 def test_a_thumbnail_is_small(gallery: Gallery, url: str) -> None:
     """Its longest side is 320 pixels, and its type WebP."""
     response = gallery.get(f"{url}/thumbnail")

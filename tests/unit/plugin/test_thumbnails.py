@@ -39,6 +39,13 @@ def test_the_longest_side_is_320(size: tuple[int, int], small: tuple[int, int]) 
     assert (picture.format, picture.size) == ("WEBP", small)
 
 
+@pytest.mark.parametrize("kind", ["WEBP", "JPEG", "PNG"])
+def test_what_an_upscaler_made_has_one(kind: str) -> None:
+    """Four times as wide and high as a picture of a megapixel, in each of the formats that it may have."""
+    picture = _opened(saved(Image.new("RGB", (4096, 4096), "teal"), kind))
+    assert (picture.format, picture.size) == ("WEBP", (320, 320))
+
+
 def test_what_is_transparent_stays_so() -> None:
     """A background that was removed isn't black."""
     picture = Image.new("RGBA", (400, 400), (255, 0, 0, 0))
