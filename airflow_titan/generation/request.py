@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
-from airflow_titan.errors import Problem, Problems
+from airflow_titan.errors import ConfigurationError, Problem, Problems
+from airflow_titan.models.catalog import find
 from airflow_titan.models.values import without_nothing
 from airflow_titan.parameters import ParameterReader
 
@@ -70,6 +71,14 @@ class Request:
     def keep_partial(self) -> bool:
         """Whether to keep what the content filter left of a result."""
         return self.on_blocked == "keep"
+
+    @property
+    def exact_model(self) -> str:
+        """The exact id of the model that an id, a profile or an ARN names; nothing where nobody knows it."""
+        try:
+            return find(self.model_id, self.model_family).id
+        except ConfigurationError:
+            return ""
 
     @classmethod
     def from_parameters(cls, task: Task, options: Mapping[str, Any], routing: ModelRouting) -> Request:
