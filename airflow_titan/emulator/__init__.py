@@ -155,6 +155,7 @@ def _guide(emulator: Emulator) -> list[str]:
         "export AWS_ACCESS_KEY_ID=testing",
         "export AWS_SECRET_ACCESS_KEY=testing",
         "export AWS_DEFAULT_REGION=us-east-1",
+        "export AWS_REGION=us-east-1",  # boto3 reads the one above, other SDKs this one
         "export AIRFLOW_CONN_AWS_DEFAULT=aws://",
     ]
     if bucket:
