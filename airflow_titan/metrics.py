@@ -53,8 +53,14 @@ PREFIXES = {
 }
 #: What each is told by.
 TAGS = {
-    "task": "what was done: `text_to_image`, `inpainting` .., `prepare_image`, `mask`, `extend_canvas`",
-    "model_id": "the model that was asked; `none` where no model is, `unknown` where it wasn't known yet",
+    "task": (
+        "what was done: `text_to_image`, `inpainting` .., `prepare_image`, `mask`, `extend_canvas`; `unknown` of a row "
+        "that names none"
+    ),
+    "model_id": (
+        "the exact id of the model that was asked, also behind a profile or an ARN; `none` where no model is, "
+        "`unknown` where it isn't known"
+    ),
     "status": "what became of it",
 }
 #: What can become of a request.

@@ -2,8 +2,9 @@
 Pictures until somebody likes one, in three rounds at most: who turns them down types what to make instead.
 
 Airflow's graphs have no loops, so the rounds stand in it one after the other. A round that is turned down is *skipped*
-(``on_reject="skip"``), and its prompt is made anew by a task that runs only after a skipped one (``all_skipped``); once
-a picture is chosen, the rounds that are left are skipped in their turn. The last round fails where it is turned down.
+(``on_reject="skip"``), and pictures are made anew only where all rounds before them were (``all_skipped``). They stand
+behind each of those, not only behind the last, which is skipped too where an earlier one chose: once a picture is
+chosen, nothing more is paid for. The last round fails where it is turned down.
 """
 
 from airflow.providers.common.compat.sdk import DAG, Param, task
@@ -38,8 +39,7 @@ with DAG(
             subject=f"Is one of these it? Round {number} of {ROUNDS}",
             on_reject="skip" if number < ROUNDS else "fail",
         )
-        if reviews:
-            reviews[-1] >> pictures
+        reviews >> pictures
         reviews.append(review)
 
     @task(trigger_rule="none_failed_min_one_success")

@@ -8,10 +8,10 @@ module knows lines alone: the same data are the same requests in every format.
 from __future__ import annotations
 
 import gzip
-import shutil
 import tempfile
 import zlib
 from dataclasses import dataclass
+from functools import partial
 from typing import IO, TYPE_CHECKING, Any, Literal
 
 from airflow_titan.aws.failures import encoded_key
@@ -21,7 +21,7 @@ from airflow_titan.bulk.jsonl import entry
 from airflow_titan.bulk.parquet_table import MAGIC, ParquetWriter, load_pyarrow, read_parquet
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator
+    from collections.abc import Collection, Iterable, Iterator
 
     from airflow_titan.aws.s3 import ObjectStore
     from airflow_titan.bulk.jsonl import Flaw, Refuse
@@ -72,12 +72,13 @@ class Lines:
     is_table: bool = False
 
 
-def bring(uri: str, store: ObjectStore, known: Collection[str], refuse: Refuse) -> Lines:
+def bring(uri: str, store: ObjectStore, known: Collection[str], refuse: Refuse, *, maximum: int | None = None) -> Lines:
     """
     Bring a file of any format here.
 
     :param known: names that a column may have besides those of a row
     :param refuse: makes the error of a file that can't be read, from words that go on after its name
+    :param maximum: how many bytes it may have when it is no longer compressed; default: any number
     :raises InvalidRequest: as ``refuse`` makes it
     :raises StoreFailed: if S3 fails in a way that may pass
     """
@@ -87,11 +88,11 @@ def bring(uri: str, store: ObjectStore, known: Collection[str], refuse: Refuse) 
         if etag is None:
             remedy = "Check the key, and that the task which writes it runs before this one."
             raise refuse("which isn't there", f"{encoded_key(uri)}{remedy}")
-        file, name = _decompress(file, split(uri)[1].lower(), refuse)
+        file, name = _decompress(file, split(uri)[1].lower(), refuse, maximum)
         records = _records(file, name, {*known, *ROW}, refuse)
         if records is None:
             return Lines(file, etag)
-        file = _spool(records, file)
+        file = _spool(records, file, refuse, maximum)
     except BaseException:
         file.close()
         raise
@@ -113,7 +114,7 @@ def check_available(results_format: ResultsFormat) -> None:
         load_pyarrow()
 
 
-def _decompress(file: IO[bytes], name: str, refuse: Refuse) -> tuple[IO[bytes], str]:
+def _decompress(file: IO[bytes], name: str, refuse: Refuse, maximum: int | None) -> tuple[IO[bytes], str]:
     """Return the file without its compression, and its name without the ending that told of it."""
     start = _start(file)
     if not start.startswith(_GZIP):
@@ -121,7 +122,7 @@ def _decompress(file: IO[bytes], name: str, refuse: Refuse) -> tuple[IO[bytes], 
     plain = tempfile.TemporaryFile()  # noqa: SIM115 - closed with the lines
     try:
         with file, gzip.GzipFile(fileobj=file) as whole:
-            shutil.copyfileobj(whole, plain, _PIECE)
+            _copy(iter(partial(whole.read, _PIECE), b""), plain, refuse, maximum)
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
         plain.close()
         raise refuse(f"which is compressed, and damaged: {error}", "Write it again.") from error
@@ -147,13 +148,25 @@ def _records(
     return None
 
 
-def _spool(records: Iterator[dict[str, Any] | Flaw | None], file: IO[bytes]) -> IO[bytes]:
+def _copy(pieces: Iterable[bytes], file: IO[bytes], refuse: Refuse, maximum: int | None) -> None:
+    """Write pieces one after the other, unless they are more than there may be."""
+    size = 0
+    for piece in pieces:
+        size += len(piece)
+        if maximum is not None and size > maximum:
+            raise refuse(f"which holds more than {maximum:,} bytes", "Split it.")
+        file.write(piece)
+
+
+def _spool(
+    records: Iterator[dict[str, Any] | Flaw | None], file: IO[bytes], refuse: Refuse, maximum: int | None
+) -> IO[bytes]:
     """Write each record as a line; one that holds nothing as an empty one, which counts and is no request."""
     lines = tempfile.TemporaryFile()  # noqa: SIM115 - closed with the lines
     try:
         with file:
-            for record in records:
-                lines.write(b"\n" if record is None else entry(record))
+            entries = (b"\n" if record is None else entry(record) for record in records)
+            _copy(entries, lines, refuse, maximum)
         lines.flush()
     except BaseException:
         lines.close()

@@ -15,7 +15,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from airflow_titan import __version__
 from airflow_titan.bulk.formats import CONTENT_TYPES
 from airflow_titan.bulk.rows import STATUSES
-from airflow_titan.errors import StoreRefused, TitanError, abbreviate
+from airflow_titan.errors import StoreRefused, TitanError
 from airflow_titan.generation.location import DIGITS
 from airflow_titan.generation.manifest import TaskInstance  # noqa: TC001 - pydantic reads it
 
@@ -32,8 +32,8 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 _MANIFEST = "manifest.json"
-#: XCom's share, in bytes of JSON; and models that it names.
-_LONGEST_SUMMARY, _NAMED = 2048, 3
+#: XCom's share, in bytes of JSON; models that it names, and characters of the longest that it has whole.
+_LONGEST_SUMMARY, _NAMED, _LONGEST_NAME = 2048, 3, 128
 _VERSION: Literal[1] = 1
 
 
@@ -111,12 +111,17 @@ class BulkManifest(_Record):
             "images": self.images,
             "price_usd": self.price_usd,
             "seconds": self.seconds,
-            "models": [abbreviate(model)[1:-1] for model in self.models[:_NAMED]],
+            "models": [_shortened(model) for model in self.models[:_NAMED]],
         }
         if len(json.dumps(summary)) >= _LONGEST_SUMMARY:
             # the task returns it anyway
             summary["results_uri"] = None
         return summary
+
+
+def _shortened(model: str) -> str:
+    """Return a model's id or ARN, whole, or such that one sees that it isn't."""
+    return model if len(model) <= _LONGEST_NAME else f"{model[:_LONGEST_NAME]}…"
 
 
 @dataclass(frozen=True)

@@ -113,7 +113,7 @@ def run_request(
     model_id, budget, meter = "", RequestBudget(shared.budget), meter or Meter()
     try:
         request = shared.request_of(bulk_request)
-        model_id = request.model_id
+        model_id = request.exact_model
         location = shared.location.for_request(bulk_request.id)
         policy = CallPolicy(
             rate_limiter=shared.rate_limiter,

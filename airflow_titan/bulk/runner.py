@@ -186,12 +186,14 @@ class Runner:
         """Look at one request; what is wrong with it is its row."""
         row: Row | None = None
         error: Exception | None = None
+        model_id = ""
         if bulk_request.problem or bulk_request.skipped:
             row = unsent_row(bulk_request)
         else:
             try:
                 location = self._shared.location.for_request(bulk_request.id)
                 request = self._shared.request_of(bulk_request)
+                model_id = request.exact_model
                 price = prepare(request, self._headers, location, read="header").price_usd
             except TerminalError as refusal:
                 row, error = error_row(bulk_request, "invalid", 0.0, refusal), refusal
@@ -206,7 +208,7 @@ class Runner:
             with self._wake:
                 self._wrong.add((bulk_request.number, bulk_request.id))
             self._add(bulk_request, row, error)
-            self._progress.ended(row, 0, bulk_request.task, "")
+            self._progress.ended(row, 0, bulk_request.task, model_id)
 
     def _run(self, bulk_request: BulkRequest) -> None:
         """Run one request, if it is any, and keep its row."""

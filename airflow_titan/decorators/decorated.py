@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import inspect
-from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow.providers.common.compat.sdk import DecoratedOperator, context_merge, task_decorator_factory
@@ -20,7 +19,7 @@ from airflow_titan.operators.base import TitanBaseOperator
 from airflow_titan.operators.base_signature import refuse_unknown_parameters
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection
+    from collections.abc import Callable, Collection, Mapping
 
     from airflow.providers.common.compat.sdk import Context, TaskDecorator
 
@@ -54,6 +53,8 @@ class TitanDecoratedOperator(DecoratedOperator, TitanBaseOperator):
         op_kwargs: Mapping[str, Any] | None = None,
         **kwargs: Any,
     ) -> None:
+        if kwargs.get("multiple_outputs"):
+            raise TypeError(no_multiple_outputs(self.custom_operator_name, self.parameter))
         given = kwargs.keys() - _OF_AIRFLOW
         refuse_unknown_parameters(self.operator, given, told=self.custom_operator_name)
         given |= (kwargs.get("default_args") or {}).keys()
@@ -84,10 +85,8 @@ class TitanDecoratedOperator(DecoratedOperator, TitanBaseOperator):
         """
         returned = Returned(self._returned, self.parameter, self.operator.template_fields, self.custom_operator_name)
         parameters = returned.parameters(self._needed)
-        for name, value in parameters.items():
-            # what yields requests gives data, as a file of them does; Jinja has no business in it
-            rendered = value if isinstance(value, Iterator) else self.render_template(value, context)
-            setattr(self, name, rendered)
+        for name, value in returned.rendered(parameters, lambda value: self.render_template(value, context)).items():
+            setattr(self, name, value)
         # the last of the bases is the operator
         return super().run_task(context)  # type: ignore[safe-super]
 
@@ -126,8 +125,7 @@ def decorator(name: str, operator_name: str, parameter: str) -> TaskDecorator:
 
     def decorate(python_callable: Callable[..., Any] | None = None, **kwargs: Any) -> TaskDecorator:
         if kwargs.pop("multiple_outputs", None):
-            result = "the URI of the result file" if parameter == "requests" else "a list of URIs"
-            raise TypeError(f"{told}: multiple_outputs must be left out or False; the task's result is {result}.")
+            raise TypeError(no_multiple_outputs(told, parameter))
         refuse_unknown_parameters(operator, kwargs, told=told)
         # Airflow would take a function that says it returns a dict for a task that does
         return task_decorator_factory(
@@ -141,6 +139,12 @@ def decorator(name: str, operator_name: str, parameter: str) -> TaskDecorator:
         f"All other parameters are those of the operator:\n\n{operator.__doc__}"
     )
     return decorate  # type: ignore[return-value]
+
+
+def no_multiple_outputs(told: str, parameter: str) -> str:
+    """Say that a decorator's task has one result, which Airflow would fail to divide once it is paid for."""
+    result = "the URI of the result file" if parameter == "requests" else "a list of URIs"
+    return f"{told}: multiple_outputs must be left out or False; the task's result is {result}."
 
 
 def _signature(operator: type[TitanBaseOperator]) -> inspect.Signature:

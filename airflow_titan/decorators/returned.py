@@ -10,7 +10,7 @@ from airflow.providers.common.compat.sdk import XComArg, literal
 from airflow_titan.errors import Problems, abbreviate
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
+    from collections.abc import Callable, Collection, Sequence
 
 #: Many requests, one text that is sent, or the names of pictures: what each takes besides a dict of parameters.
 _KINDS = {
@@ -18,6 +18,11 @@ _KINDS = {
     "text": "text",
     "image": "an image's s3:// URI, or a list of one",
 }
+_AS_IT_IS = (
+    "Correct it; or return literal(text), with literal of airflow.providers.common.compat.sdk, for text that holds "
+    "{{, {% or {# and is meant as it is."
+)
+_AS_ARGUMENT = "Give it to the function as an argument: what a task makes isn't there before it has run."
 #: What Airflow makes of a value that Jinja is to leave alone.
 _Literal = type(literal(""))
 
@@ -96,6 +101,27 @@ class Returned:
         self._problems.raise_if_any()
         return parameters
 
+    def rendered(self, parameters: Mapping[str, Any], render: Callable[[Any], Any]) -> dict[str, Any]:
+        """
+        Return parameters with what Jinja makes of them.
+
+        :param render: renders one
+        :raises InvalidRequest: for each that is no template: the next try would end the same way
+        """
+        from jinja2 import TemplateError
+
+        made = {}
+        for name, value in parameters.items():
+            try:
+                # what yields requests gives data, as a file of them does; Jinja has no business in it
+                made[name] = value if isinstance(value, Iterator) else render(value)
+            except TemplateError as error:
+                # what it says would repeat words of the prompt
+                what = f"a template with which Jinja fails ({type(error).__name__})"
+                self._problems.add(name, what, "text, or a template that Jinja can render", _AS_IT_IS)
+        self._problems.raise_if_any()
+        return made
+
     def _of_dict(self, given: Mapping[Any, Any]) -> dict[str, Any]:
         """Return a dict's parameters; ``None`` is as good as an operator's own."""
         from airflow_titan.models.names import suggest_parameter
@@ -108,6 +134,8 @@ class Returned:
                 f"Leave it out.{suggest_parameter(name, self._names)}" if isinstance(name, str) else "Leave it out."
             )
             self._problems.add("key", abbreviate(name), allowed, remedy)
+        for name in sorted(name for name in given if name in self._names and _is_to_come(given[name])):
+            self._problems.add(name, "another task's output", "what there is when the function runs", _AS_ARGUMENT)
         if self._parameter == "requests" and "requests" in given:
             return {**given, "requests": self._checked(given["requests"])}
         return dict(given)
@@ -117,7 +145,7 @@ class Returned:
         several = isinstance(value, Iterable) and not isinstance(value, str | bytes | Mapping | XComArg)
         if isinstance(value, str | _Literal):
             return value
-        if several and self._parameter == "image":
+        if several and self._parameter == "image" and not _is_to_come(value):
             return list(value)
         if several and self._parameter == "requests" and not hasattr(value, "to_dict"):
             return Requests(value)
@@ -129,8 +157,8 @@ class Returned:
         """Say what to do about a value that is nothing of the kind."""
         if value is None:
             return "End every way through the function in a return; to skip the task, raise AirflowSkipException."
-        if isinstance(value, XComArg):
-            return "Give it to the function as an argument: what a task makes isn't there before it has run."
+        if _is_to_come(value):
+            return _AS_ARGUMENT
         if hasattr(value, "to_dict"):
             return "Return its rows as dicts, such as frame.to_dict('records')."
         if isinstance(value, AsyncIterable):
@@ -138,6 +166,11 @@ class Returned:
         if self._parameter == "text" and isinstance(value, Iterable) and not isinstance(value, bytes):
             return "Return one text; for several pictures use number_of_images, .expand() or @task.titan_bulk."
         return "Return text, or a dict of the operator's parameters."
+
+
+def _is_to_come(value: Any) -> bool:
+    """Return whether a value is another task's output, or a list with one in it."""
+    return isinstance(value, XComArg) or (isinstance(value, list | tuple) and any(map(_is_to_come, value)))
 
 
 def _named(value: Any) -> str:

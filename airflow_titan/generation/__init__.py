@@ -14,5 +14,7 @@ imported here, so that naming one module doesn't bring boto3 along.
 - ``response``: decode an answer and verify its images
 - ``publish``, ``manifest``: write the images and the record of the result
 - ``published``: find a result again, and see that its images are still there
+- ``review``, ``review_settings``: a person's choice among images: how it is asked and read, and on what terms
+- ``review_pictures``, ``review_records``: the images where they lie, and what is kept of the choice
 - ``alternatives``: which models can stand in for one that has ended
 """

@@ -312,7 +312,7 @@ class ImageManifest(Record):
     :param version: of this record's form
     :param created: when it was written, ISO 8601 in UTC
     :param provider: the version of this package
-    :param task: what was done: ``prepare_image``, ``mask``, ``extend_canvas``
+    :param task: what was done: ``prepare_image``, ``mask``, ``extend_canvas``; ``review`` of images that were shown
     :param inputs: the images that were read
     :param outputs: the images that were made
     :param task_instance: whose result it is

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Self
 
-from airflow_titan.errors import BackOff, NotExecuted, TerminalError, request_status
+from airflow_titan.errors import BackOff, ConnectFailed, NotExecuted, TerminalError, request_status
 from airflow_titan.metrics import MICRO, NO_MODEL, Measured, Metrics
 
 if TYPE_CHECKING:
@@ -131,7 +131,8 @@ class _MeteredTurn:
 
     def failed(self, error: BaseException) -> bool:
         if isinstance(error, BackOff):
-            self._meter.throttled += 1
+            # what never reached the service was not put off by it
+            self._meter.throttled += not isinstance(error, ConnectFailed)
         else:
             self._meter.call_seconds += self._meter.clock() - self._sent
         return self._turn.failed(error)

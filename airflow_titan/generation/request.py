@@ -6,7 +6,8 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
-from airflow_titan.errors import Problem, Problems, abbreviate
+from airflow_titan.errors import ConfigurationError, Problem, Problems, abbreviate
+from airflow_titan.models.catalog import find
 from airflow_titan.models.values import without_nothing
 from airflow_titan.parameters import ParameterReader, parse_whole_number
 
@@ -128,6 +129,14 @@ class Request:
     def keep_partial(self) -> bool:
         """Whether to keep what the content filter left of a result."""
         return self.on_blocked == "keep"
+
+    @property
+    def exact_model(self) -> str:
+        """The exact id of the model that an id, a profile or an ARN names; nothing where nobody knows it."""
+        try:
+            return find(self.model_id, self.model_family).id
+        except ConfigurationError:
+            return ""
 
     @classmethod
     def from_parameters(cls, task: Task, options: Mapping[str, Any], routing: ModelRouting) -> Request:

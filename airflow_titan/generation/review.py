@@ -1,32 +1,28 @@
 """
 A question to a person about images, and the answer: which of them to go on with.
 
-Knows how it is asked and read, and nothing of Airflow, which shows the question and brings the answer.
+Knows how it is asked and read, and nothing of Airflow, which shows the question and brings the answer. An operator
+imports this where a DAG is parsed, so it brings nothing heavy along.
 """
 
 from __future__ import annotations
 
 import re
 import string
-from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
-from airflow_titan.errors import Problems, TitanError, abbreviate
-from airflow_titan.generation.manifest import VERSION, Manifest, Record, TaskInstance
-from airflow_titan.generation.published import MANIFEST
+from airflow_titan.generation.manifest import VERSION, Record, TaskInstance
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from airflow_titan.aws.s3 import ObjectStore
-
+#: What an error's message begins with.
+SUBJECT = "choosing images"
 #: The option that turns all images down.
 REJECT = "Reject"
 #: Images of one question. Nobody chooses among more with care, and a browser shows them at once.
 MAX_IMAGES = 100
-#: Records of results that are looked at for prompts and seeds, at most.
-_MAX_RECORDS = 20
 #: Pictures side by side: Airflow shows them up to 300 px wide, and three fit beside its grid on most screens.
 _COLUMNS = 3
 #: Longest prompt that is shown, in characters.
@@ -157,42 +153,6 @@ def parse_defaults(parts: Sequence[Any], maximum: int) -> list[str]:
     return [option(number) for number in sorted(numbers)]
 
 
-def check_readable(uris: Sequence[str], store: ObjectStore, subject: str) -> None:
-    """
-    See that each image is there: nobody can choose among pictures that can't be seen.
-
-    :param subject: what an error's message begins with
-    :raises InvalidRequest: for an URI that names no object
-    :raises StoreRefused: for an object that is not there
-    """
-    problems = Problems(subject)
-    for uri in uris:
-        try:
-            store.head(uri)
-        except ValueError as error:
-            problems.add("images", f"{abbreviate(uri)}, which {error}", "s3://bucket/key", "Check what it renders to.")
-    problems.raise_if_any()
-
-
-def read_origins(uris: Sequence[str], store: ObjectStore) -> dict[str, tuple[str | None, int | None]]:
-    """
-    Return prompt and seed of the images whose records lie beside them.
-
-    That is one small read for each task that made some of them; what was not made by a model has no such record, and
-    nobody needs one to choose.
-    """
-    origins: dict[str, tuple[str | None, int | None]] = {}
-    for folder in list(dict.fromkeys(uri.rpartition("/")[0] for uri in uris))[:_MAX_RECORDS]:
-        with suppress(TitanError, ValueError):
-            record = store.read(f"{folder}/{MANIFEST}")
-            if record is None:
-                continue
-            manifest = Manifest.model_validate_json(record.data)
-            prompt = manifest.parameters.get("text")
-            origins.update((output.uri, (prompt, manifest.seed)) for output in manifest.outputs)
-    return origins
-
-
 def escape(text: str) -> str:
     """Return text as Markdown that shows it as it is, in one line."""
     return " ".join(text.split()).translate(_ESCAPED)
@@ -225,8 +185,10 @@ class Decision(Record):
     """
     The record of a decision, for those who ask later who took it.
 
+    :param version: of this record's form
     :param created: when it was written, ISO 8601 in UTC
     :param provider: the version of this package
+    :param task: what was done
     :param chosen: the URIs of the chosen images
     :param rejected: the URIs of the others
     :param remark: what the person wrote beside it
@@ -235,6 +197,7 @@ class Decision(Record):
     :param responded_by_user: id and name; ``None`` where nobody answered in time
     :param responded_at: when, ISO 8601
     :param timedout: whether the defaults were taken, because nobody answered in time
+    :param task_instance: whose images were looked at
     """
 
     version: Literal[1] = VERSION

@@ -22,7 +22,7 @@ SCHEMA = "urn:airflow-titan:facets:1-0-0"
 @attr.define
 class TitanOutcomeRunFacet(RunFacet):
     """
-    How a task ended; every event of every operator has it, as ``titan_outcome``.
+    How a task ended; every event that ends a task has it, as ``titan_outcome``.
 
     :param task: what was done: ``text_to_image``, ``bulk``, ``prepare_image`` ..; the operator's class where a task
         failed before it knew

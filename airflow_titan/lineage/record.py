@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
     from airflow_titan.generation.manifest import ImageManifest, Input, Manifest, Output
+    from airflow_titan.generation.review import Decision
 
 _TEMPLATE = re.compile(r"\{[{%]")
 #: In ``s3://bucket``.
@@ -110,7 +112,7 @@ class TaskLineage:
     What one task instance read and wrote.
 
     :param task: ``text_to_image`` and so on, ``bulk``, ``merge_results``, ``failed_requests``, ``prepare_image``,
-        ``mask`` or ``extend_canvas``; the operator's class, of a task that ended before it knew
+        ``mask``, ``extend_canvas`` or ``review``; the operator's class, of a task that ended before it knew
     :param status: as the record says: ``complete``, ``partial`` or ``incomplete``
     :param results: the URIs that the task returns
     """
@@ -170,6 +172,17 @@ def of_images(manifest: ImageManifest, manifest_uri: str) -> TaskLineage:
     )
 
 
+def of_decision(decision: Decision, decision_uri: str) -> TaskLineage:
+    """Return the lineage of a choice among images: all were looked at, and the chosen go on as they are."""
+    return TaskLineage(
+        task=decision.task,
+        status="complete",
+        inputs=tuple(StoredItem(uri, "images") for uri in (*decision.chosen, *decision.rejected)),
+        results=decision.chosen,
+        manifest_uri=decision_uri,
+    )
+
+
 def named_items(values: Mapping[str, Any]) -> tuple[StoredItem, ...]:
     """
     Return the objects that rendered fields name, as far as they make sense: of a task that failed, all that is known.
@@ -190,11 +203,10 @@ def parameter_hash(value: Any) -> str:
 def _plain_uris(value: Any) -> Iterator[str]:
     """Yield the URIs of objects that a value holds; what is something else is left out."""
     for text in _texts(value):
-        try:
+        with suppress(ValueError):
             for uri in parse_uris(text):
-                yield "s3://{}/{}".format(*split(uri))
-        except ValueError:
-            continue
+                with suppress(ValueError):
+                    yield "s3://{}/{}".format(*split(uri))
 
 
 def _texts(value: Any) -> Iterable[str]:

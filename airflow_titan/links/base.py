@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from abc import abstractmethod
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +18,7 @@ _CONSOLES = {"us-gov-": "console.amazonaws-us-gov.com", "cn-": "console.amazonaw
 _USUAL_CONSOLE = "console.aws.amazon.com"
 #: Partitions with a console of their own that nobody outside can look at; they get no link rather than a wrong one.
 _OTHER_PARTITIONS = ("us-iso", "eu-iso", "eusc-")
+_REGION = re.compile(r"[a-z0-9-]+")
 
 
 class ConsoleLink(BaseOperatorLink):
@@ -26,12 +28,12 @@ class ConsoleLink(BaseOperatorLink):
         """
         Return the page's address, or nothing.
 
-        :param ti_key: the task instance, whose XCom ``manifest`` is looked at
+        :param ti_key: the task instance, whose XCom ``manifest`` is looked at, or ``record``
         """
         from airflow.providers.common.compat.sdk import XCom
 
         del operator  # its fields may have been templates; the record says what became of them
-        record = XCom.get_value(ti_key=ti_key, key="manifest")
+        record = XCom.get_value(ti_key=ti_key, key="manifest") or XCom.get_value(ti_key=ti_key, key="record")
         if not isinstance(record, dict):
             return ""
         try:
@@ -44,7 +46,7 @@ class ConsoleLink(BaseOperatorLink):
         """
         Return the page's address, or nothing where the record doesn't tell.
 
-        :param record: XCom ``manifest``
+        :param record: XCom ``manifest``, or ``record`` of a task that has none
         """
 
 
@@ -56,7 +58,7 @@ def console(region: str | None) -> str | None:
     """
     if not region:
         return f"https://{_USUAL_CONSOLE}"
-    if region.startswith(_OTHER_PARTITIONS) or not region.replace("-", "").isalnum():
+    if region.startswith(_OTHER_PARTITIONS) or not _REGION.fullmatch(region):
         return None
     host = next((host for start, host in _CONSOLES.items() if region.startswith(start)), _USUAL_CONSOLE)
     return f"https://{region}.{host}"

@@ -14,13 +14,13 @@ if TYPE_CHECKING:
 
 
 class TitanImagesLink(BaseOperatorLink):
-    """The task instance's page of the gallery, which Airflow 2 hasn't got: no link there."""
+    """The task instance's page of the gallery; no link on Airflow 2, which hasn't got it, or where it is off."""
 
     name: ClassVar[str] = "Images"
 
     def get_link(self, operator: BaseOperator, *, ti_key: TaskInstanceKey) -> str:
         """
-        Return the page's address, or nothing on Airflow 2.
+        Return the page's address, or nothing where there is no gallery.
 
         :param ti_key: the task instance
         """
@@ -32,10 +32,17 @@ class TitanImagesLink(BaseOperatorLink):
 
 
 def has_gallery() -> bool:
-    """Return whether this Airflow can show pages of a plugin beside its own."""
+    """Return whether this Airflow can show pages of a plugin beside its own, and is to show these."""
     from airflow import __version__
 
-    return not __version__.startswith("2.")
+    from airflow_titan import config
+    from airflow_titan.errors import ConfigurationError
+
+    try:
+        return not __version__.startswith("2.") and config.gallery()
+    except ConfigurationError:
+        # a slip in the setting takes the gallery away too, as long as it is there
+        return False
 
 
 def below_airflow(path: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any, ClassVar
 from urllib.parse import urlencode
 
@@ -10,6 +11,8 @@ from airflow_titan.links.base import ConsoleLink, console
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+#: A bucket, by the rules of today or of old; no access point's ARN, and nothing that would change the address.
+_BUCKET = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{1,254}")
 #: How the names of buckets end that S3's console doesn't show among the others: aliases, and directory buckets.
 _OTHER_BUCKETS = ("-s3alias", "--ol-s3", "--x-s3", "--table-s3")
 
@@ -20,13 +23,14 @@ class TitanS3PrefixLink(ConsoleLink):
     name: ClassVar[str] = "S3 prefix"
 
     def address(self, record: Mapping[str, Any]) -> str:
-        """Return the page of the folder that holds the record."""
+        """Return the page of the folder that holds the record, or else the result."""
         from airflow_titan.aws.uri import split
 
-        bucket, key = split(record["manifest_uri"]) if record.get("manifest_uri") else ("", "")
+        uri = record.get("manifest_uri") or record.get("requests_uri")
+        bucket, key = split(uri) if uri else ("", "")
         region = record.get("s3_region")
         host = console(region)
-        if not bucket or host is None or bucket.startswith("arn:") or bucket.endswith(_OTHER_BUCKETS):
+        if host is None or not _BUCKET.fullmatch(bucket) or bucket.endswith(_OTHER_BUCKETS):
             return ""
         prefix = key.rpartition("/")[0]
         query = {**({"region": region} if region else {}), **({"prefix": f"{prefix}/"} if prefix else {})}

@@ -131,9 +131,10 @@ class TitanBaseOperator(LineageOperator):
                 raise
             log.debug("What lies behind it", exc_info=error)
             known = ended = lack
-        self._ended_by = type(known).__name__
+        failure = _failure(known)
+        self._ended_by = failure["error"]
         with suppress(Exception):  # whatever stands in the way must not hide why the task ends
-            context["ti"].xcom_push(key="failure", value=_failure(known))
+            context["ti"].xcom_push(key="failure", value=failure)
         # here, where nothing is being handled, so that no other error is shown above it
         raise ended
 
@@ -172,7 +173,7 @@ class TitanBaseOperator(LineageOperator):
         Push the record of a result to XCom key ``manifest``, with how S3 is reached, for those who show it.
 
         :param summary: what the record says, in under 2 KiB together with that
-        :param lineage: what was read and written, for those who ask for that
+        :param lineage: what was read and written, for those who ask for that; default: it is told later
         """
         access = {
             "region_name": self._texts("region_name")["region_name"],
@@ -182,7 +183,8 @@ class TitanBaseOperator(LineageOperator):
         given = {name: value for name, value in access.items() if value is not None}
         record = {**summary, "s3_region": self._s3_region, "s3": {"conn_id": self._s3_connection(), **given}}
         context["ti"].xcom_push(key="manifest", value=record)
-        self.tell(context, summary, lineage)
+        if lineage:
+            self.tell(context, summary, lineage)
 
     def store(self, s3: Any) -> ObjectStore:
         """

@@ -56,7 +56,7 @@ class TitanTaskOperator(TitanModelOperator):
         try:
             with Measurement(self.task_class.name, "") as measurement:
                 request = self._request()
-                measurement.model_id = request.model_id
+                measurement.model_id = request.exact_model
                 location = self.location(context, rerun_key=self.rerun_key(context))
                 client, store = self._client_and_store(request)
                 result = generate(request, client, store, location, policy=measurement.meter.on(policy))
@@ -79,7 +79,7 @@ class TitanTaskOperator(TitanModelOperator):
         from airflow_titan.lineage.record import GenerationFigures
 
         request = self._request()
-        return GenerationFigures(model=request.model_id, asked_for=request.asked_for)
+        return GenerationFigures(model=request.exact_model or request.model_id, asked_for=request.asked_for)
 
     def _request(self) -> Request:
         """Say what is wanted, from the rendered fields."""

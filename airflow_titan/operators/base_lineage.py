@@ -42,7 +42,7 @@ class LineageOperator(BaseOperator):
         self._lineage, self._ended_by = None, None
         self._per_result()
 
-    def tell(self, context: Context, record: Mapping[str, Any], lineage: TaskLineage | None) -> None:
+    def tell(self, context: Context, record: Mapping[str, Any], lineage: TaskLineage) -> None:
         """
         Tell what was made; nothing of it fails a task, and nothing of it reads S3.
 
@@ -57,12 +57,11 @@ class LineageOperator(BaseOperator):
             context,
             self.outlets,
             record,
-            lineage.results if lineage else (),
+            lineage.results,
             prefix=self._prefix_of_all_runs(context),
             per_result=self._per_result(),
         )
-        if lineage:
-            report_hook_lineage(lineage, self.hook())
+        report_hook_lineage(lineage, self.hook())
 
     def get_openlineage_facets_on_start(self) -> Any:
         """
@@ -80,7 +79,8 @@ class LineageOperator(BaseOperator):
         """
         if self._lineage:
             return self._openlineage(self._lineage, self._lineage.status)
-        return self._openlineage(self._known(), "skipped" if self._ended_by == "AirflowSkipException" else "complete")
+        # a task that ends well by an error is one that skips itself
+        return self._openlineage(self._known(), "skipped" if self._ended_by else "complete")
 
     def get_openlineage_facets_on_failure(self, task_instance: Any) -> Any:  # noqa: ARG002 - the provider gives it
         """
@@ -130,9 +130,11 @@ class LineageOperator(BaseOperator):
 
     def _prefix_of_all_runs(self, context: Context) -> str:
         """Return where the results of all runs lie: the task's own prefix, or what its DAG has below the root."""
+        from airflow_titan.parameters import is_nothing
+
         location = self.location(context)
         # below the root lie DAG, run and task; and below either the map index
-        below = (0 if self.output_prefix else 2) + (location.owner.map_index >= 0)
+        below = (2 if is_nothing(self.output_prefix) else 0) + (location.owner.map_index >= 0)
         return location.prefix.rsplit("/", below)[0] if below else location.prefix
 
     if TYPE_CHECKING:

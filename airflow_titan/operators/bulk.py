@@ -10,7 +10,7 @@ from airflow_titan.operators.base_model import TitanModelOperator
 from airflow_titan.operators.base_signature import show_shared_parameters
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
     from typing import Unpack
 
     from airflow.providers.common.compat.sdk import Context, XComArg
@@ -136,11 +136,12 @@ class TitanBulkOperator(TitanModelOperator):
         raise_open_file_limit(threads)
         hook = self.hook({"max_pool_connections": threads})
         location = self.location(context, rerun_key=self.rerun_key(context))
+        clients = _Clients(self, hook)
         job = self._job = BulkJob(
             settings,
             location=location,
             store=self.store(hook.clients()[1]),
-            clients=_Clients(self, hook),
+            clients=clients,
             options=options,
             routing=self.deployment,
             patience=self.patience,
@@ -151,7 +152,7 @@ class TitanBulkOperator(TitanModelOperator):
             result = job.run(self.requests)
         finally:
             if job.published:
-                self._push(context, job.published, location.prefix)
+                self._push(context, job.published, location.prefix, clients.regions)
         results_uri = result.published.results_uri
         if result.ended is None:
             return results_uri
@@ -169,10 +170,12 @@ class TitanBulkOperator(TitanModelOperator):
         """Return the parameter that names the file of requests."""
         return ("requests",)
 
-    def _push(self, context: Context, published: Published, prefix: str) -> None:
+    def _push(self, context: Context, published: Published, prefix: str, regions: Collection[str | None]) -> None:
         from airflow_titan.bulk.lineage import bulk_lineage
 
         summary = {"task": "bulk", **published.manifest.summary(published.manifest_uri)}
+        if len(regions) == 1:
+            summary["region"] = next(iter(regions))
         self.push_record(context, summary, bulk_lineage(published, "bulk", images_prefix=prefix))
         # of a task that fails, Airflow would keep no value; those who go on from its rows look here for them
         context["ti"].xcom_push(key="return_value", value=published.results_uri)
@@ -183,10 +186,14 @@ class _Clients:
 
     def __init__(self, operator: TitanBulkOperator, hook: TitanBedrockHook) -> None:
         self._operator, self._hook = operator, hook
+        #: Where models were asked.
+        self.regions: set[str | None] = set()
 
     def region_for(self, request: Request) -> str | None:
         """Return the region of a request's model, where it is another than the usual one."""
-        return self._operator.other_region(request, self._hook)
+        region = self._operator.other_region(request, self._hook)
+        self.regions.add(region or self._hook.usual_region)
+        return region
 
     def bedrock_client(self, region: str | None) -> Any:
         """Make the client of a region; ``None`` is the usual one."""

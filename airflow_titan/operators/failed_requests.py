@@ -31,10 +31,10 @@ class TitanFailedRequestsOperator(TitanBaseOperator):
     """
     Write the requests of a bulk task that brought no pictures to a new file, for another bulk task.
 
-    Returns the URI of a JSON Lines file for ``requests`` of a bulk task. Where every request has its pictures, the task
-    is skipped. Each line is the request as it was given, without the ``defaults`` of the first task, so give them
-    again; one that had no id gets the id that it had in the results. Requests of more than 64 KiB are not kept in
-    results: they are named in a warning.
+    Returns the URI of a JSON Lines file for ``requests`` of a bulk task; how many there are goes to XCom key
+    ``record``. Where every request has its pictures, the task is skipped. Each line is the request as it was given,
+    without the ``defaults`` of the first task, so give them again; one that had no id gets the id that it had in the
+    results. Requests of more than 64 KiB are not kept in results: they are named in a warning.
 
     No model is called and nothing is paid. Takes the parameters of
     :class:`~airflow_titan.operators.base.TitanBaseOperator` too; only S3 is asked, so ``aws_conn_id`` matters
@@ -96,7 +96,10 @@ class TitanFailedRequestsOperator(TitanBaseOperator):
         self.log.info("Wrote %d request(s) to %s", written, uri)
         read = tuple(StoredItem(result, "results") for result in uris)
         lineage = TaskLineage(_TASK, "complete", read, (StoredItem(uri, "requests", rows=written),), (uri,))
-        self.tell(context, {"task": _TASK, "status": "complete", "requests": written}, lineage)
+        record = {"task": _TASK, "status": "complete", "requests": written, "requests_uri": uri}
+        # not as "manifest", which is of those that have a record in S3
+        context["ti"].xcom_push(key="record", value={**record, "s3_region": self._s3_region})
+        self.tell(context, record, lineage)
         return uri
 
     def read_fields(self) -> tuple[str, ...]:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import base64
 import json
+import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from datetime import datetime
-from functools import partial
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated, Any
 
 from fastapi import APIRouter, Depends, Query, Request
@@ -16,21 +16,23 @@ from fastapi.responses import Response
 from airflow_titan import routes
 from airflow_titan.bulk.rows import STATUSES
 from airflow_titan.plugin import metadata
-from airflow_titan.plugin.costs import costs, known_models, totals
+from airflow_titan.plugin.costs import BOUND, costs, known_models, totals
 from airflow_titan.plugin.ids import NoSuchPlace, TaskInstanceKey, check_text, parse_key, parse_number
 from airflow_titan.plugin.problems import Problem
 from airflow_titan.plugin.records import read_record
-from airflow_titan.plugin.results import Addresses, of_row, pictures_of_row, result_of, results_of_line
+from airflow_titan.plugin.results import Addresses, of_row, pictures_of_row, result_of, results_of_line, without_record
 from airflow_titan.plugin.rows import result_file
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from concurrent.futures import Future
 
     from airflow_titan.plugin.metadata import Entry
 
 _INSTANCE = "/dags/{dag_id}/runs/{run_id}/tasks/{task_id}/{map_index}"
-#: Records that are read from S3 at a time.
-_THREADS = 8
+#: Records that are read from S3 at a time, and seconds for which a page waits for all that it shows.
+_THREADS, _PATIENCE = 8, 30.0
+_LATE = "S3 took too long to give the record. Load the page again."
 _BAD_REQUEST = 400
 
 Limit = Annotated[int, Query(ge=1, le=100)]
@@ -91,21 +93,19 @@ _of_dag = APIRouter(default_response_class=Json, dependencies=[Depends(metadata.
 
 @router.get("/overview")
 def overview(user: metadata.Viewer, base: Base, page: Annotated[_Newest, Depends()], days: Days = 30) -> Json:
-    """Return the newest results of all DAGs that the viewer may see, what they cost, and the models."""
+    """
+    Return the newest results of all DAGs that the viewer may see.
+
+    With the first of them come what all cost, and the models.
+    """
     with metadata.session_scope() as session:
         dag_ids = metadata.visible_dags(user, session)
-        entries, end = metadata.newest(dag_ids, None, page.position, page.limit, session)
-        spent, truncated = costs(dag_ids, days, session)
-    return Json(
-        {
-            "results": _results(entries, base),
-            "next": _cursor(end),
-            "costs": spent,
-            "models": known_models(),
-            "days": days,
-            "truncated": truncated,
-        }
-    )
+        entries, end = metadata.newest(dag_ids, None, page.position, page.limit, session, failures=False)
+        spent, truncated = costs(dag_ids, days, session) if page.before is None else ([], False)
+    found = {"results": _results(entries, base), "next": _cursor(end)}
+    if page.before is not None:
+        return Json(found)
+    return Json(found | {"costs": spent, "models": known_models(), "days": days, "truncated": truncated})
 
 
 @_of_dag.get("/dags/{dag_id}")
@@ -126,9 +126,9 @@ def run(dag_id: str, run_id: str, base: Base, offset: Offset = 0, limit: Limit =
     """Return what the tasks of a run left, in the order of the graph, and what they cost together."""
     check_text(run_id)
     with metadata.session_scope() as session:
-        keys = metadata.keys_of_run(dag_id, run_id, session)
-        price, images = totals(metadata.manifests_of_run(dag_id, run_id, session))
+        keys, manifests, truncated = metadata.left_in_run(dag_id, run_id, BOUND, session)
         entries = metadata.entries_of(keys[offset : offset + limit], session)
+    price, images = totals(manifests)
     end = offset + limit
     return Json(
         {
@@ -136,6 +136,7 @@ def run(dag_id: str, run_id: str, base: Base, offset: Offset = 0, limit: Limit =
             "total": len(keys),
             "price_usd": price,
             "images": images,
+            "truncated": truncated,
             "next": end if end < len(keys) else None,
         }
     )
@@ -155,7 +156,8 @@ def rows(key: Key, base: Base, wanted: Annotated[_Wanted, Depends()], offset: Of
     file = result_file(read_record(_entry(key)))
     if wanted.status and not set(wanted.status.split(",")) <= STATUSES.keys():
         raise Problem(f"status: allowed is one of {', '.join(STATUSES)}.", _BAD_REQUEST)
-    found, total = file.page(wanted.status or None, wanted.search.strip(), offset, limit)
+    search = wanted.search.strip()
+    found, total = file.page(wanted.status or None, search, offset, limit)
     return Json(
         {
             "rows": [
@@ -171,7 +173,7 @@ def rows(key: Key, base: Base, wanted: Annotated[_Wanted, Depends()], offset: Of
                 for row in found
             ],
             "total": total,
-            "counts": file.counts,
+            "counts": file.counts_with(search),
         }
     )
 
@@ -203,8 +205,19 @@ def _newest(dag_id: str, task_id: str | None, base: str, page: _Newest) -> Json:
 
 
 def _results(entries: Sequence[Entry], base: str) -> list[dict[str, Any]]:
-    """Return what task instances left; several records are read at a time."""
-    return list(_executor.map(partial(result_of, base=base), entries))
+    """Return what task instances left; several records are read at a time, and none is waited for too long."""
+    until = time.monotonic() + _PATIENCE
+    asked = [(entry, _executor.submit(result_of, entry, base)) for entry in entries]
+    return [_in_time(future, until) or without_record(entry, base, _LATE) for entry, future in asked]
+
+
+def _in_time(future: Future[dict[str, Any]], until: float) -> dict[str, Any] | None:
+    """Return a result that is there by a moment; the reading of one that hasn't begun is given up."""
+    try:
+        return future.result(max(0, until - time.monotonic()))
+    except TimeoutError:
+        future.cancel()
+        return None
 
 
 def _cursor(end: tuple[Any, ...] | None) -> str | None:
@@ -226,8 +239,9 @@ def _position(cursor: str | None) -> tuple[Any, ...] | None:
     try:
         at, run, task_id, map_index, name = json.loads(base64.urlsafe_b64decode(cursor.encode()))
         check_text(f"{task_id}{name}")
-        if max(abs(int(run)), abs(int(map_index))) >> 31:
+        moment = datetime.fromisoformat(at)
+        if moment.tzinfo is None or max(abs(int(run)), abs(int(map_index))) >> 31:
             raise ValueError(cursor)
-        return datetime.fromisoformat(at), int(run), str(task_id), int(map_index), str(name)
-    except (ValueError, TypeError, NoSuchPlace) as error:
+        return moment.astimezone(UTC), int(run), str(task_id), int(map_index), str(name)
+    except (ValueError, TypeError, ArithmeticError, RecursionError, NoSuchPlace) as error:
         raise Problem("before: allowed is what an earlier answer gave as 'next'.", _BAD_REQUEST) from error

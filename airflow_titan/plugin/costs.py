@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 
 #: Records that are added up, the newest of them, and characters of a model's id that are shown.
 BOUND, _LONGEST_ID = 10_000, 200
-#: What its parts have cost already.
-_NOT_AGAIN = "merge_results"
+#: Tasks that show pictures of others, which are counted there.
+_NOT_AGAIN = ("merge_results", "review")
 _SEVERAL = "several models"
 
 
@@ -35,7 +35,7 @@ def costs(dag_ids: Collection[str], days: int, session: Session) -> tuple[list[d
     found = metadata.manifests_since(dag_ids, today - timedelta(days=days - 1), BOUND + 1, session)
     sums: dict[tuple[str, str, str], list[float]] = defaultdict(lambda: [0.0, 0])
     for dag_id, at, summary in found[:BOUND]:
-        if isinstance(summary, dict) and summary.get("task") != _NOT_AGAIN:
+        if isinstance(summary, dict) and summary.get("task") not in _NOT_AGAIN:
             price, images = amount(summary.get("price_usd")), amount(summary.get("images"))
             if model_id := _model(summary):
                 total = sums[at.date().isoformat(), dag_id, model_id]
@@ -50,7 +50,7 @@ def costs(dag_ids: Collection[str], days: int, session: Session) -> tuple[list[d
 
 def totals(summaries: Iterable[Any]) -> tuple[float, int]:
     """Return what results cost and how many pictures they have, none counted twice."""
-    told = [summary for summary in summaries if isinstance(summary, dict) and summary.get("task") != _NOT_AGAIN]
+    told = [summary for summary in summaries if isinstance(summary, dict) and summary.get("task") not in _NOT_AGAIN]
     price = sum(amount(summary.get("price_usd")) for summary in told)
     return round(price, 6), int(sum(amount(summary.get("images")) for summary in told))
 

@@ -23,7 +23,8 @@ from airflow.models.taskinstance import TaskInstance
 from airflow.models.xcom import XComModel
 from airflow.utils.session import create_session
 from fastapi import Depends, HTTPException, Request
-from sqlalchemy import and_, or_, select
+from sqlalchemy import and_, exists, or_, select
+from sqlalchemy.orm import aliased
 
 from airflow_titan.plugin.ids import TaskInstanceKey, check_text
 
@@ -35,12 +36,14 @@ if TYPE_CHECKING:
 
 #: What a task of this package leaves in XCom: the record of its result, and why it ended without one.
 MANIFEST, FAILURE = "manifest", "failure"
+#: What these are known by: other tasks may leave something of their own under such a name.
+_SIGNS = {MANIFEST: {"manifest_uri"}, FAILURE: {"error", "message"}}
+_OURS = "titan"
 _FORBIDDEN = 403
 #: How a mapped task names its instances, else their number. An expression of SQL's, which type checkers don't see.
 _label: Any = TaskInstance.rendered_map_index
-#: Results of one run that are added up.
-_MOST_OF_RUN = 10_000
-
+#: What a task's class is called, and what its decorator.
+_operator: tuple[Any, Any] = TaskInstance.operator, TaskInstance.custom_operator_name
 #: Who asks. Who isn't signed in is refused with 401.
 viewer = get_user
 Viewer = Annotated[BaseUser, Depends(get_user)]
@@ -107,16 +110,32 @@ def entry_of(key: TaskInstanceKey, session: Session) -> Entry | None:
     return next(iter(_entries([key], session)), None)
 
 
-def keys_of_run(dag_id: str, run_id: str, session: Session) -> list[TaskInstanceKey]:
-    """Return the task instances of a run that left something, in the order of the graph, then of the map index."""
+def left_in_run(
+    dag_id: str, run_id: str, bound: int, session: Session
+) -> tuple[list[TaskInstanceKey], list[Any], bool]:
+    """
+    Return what the task instances of a run left.
+
+    :param bound: how many records are read, at most
+    :return: the task instances, in the order of the graph, then of the map index; XCom ``manifest`` of those that have
+        one; and whether there are more of these
+    """
+    of_run = XComModel.dag_id == dag_id, XComModel.run_id == run_id, XComModel.key.in_((MANIFEST, FAILURE))
     found = session.execute(
-        select(XComModel.task_id, XComModel.map_index)
-        .where(XComModel.dag_id == dag_id, XComModel.run_id == run_id, XComModel.key.in_((MANIFEST, FAILURE)))
-        .distinct()
-    )
+        select(XComModel.task_id, XComModel.map_index, XComModel.key, XComModel.value, *_operator)
+        .join(TaskInstance, and_(*_same(XComModel, TaskInstance)))
+        .where(*of_run)
+        .limit(bound + 1)
+    ).all()
+    read = found[:bound]
+    ours = [row for row in read if _is_ours(row)]
+    others = {(row.task_id, row.map_index) for row in read} - {(row.task_id, row.map_index) for row in ours}
+    named = session.execute(select(XComModel.task_id, XComModel.map_index).where(*of_run))
+    every = {(task_id, map_index) for task_id, map_index in named}
     place = {task_id: number for number, task_id in enumerate(_order(dag_id, run_id, session))}
-    keys = [TaskInstanceKey(dag_id, run_id, task_id, map_index) for task_id, map_index in found]
-    return sorted(keys, key=lambda key: (place.get(key.task_id, len(place)), key.task_id, key.map_index))
+    keys = [TaskInstanceKey(dag_id, run_id, task_id, map_index) for task_id, map_index in every - others]
+    keys.sort(key=lambda key: (place.get(key.task_id, len(place)), key.task_id, key.map_index))
+    return keys, [_value(row.value) for row in ours if row.key == MANIFEST], len(found) > bound
 
 
 def entries_of(keys: Sequence[TaskInstanceKey], session: Session) -> list[Entry]:
@@ -126,19 +145,26 @@ def entries_of(keys: Sequence[TaskInstanceKey], session: Session) -> list[Entry]
 
 
 def newest(
-    dag_ids: Collection[str], task_id: str | None, before: tuple[Any, ...] | None, limit: int, session: Session
+    dag_ids: Collection[str],
+    task_id: str | None,
+    before: tuple[Any, ...] | None,
+    limit: int,
+    session: Session,
+    *,
+    failures: bool = True,
 ) -> tuple[list[Entry], tuple[Any, ...] | None]:
     """
     Return the newest results and failures of DAGs.
 
     :param task_id: of this task alone; default: of all
     :param before: where an earlier answer ended
+    :param failures: whether those that left no result are among them
     :return: the entries, newest first, and where they end if there are more
     """
     columns = XComModel.timestamp, XComModel.dag_run_id, XComModel.task_id, XComModel.map_index, XComModel.key
     query = (
         select(*columns, XComModel.dag_id, XComModel.run_id)
-        .where(XComModel.dag_id.in_(dag_ids), XComModel.key.in_((MANIFEST, FAILURE)))
+        .where(XComModel.dag_id.in_(dag_ids), _one_of_each() if failures else XComModel.key == MANIFEST)
         .order_by(*(column.desc() for column in columns))
         .limit(limit + 1)
     )
@@ -147,23 +173,8 @@ def newest(
     if before is not None:
         query = query.where(_comes_after(columns, before))
     rows = session.execute(query).all()
-    entries = entries_of(
-        list(
-            dict.fromkeys(TaskInstanceKey(row.dag_id, row.run_id, row.task_id, row.map_index) for row in rows[:limit])
-        ),
-        session,
-    )
-    return entries, tuple(rows[limit - 1][: len(columns)]) if len(rows) > limit else None
-
-
-def manifests_of_run(dag_id: str, run_id: str, session: Session) -> list[Any]:
-    """Return XCom ``manifest`` of all task instances of a run, as they are; of the first thousands."""
-    query = (
-        select(XComModel.value)
-        .where(XComModel.dag_id == dag_id, XComModel.run_id == run_id, XComModel.key == MANIFEST)
-        .limit(_MOST_OF_RUN)
-    )
-    return [_value(value) for value in session.scalars(query)]
+    keys = [TaskInstanceKey(row.dag_id, row.run_id, row.task_id, row.map_index) for row in rows[:limit]]
+    return entries_of(keys, session), tuple(rows[limit - 1][: len(columns)]) if len(rows) > limit else None
 
 
 def manifests_since(
@@ -198,17 +209,37 @@ def declared_fields(key: TaskInstanceKey, session: Session) -> dict[str, Any]:
 def _entries(keys: Sequence[TaskInstanceKey], session: Session) -> Iterable[Entry]:
     """Read what each task instance left."""
     for key in keys:
-        rows = session.execute(
-            select(XComModel.key, XComModel.value, XComModel.timestamp, TaskInstance.state, _label)
+        found = session.execute(
+            select(XComModel.key, XComModel.value, XComModel.timestamp, TaskInstance.state, _label, *_operator)
             .join(TaskInstance, and_(*_same(XComModel, TaskInstance)))
             .where(*_is(XComModel, key), XComModel.key.in_((MANIFEST, FAILURE)))
-        ).all()
+        )
+        rows = [row for row in found if _is_ours(row)]
         if rows:
             values = {row.key: _value(row.value) for row in rows}
             label = rows[0].rendered_map_index if key.map_index >= 0 else None
             at = max(_in_utc(row.timestamp) for row in rows)
             state = rows[0].state
             yield Entry(key, state and str(state), label, values.get(MANIFEST), values.get(FAILURE), at)
+
+
+def _is_ours(row: Any) -> bool:
+    """Return whether an XCom is of this package: by its task's class or, of a user's own class, by what it holds."""
+    value = _value(row.value)
+    looks_so = isinstance(value, dict) and value.keys() >= _SIGNS[row.key]
+    return looks_so or _OURS in f"{row.operator} {row.custom_operator_name}".lower()
+
+
+def _one_of_each() -> Any:
+    """Return the condition of one XCom for each task instance: its record, or why it has none."""
+    other = aliased(XComModel)
+    has_record = exists().where(
+        other.dag_run_id == XComModel.dag_run_id,
+        other.task_id == XComModel.task_id,
+        other.map_index == XComModel.map_index,
+        other.key == MANIFEST,
+    )
+    return or_(XComModel.key == MANIFEST, and_(XComModel.key == FAILURE, ~has_record))
 
 
 def _is(model: Any, key: TaskInstanceKey) -> list[Any]:

@@ -76,7 +76,8 @@ async def refused(request: Request, error: Exception) -> Response:
     if not isinstance(error, HTTPException):
         raise error
     wants_page = "text/html" in request.headers.get("accept", "") and "/api/" not in request.url.path
-    if error.status_code == _FORBIDDEN and wants_page:
+    # of a picture, the page's scripts would say that nothing is there
+    if error.status_code == _FORBIDDEN and wants_page and "role" not in request.path_params:
         return _page(request, _FORBIDDEN)
     if error.status_code != _UNAUTHORIZED or not wants_page:
         return await http_exception_handler(request, error)

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+from airflow_titan.aws.uri import split
 from airflow_titan.bulk.manifest import BulkManifest
 from airflow_titan.generation.manifest import Manifest
 from airflow_titan.plugin.ids import NoSuchPlace
+from airflow_titan.plugin.problems import BROKEN, Problem
 from airflow_titan.plugin.records import read_request_record, record_at
 from airflow_titan.plugin.rows import result_file
 
@@ -33,14 +35,19 @@ def locate(key: TaskInstanceKey, role: str, number: int, line: int | None) -> Lo
     :param number: which of them, from 0
     :param line: of the request that it belongs to, for those of a bulk task
     :raises NoSuchPlace: if there is no such picture
-    :raises Problem: if its record can't be believed, or read
+    :raises Problem: if its record can't be believed, or read, or names no object
     :raises TitanError: if S3 refuses or fails
     """
     record = record_at(key)
     uris = _named(record, role) if line is None else _of_line(record, role, line)
     if number >= len(uris):
         raise NoSuchPlace("There is no such picture.")
-    return Located(uris[number], record.origin.access)
+    uri, access = uris[number], record.origin.access
+    try:
+        split(uri, access.connection)
+    except ValueError as error:
+        raise Problem(f"The record names no object: it {error}.", BROKEN) from error
+    return Located(uri, access)
 
 
 def _of_line(bulk: Record, role: str, line: int) -> list[str]:

@@ -37,7 +37,14 @@ _GONE = (
     "The task's rendered fields are gone, which say where its record lies: Airflow keeps those of the newest runs "
     "([core] num_dag_runs_to_retain_rendered_fields)."
 )
-_ELSEWHERE = "XCom 'manifest' names a place where this task didn't write."
+_ELSEWHERE = (
+    "XCom 'manifest' names a place where this task didn't write: all that it wrote lies below {prefix}. Somebody "
+    "edited XCom, or [titan] output_root of the api-server isn't the one that the task had."
+)
+_NO_RECORD = (
+    "XCom 'manifest' is no record: somebody edited it, or a backend of XCom keeps it outside of Airflow's database, "
+    "which alone is read here."
+)
 
 
 @dataclass(frozen=True)
@@ -60,10 +67,14 @@ class Origin:
         try:
             split(uri)
         except ValueError as error:
-            raise Problem(_ELSEWHERE) from error
+            raise Problem(self._elsewhere) from error
         if not uri.startswith(self.prefix):
-            raise Problem(_ELSEWHERE)
+            raise Problem(self._elsewhere)
         return str(uri)
+
+    @property
+    def _elsewhere(self) -> str:
+        return _ELSEWHERE.format(prefix=self.prefix)
 
 
 def origin_of(entry: Entry, session: Session) -> Origin:
@@ -72,8 +83,10 @@ def origin_of(entry: Entry, session: Session) -> Origin:
 
     :raises Problem: if nobody can tell, or XCom names another connection
     """
+    if not isinstance(entry.manifest, dict):
+        raise Problem(_NO_RECORD)
     fields = _fields(entry.key, session)
-    told = entry.manifest.get("s3") if isinstance(entry.manifest, dict) else None
+    told = entry.manifest.get("s3")
     told = told if isinstance(told, dict) else {}
     connection = _connection(fields)
     if told.get("conn_id", connection) != connection:

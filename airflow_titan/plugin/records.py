@@ -19,7 +19,7 @@ from airflow_titan.plugin import metadata
 from airflow_titan.plugin.cache import BoundedCache
 from airflow_titan.plugin.ids import NoSuchPlace
 from airflow_titan.plugin.places import Origin, origin_of
-from airflow_titan.plugin.problems import Problem, of_error
+from airflow_titan.plugin.problems import MISSING, TOO_LARGE, Problem, of_error
 from airflow_titan.plugin.stores import store_for
 
 if TYPE_CHECKING:
@@ -31,8 +31,12 @@ if TYPE_CHECKING:
 
 AnyManifest = Manifest | ImageManifest | BulkManifest
 
-#: Records that are kept, and for how long: a cleared task may write another.
-_KEPT, _SECONDS = 500, 15
+#: Bytes of the largest record that is shown, and of all that are kept; and for how long: a cleared task may write
+#: another.
+_LARGEST, _KEPT, _SECONDS = 4 << 20, 8 << 20, 15
+#: What a record weighs in memory besides its bytes.
+_OVERHEAD = 2_000
+_DELETED = "The record of this task isn't there any more: somebody deleted it from S3."
 _ANOTHERS = "The record that XCom 'manifest' names is that of another task instance."
 
 
@@ -43,12 +47,14 @@ class Record:
 
     :param uri: where it lies
     :param origin: where its task wrote, and how
+    :param size: its bytes, as it is stored
     """
 
     key: TaskInstanceKey
     uri: str
     manifest: AnyManifest
     origin: Origin
+    size: int = 0
 
     @property
     def store(self) -> ObjectStore:
@@ -56,7 +62,7 @@ class Record:
         return store_for(self.origin.access)
 
 
-kept_records: BoundedCache[Record] = BoundedCache(_KEPT, seconds=_SECONDS)
+kept_records: BoundedCache[Record] = BoundedCache(_KEPT, weigh=lambda record: record.size + _OVERHEAD, seconds=_SECONDS)
 
 
 def record_at(key: TaskInstanceKey) -> Record:
@@ -114,13 +120,16 @@ def read_request_record(bulk: Record, uri: Any) -> Record:
 
 def _read(key: TaskInstanceKey, uri: str, origin: Origin) -> Record:
     try:
-        stored = store_for(origin.access).read(uri)
+        stored = store_for(origin.access).get(uri, max_bytes=_LARGEST)
+    except ValueError as error:
+        raise Problem(f"What is named as the record is no object: it {error}.") from error
     except TitanError as error:
-        raise of_error(error) from error
-    if stored is None:
-        raise Problem("The record of this task isn't there any more: somebody deleted it from S3.")
+        problem = of_error(error)
+        raise (Problem(_DELETED) if problem.status == MISSING else problem) from error
+    if stored.data is None:
+        raise Problem(f"The record has {stored.size:,} bytes, and up to {_LARGEST:,} are shown.", TOO_LARGE)
     try:
-        return Record(key, uri, _parse(stored.data), origin)
+        return Record(key, uri, _parse(stored.data), origin, stored.size)
     except (ValidationError, ValueError) as error:
         raise Problem("The record of this task is damaged, or of a newer version of this package.") from error
 

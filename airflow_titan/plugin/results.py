@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 Json = dict[str, Any]
 
+#: Of what XCom says, in characters: users may have written it.
+_LONGEST_MESSAGE = 2_000
 _BULK_TASKS = ("bulk", "merge_results")
 #: What every result has, where there is nothing to say.
 _NOTHING: Json = {
@@ -74,11 +76,17 @@ class Addresses:
         }
 
 
+def without_record(entry: Entry, base: str, problem: str | None = None) -> Json:
+    """Return what is known of a task instance without its record, and why that is all."""
+    facts = {"failure": _failure(entry.failure), "problem": problem}
+    return _NOTHING | _where(Addresses(base, entry.key), entry) | facts
+
+
 def result_of(entry: Entry, base: str) -> Json:
     """Return what a task instance left, and what is wrong with it."""
-    result = _NOTHING | _where(Addresses(base, entry.key), entry) | {"failure": _failure(entry.failure)}
+    result = without_record(entry, base)
     if entry.manifest is None:
-        return result | {"task": None, "status": "failed"}
+        return result | {"status": "failed"}
     try:
         record = read_record(entry)
     except Problem as problem:
@@ -160,7 +168,8 @@ def _failure(told: Any) -> Json | None:
     """Return why a task ended, as far as XCom says it in the form that operators write."""
     if not isinstance(told, dict):
         return None
-    return {name: str(told[name]) if told.get(name) is not None else None for name in ("error", "message")}
+    given = {name: told.get(name) for name in ("error", "message")}
+    return {name: None if value is None else str(value)[:_LONGEST_MESSAGE] for name, value in given.items()}
 
 
 def _said(record: Record, addresses: Addresses, task: Any, inputs: int = 0, masks: int = 0) -> Json:

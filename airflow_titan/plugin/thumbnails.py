@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 from airflow_titan.errors import TitanError
 from airflow_titan.imaging.decode import apply_orientation, load, open_image, read_orientation, to_8_bits, to_srgb
 from airflow_titan.imaging.header import InvalidImage
+from airflow_titan.imaging.jpeg import is_decoded_whole
 from airflow_titan.plugin.cache import BoundedCache
 from airflow_titan.plugin.problems import BROKEN, BUSY, TOO_LARGE, Problem, of_error
 from airflow_titan.plugin.stores import store_for
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
 SIDE = 320
 CONTENT_TYPE = "image/webp"
 #: Largest file and picture of which one is made: 32 MiB, 32 Mi pixels, which take some 130 MiB while they are decoded.
-#: A JPEG is decoded at a fraction of its size.
+#: A JPEG is decoded at a fraction of its size, unless it is of a kind that a decoder keeps whole (a progressive one).
 MAX_BYTES, MAX_PIXELS = 32 << 20, 1 << 25
 #: How many are made at a time, how many seconds one waits for its turn, and how long one counts as new.
 _AT_A_TIME, _PATIENCE, _NEW = 2, 30.0, 20.0
@@ -51,13 +52,14 @@ class Thumbnail:
     :param source: the ETag of what it was made of
     :param etag: its own, in quotation marks
     :param checked: when it was last known to be of what S3 holds
+    :param problem: why there is none, and the status of HTTP for that
     """
 
     data: bytes
     source: str
     etag: str
     checked: float
-    problem: Problem | None = None
+    problem: tuple[str, int] | None = None
 
     @property
     def weight(self) -> int:
@@ -139,9 +141,9 @@ class Thumbnails:
                 raise Problem(f"The picture has {size:,} bytes: too many for a thumbnail.", TOO_LARGE)
             small = make(data)
         except Problem as error:
-            problem = error
+            problem = str(error), error.status
         except InvalidImage as error:
-            problem = Problem(f"It is no picture that can be shown: it {error}.", BROKEN)
+            problem = f"It is no picture that can be shown: it {error}.", BROKEN
         name = hashlib.sha256(f"{SIDE} {source}".encode()).hexdigest()[:32]
         return Thumbnail(small, source, f'"{name}"', time.monotonic(), problem)
 
@@ -156,9 +158,9 @@ def make(data: bytes) -> bytes:
     import PIL.Image
 
     picture = open_image(data, reduced=True)
-    if picture.format in _JPEGS:
+    if picture.format in _JPEGS and not (_is_too_large(picture) and is_decoded_whole(data)):
         picture.draft(None, (2 * SIDE, 2 * SIDE))
-    if picture.width * picture.height > MAX_PIXELS:
+    if _is_too_large(picture):
         raise Problem(f"The picture has {picture.width}x{picture.height} pixels: too many for a thumbnail.", TOO_LARGE)
     load(picture)
     orientation, profile = read_orientation(picture, data), picture.info.get("icc_profile")
@@ -170,7 +172,12 @@ def make(data: bytes) -> bytes:
     return out.getvalue()
 
 
+def _is_too_large(picture: PIL.Image.Image) -> bool:
+    return picture.width * picture.height > MAX_PIXELS
+
+
 def _or_problem(thumbnail: Thumbnail) -> Thumbnail:
     if thumbnail.problem:
-        raise thumbnail.problem
+        # a new one each time: an exception that is raised again keeps what it went through each time before
+        raise Problem(*thumbnail.problem)
     return thumbnail

@@ -9,6 +9,7 @@ from typing import Any, get_type_hints
 from airflow_titan.bulk import manifest as bulk
 from airflow_titan.bulk import rows
 from airflow_titan.generation import manifest as generation
+from airflow_titan.generation import review
 from generate.markdown import blocks, code, introduction, parameters, table
 
 #: The records, each with the parts that it is made of.
@@ -25,6 +26,7 @@ RECORDS: tuple[type[Any], ...] = (
     generation.TaskInstance,
     generation.ImageManifest,
     generation.Source,
+    review.Decision,
     bulk.BulkManifest,
     bulk.Source,
     rows.Row,

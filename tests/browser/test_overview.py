@@ -64,6 +64,18 @@ def test_more_pictures_are_a_press_away(gallery: Gallery, page_of: Callable[...,
     assert page.locator(".card").count() == 3
 
 
+def test_what_shows_nothing_is_passed_over(gallery: Gallery, visit: Callable[..., Any]) -> None:
+    """A part of tasks without pictures of their own isn't an empty page; one that can't be shown says so."""
+    look = {"results": [result("look", outputs=[])], "costs": [], "models": []}
+    lost = {"results": [result("lost", outputs=[], problem="The record is gone.")], "next": None}
+    gallery.replies["overview"] = lambda query: lost if query.get("before") == "b" else (
+        {**look, "next": "b" if "before" in query else "a"}
+    )  # fmt: skip
+    page = visit(gallery.page(), wait=".card")
+    assert "can't be shown" in page.locator(".card").inner_text()
+    assert page.locator(".card").count() == 1
+
+
 def test_the_chart_adds_up_and_has_a_table(page_of: Callable[..., Any]) -> None:
     """Bars, legend and table say the same, by model and by DAG."""
     page = page_of()

@@ -153,6 +153,21 @@ def test_refusals_are_said_in_words(
     assert page.get_by_role("button", name="Try again").count() == (status >= 500)
 
 
+@pytest.mark.parametrize("status", [404, 413, 422])
+def test_what_the_server_says_is_told_alone(status: int, gallery: Gallery, visit: Callable[..., Any]) -> None:
+    """Where it names what is wrong, nobody is sent after something else."""
+    gallery.replies[RUN] = (status, {"problem": "The file of rows is damaged: line 3 is no row."})
+    page = visit(gallery.page(RUN), wait=".trouble")
+    assert page.get_by_role("alert").inner_text() == "The file of rows is damaged: line 3 is no row."
+
+
+def test_a_sum_of_a_part_of_a_run_says_so(gallery: Gallery, visit: Callable[..., Any]) -> None:
+    """It never looks like the whole."""
+    gallery.replies[RUN] = run(result("hero"), truncated=True)
+    page = visit(gallery.page(RUN), wait="article")
+    assert "these numbers are too low" in page.locator(".totals").inner_text()
+
+
 def test_another_try_shows_the_pictures(gallery: Gallery, visit: Callable[..., Any]) -> None:
     """After a failure of the server, the button loads what is there now."""
     gallery.replies[RUN] = 500

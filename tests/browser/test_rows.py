@@ -147,3 +147,35 @@ def test_two_tiles_fit_a_phone(many: Gallery, visit: Callable[..., Any]) -> None
     settled(page)
     assert len({tile.bounding_box()["x"] for tile in page.locator(".tile").all()}) == 2
     assert page.evaluate("document.documentElement.scrollWidth") == 360
+
+
+def test_home_and_end_lead_through_rows(many: Gallery, visit: Callable[..., Any]) -> None:
+    """In an open row they go to the first and the last one."""
+    many.replies[f"{PLACE}/rows/10000"] = {"results": [result("pictures", prompt="Product 10000")]}
+    page = visit(many.page(PLACE))
+    settled(page)
+    page.locator(".tile").first.press("Enter")
+    page.locator("dialog .prompt", has_text="Product 1").wait_for()
+    page.keyboard.press("End")
+    page.locator("dialog .prompt", has_text="Product 10000").wait_for()
+    page.keyboard.press("Home")
+    page.locator("dialog h2", has_text="product-00001").wait_for()
+
+
+def test_a_status_of_ones_own_in_the_address_is_none(many: Gallery, visit: Callable[..., Any]) -> None:
+    """All rows are shown then."""
+    page = visit(f"{many.page(PLACE)}?status=fine")
+    settled(page)
+    assert page.locator(".chip[aria-pressed=true]").inner_text().split() == ["All", "10,000"]
+
+
+def test_a_row_that_nobody_knows_more_of_says_why(many: Gallery, visit: Callable[..., Any]) -> None:
+    """What its line in the file says is told by its name."""
+    many.replies[f"{PLACE}/rows"] = rows(3, lambda _: "blocked")
+    many.replies[f"{PLACE}/rows/1"] = {"results": []}
+    page = visit(many.page(PLACE))
+    settled(page)
+    page.locator(".tile").first.press("Enter")
+    told = page.locator("dialog .callout")
+    assert told.locator("strong").inner_text() == "ContentBlocked"
+    assert "content filter" in told.inner_text()

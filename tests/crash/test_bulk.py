@@ -77,7 +77,7 @@ def test_a_killed_task_pays_only_for_what_was_not_answered(emulator: Emulator, s
     first.send_signal(signal.SIGKILL)
     first.wait()
     second = start(emulator, 2)
-    told, _ = second.communicate(timeout=120)
+    told, _ = second.communicate(timeout=6000)
     assert second.returncode == 0
     found = rows(s3, told.split()[-1])
     assert [row["status"] for row in found] == ["done"] * COUNT
@@ -95,10 +95,10 @@ def test_a_terminated_task_ends_in_time_and_pays_nothing_twice(emulator: Emulato
         time.sleep(0.01)
     first.send_signal(signal.SIGTERM)
     began = time.monotonic()
-    _, said = first.communicate(timeout=60)
+    _, said = first.communicate(timeout=600)
     assert "told to stop" in said
     assert time.monotonic() - began < 20
     second = start(emulator, 2)
-    told, _ = second.communicate(timeout=120)
+    told, _ = second.communicate(timeout=6000)
     assert [row["status"] for row in rows(s3, told.split()[-1])] == ["done"] * COUNT
     assert emulator.billed == COUNT

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
+import airflow
 import pytest
 from documentation import Block, blocks
 from PIL import Image
@@ -48,6 +49,8 @@ def dags(
 @pytest.mark.parametrize("block", FILES, ids=str)
 def test_a_dag_that_is_shown_loads(block: Block, tmp_path: Path) -> None:
     """Airflow finds a DAG with tasks in it, and nothing to object to."""
+    if "TitanReviewOperator" in block.code and airflow.__version__ < "3.1":
+        pytest.skip("people can be asked from Airflow 3.1 on")
     if "providers.standard" in block.code:
         pytest.importorskip("airflow.providers.standard", reason="Airflow 2 has these operators in its core")
     dags = load(tmp_path, block.code)

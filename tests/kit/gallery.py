@@ -116,11 +116,11 @@ class Gallery:
         token: str = get_auth_manager().generate_jwt(SimpleAuthManagerUser(username=user, role=role, teams=[]))
         return token
 
-    def get(self, path: str, user: str | None = ADMIN, **headers: str) -> Any:
-        """Ask for an address as a user; as nobody with ``None``."""
+    def get(self, path: str, user: str | None = ADMIN, *, raising: bool = False, **headers: str) -> Any:
+        """Ask for an address as a user; as nobody with ``None``. What breaks an answer off is raised where asked."""
         from fastapi.testclient import TestClient
 
-        client = TestClient(self.app, raise_server_exceptions=False)
+        client = TestClient(self.app, raise_server_exceptions=raising)
         if user:
             headers["Authorization"] = f"Bearer {self.token(user)}"
         return client.get(path, headers={name.replace("_", "-"): value for name, value in headers.items()})
@@ -157,17 +157,23 @@ class Gallery:
     @contextmanager
     def edited(self, dag_id: str, task_id: str, **changes: Any) -> Iterator[None]:
         """Change the record in XCom, as a user with the right to do that may, and change it back."""
-        before = self._write(dag_id, task_id, changes)
+        with self.replaced(dag_id, task_id, {**self.xcom(dag_id, task_id), **changes}):
+            yield
+
+    @contextmanager
+    def replaced(self, dag_id: str, task_id: str, value: Any) -> Iterator[None]:
+        """Put anything else in the place of the record in XCom, and put it back."""
+        before = self._write(dag_id, task_id, value)
         try:
             yield
         finally:
             self._write(dag_id, task_id, before)
 
-    def _write(self, dag_id: str, task_id: str, changes: Any) -> Any:
+    def _write(self, dag_id: str, task_id: str, value: Any) -> Any:
         with _session() as session:
             row = self._xcom(session, dag_id, task_id, "manifest")
             before = _plain(row.value)
-            row.value = json.dumps({**before, **changes})
+            row.value = json.dumps(value)
             return before
 
     def _xcom(self, session: Any, dag_id: str, task_id: str, key: str) -> Any:

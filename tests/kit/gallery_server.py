@@ -28,8 +28,8 @@ POLICY = (
 _TYPES = {"js": "text/javascript", "css": "text/css", "svg": "image/svg+xml"}
 _SMALL = 320
 
-#: A status that is answered, an object, or a function of the query that gives one.
-Reply = int | dict[str, Any] | Callable[[dict[str, str]], "int | dict[str, Any]"]
+#: A status that is answered, an object, both, or a function of the query that gives one.
+Reply = int | dict[str, Any] | tuple[int, dict[str, Any]] | Callable[[dict[str, str]], "int | dict[str, Any]"]
 
 
 @dataclass
@@ -117,7 +117,7 @@ def _row(line: int, status: str) -> dict[str, Any]:
         "status": status,
         "images": [picture(f"row{line % 24}")] if fine else [],
         "price_usd": 0.008 if fine else None,
-        "error": None if fine else {"kind": "ContentBlocked", "message": "The content filter stopped this request."},
+        "error": None if fine else {"error": "ContentBlocked", "message": "The content filter stopped this request."},
         "manifest_uri": f"s3://titan-images/results/{line}/manifest.json" if fine else None,
     }
 
@@ -167,10 +167,10 @@ class _Handler(BaseHTTPRequestHandler):
     def _answer(self, gallery: Gallery, reply: Reply, query: dict[str, str]) -> None:
         said = reply(query) if callable(reply) else reply
         if isinstance(said, int):
-            self._send(said, b'{"detail": "no"}', "application/json")
-        else:
-            text = json.dumps(said).replace('"/titan/', f'"{gallery.base}/')
-            self._send(200, text.encode(), "application/json")
+            said = said, {"detail": "no"}
+        status, said = said if isinstance(said, tuple) else (200, said)
+        text = json.dumps(said).replace('"/titan/', f'"{gallery.base}/')
+        self._send(status, text.encode(), "application/json")
 
     def _paint(self, path: str) -> None:
         match = re.fullmatch(r"pictures/(\w+)/(\d+)x(\d+)(/thumbnail)?", path)

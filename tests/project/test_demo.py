@@ -39,7 +39,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def told(folder: Path) -> str:
     """Run the demo once, and give what it printed."""
     process = demo(folder)
-    out, err = process.communicate(timeout=120)
+    out, err = process.communicate(timeout=600)
     assert process.returncode == 0, out + err
     return out
 
@@ -122,7 +122,7 @@ def test_a_refused_photo_is_told_in_the_operators_words(tmp_path: Path) -> None:
     photo = tmp_path / "photo.jpg"
     Image.new("RGB", (1600, 1200)).save(photo)
     process = demo(tmp_path / "build", IMAGE=str(photo))
-    out, err = process.communicate(timeout=120)
+    out, err = process.communicate(timeout=600)
     assert process.returncode == 1
     assert "a long side of 1,600 pixels; allowed is at most 1,408" in out
     assert "FIT=1" in out

@@ -8,12 +8,14 @@ import re
 import shlex
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 from documentation import PAGES, ROOT, Block, blocks
 
+from airflow_titan import __version__
 from airflow_titan.cli.parser import make_parser
 from airflow_titan.emulator import running
 from airflow_titan.models.catalog import models
@@ -44,7 +46,7 @@ def shell(script: str, folder: Path, **variables: str) -> subprocess.CompletedPr
         env={**clean, "PATH": path, "AWS_EC2_METADATA_DISABLED": "true", "PYTHONPATH": str(ROOT), **variables},
         capture_output=True,
         text=True,
-        timeout=240,
+        timeout=600,
         check=False,
     )
 
@@ -117,6 +119,31 @@ def test_prices_are_those_of_the_data() -> None:
     assert len(told) >= 3
     for model, price in told.items():
         assert {entry.usd for entry in models()[model].prices} == {float(price)}
+
+
+def test_no_page_names_another_version() -> None:
+    """What is shown of a record that names this package's version names the one that there is."""
+    told = re.findall(r"urn:airflow-titan:(\d+\.\d+\.\d+)|airflow_titan-(\d[\d.]*\d)-py3", "".join(PAGES.values()))
+    assert {version for found in told for version in found if version} == {__version__}
+
+
+def test_the_architecture_has_every_layer() -> None:
+    """Its first picture names the packages that the import law puts one above the other, from the top down."""
+    contracts = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]["contracts"]
+    layers = [re.findall(r"\w+", layer) for layer in contracts[0]["layers"]]
+    drawn = PAGES["docs/architecture.md"].split("```")[1]
+    heads = [re.match(r"(?:\w+(?:, )?)+", line) for line in drawn.splitlines()]
+    names = [name for head in heads if head for name in head[0].split(", ")]
+    assert sorted(names) == sorted(name for layer in layers for name in layer)
+    ranks = {name: rank for rank, layer in enumerate(layers) for name in layer}
+    assert [ranks[name] for name in names] == sorted(ranks.values())
+
+
+def test_what_can_be_installed_besides_is_named() -> None:
+    """The page of the first hour names every extra."""
+    told = PAGES["docs/aws.md"].partition("extras are")[2].partition(".\n\n")[0]
+    extras = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
+    assert set(re.findall(r"`(\w+)`", told)) == set(extras)
 
 
 def test_whoever_reads_on_github_meets_no_lone_mark() -> None:

@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+from importlib.metadata import version
 
 import pytest
 
@@ -32,6 +33,7 @@ def _heavy(names: list[str]) -> list[str]:
     return [name for name in names if name in _HEAVY or name.startswith(tuple(f"{heavy}." for heavy in _HEAVY))]
 
 
+@pytest.mark.heavy
 def test_operators_bring_nothing_heavy_to_a_dag_file() -> None:
     """Beside Airflow itself, only our own few modules are new."""
     airflow = "try:\n    from airflow.sdk import DAG\nexcept ImportError:\n    from airflow.models import DAG"
@@ -46,6 +48,22 @@ def test_operators_bring_nothing_heavy_to_a_dag_file() -> None:
         "airflow.sdk.bases.operatorlink",
     )
     assert [name for name in new if not name.startswith(ours) and name != "airflow.providers.common"] == []
+
+
+_MAKING = """
+from airflow_titan import operators
+operators.TitanTextToImageOperator(task_id="a", text="a cup")
+operators.TitanBulkOperator(task_id="b", requests="s3://b/k")
+operators.TitanMaskOperator(task_id="c", image="s3://b/k", alpha=True)
+"""
+_ASKING = 'operators.TitanReviewOperator(task_id="d", images=["s3://b/1"], defaults=1)'
+
+
+def test_making_operators_brings_nothing_heavy_to_a_dag_file() -> None:
+    """What is checked where a DAG is parsed needs neither S3's client nor a decoder of pictures."""
+    people = version("apache-airflow").startswith("3.")
+    airflow = "import airflow.providers.standard.operators.hitl" if people else "import airflow.models"
+    assert _heavy(added(airflow, _MAKING + (_ASKING if people else ""))) == []
 
 
 @pytest.mark.parametrize(
@@ -66,9 +84,12 @@ def test_airflow_may_ask_for_provider_info_while_it_starts() -> None:
         "airflow_titan.config",
         "airflow_titan.decorators",
         "airflow_titan.errors",
+        "airflow_titan.errors.abbreviation",
+        "airflow_titan.errors.exhaustion",
     ]
 
 
+@pytest.mark.heavy
 def test_the_types_of_shared_parameters_cost_nothing() -> None:
     """Only type checkers read them."""
     assert "airflow_titan.operators.base_parameters" not in added("", "import airflow_titan.operators")

@@ -3,8 +3,10 @@ Bedrock: InvokeModel for every model of ``models.toml``, ApplyGuardrail, and the
 
 ``service`` tells the calls apart; ``invoke`` and ``describe`` answer them. A wire format is a module in ``dialects``;
 what it holds a body to is in ``schema``, ``input_images`` and the model's own row. ``availability`` and ``throttling``
-decide whether a model answers, ``guardrails`` looks at words and pictures, ``calls`` is the record, ``painted`` knows
-a picture again, and ``canned`` has answers that lie ready, for measuring clients.
+decide whether a model answers, ``calls`` is the record, ``painted`` knows a picture again, and ``canned`` has answers
+that lie ready, for measuring clients.
+
+``guardrails`` looks at words and pictures beside all that.
 
 It may enter ``faults``, ``painting``, ``images`` and ``http``. S3 is next door and shut. Amazon's rules are stated here
 once more, from its documents.

@@ -15,10 +15,13 @@ const TROUBLES = {
   401: ["You are not signed in.", "Sign in to Airflow, then load this page again."],
   403: ["You may not see these pictures.", "Whoever looks after this Airflow can give you access to the DAG."],
   404: ["There is nothing at this address.", "The DAG, the run or the task may have been deleted."],
+  413: ["This is too large to show.", "It can be had from S3 by its URI."],
   422: ["This address can't be read.", "Come here by a tab or a link of Airflow's."],
   429: ["Too many requests at once.", "Wait a moment, then try again."],
   503: ["Airflow is busy.", "Wait a moment, then try again."],
 };
+/** What another try doesn't change. */
+const HOPELESS = [400, 401, 403, 404, 413, 422];
 const BROKEN = ["Airflow failed to answer.", "Try again. If it stays, the log of the api-server says why."];
 const AWAY = ["Airflow can't be reached.", "Check your connection, then try again."];
 
@@ -36,7 +39,9 @@ export async function fetchJson(address, signal) {
   }
   if (!response.ok) {
     const [message, remedy] = TROUBLES[response.status] ?? BROKEN;
-    throw new Trouble((await problem(response)) ?? message, remedy, response.status);
+    const said = await problem(response);
+    // what the server says itself is wrong is not what the remedy of a hopeless one is for
+    throw new Trouble(said ?? message, said && HOPELESS.includes(response.status) ? null : remedy, response.status);
   }
   try {
     return await response.json();
@@ -60,11 +65,10 @@ async function problem(response) {
 export function troubleNotice(error, retry) {
   const known = error instanceof Trouble ? error : new Trouble("This page has failed.", "Load it again.");
   if (known !== error) console.error(error);
-  const hopeless = [401, 403, 404, 422].includes(known.status);
   return h("section", { class: "notice trouble", role: "alert" },
     icon(known.status === 403 || known.status === 401 ? "stop" : "broken"),
-    h("h2", {}, known.message), h("p", {}, known.remedy),
-    retry && !hopeless && h("button", { type: "button", class: "button", on: { click: retry } }, "Try again"));
+    h("h2", { dir: "auto" }, known.message), known.remedy && h("p", {}, known.remedy),
+    retry && !HOPELESS.includes(known.status) && h("button", { type: "button", class: "button", on: { click: retry } }, "Try again"));
 }
 
 /** Return a friendly notice where there is nothing to see. */

@@ -1,4 +1,4 @@
-// The rows of a bulk task: a filter by status, a search by id, and a grid of which only what is visible exists.
+// The rows of a bulk task: a filter by status, a search, and a grid of which only what is visible exists.
 
 import { api } from "./address.js";
 import { fetchJson, troubleNotice } from "./api.js";
@@ -11,15 +11,17 @@ import { openRow } from "./row.js";
 
 const PART = 100; // rows that are fetched at a time
 const KEPT = 60; // parts that are kept: those seen longest ago go first
+const LONGEST = 200; // characters of a search
 const TYPING = 250; // milliseconds of no typing after which a search begins
 
 /** Return the rows of the bulk task at a place, with what filters them. */
 export function bulkRows(place) {
   const address = new URLSearchParams(window.location.search);
-  const filter = { status: address.get("status") ?? "", search: address.get("search") ?? "" };
+  const status = address.get("status") ?? "";
+  const filter = { status: STATUS_ORDER.includes(status) ? status : "", search: (address.get("search") ?? "").slice(0, LONGEST) };
   const chips = h("div", { class: "chips", role: "group", "aria-label": "Filter by status" });
   const told = h("p", { class: "found", role: "status" });
-  const field = h("input", { type: "search", placeholder: "Search by id", "aria-label": "Search by id", spellcheck: "false", autocomplete: "off" });
+  const field = h("input", { type: "search", placeholder: "Search ids and errors", "aria-label": "Search ids and errors", maxlength: LONGEST, spellcheck: "false", autocomplete: "off" });
   field.value = filter.search;
   const body = h("div", { class: "grid-body" });
   const rows = new Rows(place.path, filter);

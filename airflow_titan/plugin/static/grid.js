@@ -17,7 +17,7 @@ export class Grid {
    */
   constructor(body, { total, label, fetch, tile, open }) {
     Object.assign(this, { body, total, fetch, tile, open, tiles: new Map(), current: 0, timer: null, frame: null });
-    this.space = h("div", { class: "space", role: "list", "aria-label": label });
+    this.space = h("div", { class: "space", role: "group", "aria-label": label });
     body.replaceChildren(this.space);
     this.listeners = new AbortController();
     const { signal } = this.listeners;
@@ -84,8 +84,8 @@ export class Grid {
   }
 
   add(index) {
-    const element = h("button", { type: "button", class: "tile empty", role: "listitem", data: { index },
-      tabindex: index === this.current ? "0" : "-1", "aria-setsize": this.total, "aria-posinset": index + 1 },
+    const element = h("button", { type: "button", class: "tile empty", data: { index },
+      tabindex: index === this.current ? "0" : "-1", "aria-label": `${index + 1} of ${this.total}` },
     h("span", { class: "thumb" }));
     this.tiles.set(index, element);
     this.place(element);

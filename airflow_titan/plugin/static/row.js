@@ -42,8 +42,10 @@ export function openRow(place, index, total, rowAt) {
 
   dialog.addEventListener("keydown", (event) => {
     if (event.target instanceof HTMLInputElement || event.altKey || event.ctrlKey || event.metaKey) return;
-    if (event.key === "ArrowLeft") go(current - 1);
-    if (event.key === "ArrowRight") go(current + 1);
+    const moves = { ArrowLeft: current - 1, ArrowRight: current + 1, Home: 0, End: total - 1 };
+    if (!(event.key in moves)) return;
+    event.preventDefault();
+    go(moves[event.key]);
   });
   dialog.addEventListener("click", (event) => {
     if (event.target === dialog) dialog.close();
@@ -63,7 +65,7 @@ function shown(row, results) {
   const list = sheet();
   for (const result of results) list.append(card(list, result, { title: taskName(result.task), alone: true }));
   const error = row.error && !results.some((result) => result.failure) ? h("div", { class: "callout", data: { kind: "failed" } },
-    h("strong", {}, row.error.kind ?? statusName(row.status)), h("p", { dir: "auto" }, row.error.message ?? "")) : null;
+    h("strong", {}, row.error.error ?? statusName(row.status)), h("p", { dir: "auto" }, row.error.message ?? "")) : null;
   if (!results.length && !error) return [emptyNotice("No pictures of this row", statusName(row.status))];
   return [error, results.length ? list : null,
     !results.length && row.manifest_uri ? copyButton(row.manifest_uri, "Copy manifest URI") : null].filter(Boolean);

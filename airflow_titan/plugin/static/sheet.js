@@ -67,9 +67,10 @@ function mapped(name, result) {
   return `${name} [${result.map_label ?? result.map_index}]`;
 }
 
-function totals({ total, price_usd: price, images, results }) {
+function totals({ total, price_usd: price, images, results, truncated }) {
   return [
     h("strong", {}, count(images ?? 0, "picture")), " by ", count(total ?? results.length, "task instance"),
     price === null || price === undefined ? "" : [", ", h("strong", {}, usd(price)), h("span", { class: "aside" }, " (estimate)")],
+    truncated && h("span", { class: "aside" }, " – there was more than could be looked at: these numbers are too low"),
   ].flat().filter(Boolean);
 }

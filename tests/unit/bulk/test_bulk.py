@@ -112,6 +112,22 @@ def test_all_tasks_are_mixed_freely(emulator: Emulator, bucket: str, s3: Any) ->
     assert {call.task_type for call in emulator.calls} == {"INPAINTING", "OUTPAINTING", "IMAGE_VARIATION", "TEXT_IMAGE"}
 
 
+@pytest.mark.parametrize(
+    ("models", "region"),
+    [
+        (["amazon.titan-image-generator-v2:0"], "us-east-1"),
+        (["stability.sd3-5-large-v1:0"], "us-west-2"),
+        (["amazon.titan-image-generator-v2:0", "stability.sd3-5-large-v1:0"], None),
+    ],
+)
+def test_the_record_says_where_models_were_asked(models: list[str], region: str | None) -> None:
+    """In which region of Bedrock's, which need not be that of S3; nothing where there were several."""
+    instance = Instance()
+    requests = [{"task": "text_to_image", "text": "a jar", "model_id": model} for model in models]
+    instance.run(bulk(requests, defaults={}))
+    assert (instance.xcoms["manifest"].get("region"), instance.xcoms["manifest"]["s3_region"]) == (region, "us-east-1")
+
+
 def test_the_record_is_small() -> None:
     """XCom holds counts and URIs, under 2 KiB."""
     instance = Instance()

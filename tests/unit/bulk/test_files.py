@@ -124,6 +124,18 @@ def test_no_model_is_asked(operator: Any, published: Published, emulator: Any, m
     assert emulator.calls == []
 
 
+def test_requests_for_another_try_are_told(published: Published) -> None:
+    """How many there are, where they lie and in which region, for those who link to them."""
+    instance = Instance()
+    uri = instance.run(TitanFailedRequestsOperator(task_id="task", results=published(*ALL)))
+    assert instance.xcoms == {
+        "record": {
+            "task": "failed_requests", "status": "complete", "requests": 4, "requests_uri": uri,
+            "s3_region": "us-east-1",
+        }
+    }  # fmt: skip
+
+
 @pytest.mark.parametrize("operator", OPERATORS)
 @pytest.mark.parametrize(
     ("results", "words"),

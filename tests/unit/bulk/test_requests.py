@@ -509,6 +509,7 @@ def test_lines_can_be_read_again_and_side_by_side() -> None:
         assert [line.id for line in lines] == ["a", "b", "c"]
 
 
+@pytest.mark.heavy
 def test_memory_is_flat_whatever_the_files_length() -> None:
     """A hundred thousand lines take what a hundred take; one download's piece is most of it."""
 

@@ -22,6 +22,10 @@ from airflow_titan.errors import InvalidRequest, StoreRefused
 from airflow_titan.generation.manifest import TaskInstance
 
 OWNER = TaskInstance(dag_id="d", run_id="r", task_id="t")
+#: As long as an ARN gets that tells its model.
+GOVERNMENT = (
+    "arn:aws-us-gov:bedrock:us-gov-west-1:123456789012:inference-profile/us-gov.stability.stable-style-transfer-v1:0"
+)
 DONE = Row("sku-1", 17, "done", ("s3://b/1.png", "s3://b/2.png"), "s3://b/manifest.json", 0.01)
 FAILED = Row("ä 🎨", 2, "failed", error={"kind": "BadAnswer", "message": "no"}, request={"id": "ä 🎨", "text": "x"})
 
@@ -163,6 +167,7 @@ def test_lines_that_are_there_twice_are_named(rows: list[tuple[str, int, int]], 
         assert results.repeated() == lines
 
 
+@pytest.mark.heavy
 def test_memory_is_flat_however_many_rows_there_are() -> None:
     """They lie on disk."""
 
@@ -247,12 +252,15 @@ def test_a_summary_is_under_2_kib() -> None:
         status="complete", created="2026-01-01T00:00:00+00:00", provider="airflow-titan 1", requests=None,
         results_uri=f"{folder}/results-0123456789abcdef.jsonl", shard=9, shards=10, requests_total=10**6,
         counts=dict.fromkeys(STATUSES, 10**6), images=10**6, price_usd=12345.678901, seconds=98765.432,
-        models=tuple("arn:" + "m" * 2000 for _ in range(9)), task_instance=OWNER,
+        models=(GOVERNMENT, *("arn:" + "m" * 2000 for _ in range(9))), task_instance=OWNER,
     )  # fmt: skip
     summary = record.summary(f"{folder}/manifest.json")
     assert len(json.dumps(summary)) < 2048
     assert summary["manifest_uri"].endswith("manifest.json")
     assert summary["counts"]["done"] == 10**6
+    # whoever links to a model must see where one isn't whole
+    assert [model[-1] for model in summary["models"]] == ["0", "…", "…"]
+    assert summary["models"][0] == GOVERNMENT
 
 
 def test_a_summary_tells_where_the_rows_are(s3: Any, bucket: str) -> None:

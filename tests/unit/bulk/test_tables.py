@@ -202,6 +202,7 @@ def test_a_damaged_compression_is_said() -> None:
         read(gzip.compress(b'{"text": "x"}\n' * 99)[:-9], "k.jsonl.gz")
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize("name", ["csv", "parquet", "csv.gz"])
 def test_a_hundred_thousand_records_take_little_memory(name: str) -> None:
     """They are read as they go."""

@@ -221,6 +221,8 @@ class _Frame:
         ("titan_text_to_image", {}, ["text: got nothing", "Add 'text' to the dict"]),
         ("titan_text_to_image", {"text": 5}, ["text: got a value of type int"]),
         ("titan_text_to_image", "  ", ["text: got"]),
+        ("titan_text_to_image", "a secret {{ cup", ["text: got a template", "TemplateSyntaxError", "literal(text)"]),
+        ("titan_text_to_image", {"text": "{{ secret }}"}, ["text: got a template", "UndefinedError", "literal(text)"]),
         ("titan_inpainting", "a cup", ["image: got nothing", "Give image to the decorator", "a dict with 'image'"]),
         ("titan_inpainting", {"text": "a cup"}, ["image: got nothing", "Add 'image' to the dict"]),
         ("titan_background_removal", None, ["return: got nothing", "an image's s3:// URI"]),
@@ -248,7 +250,8 @@ def test_another_tasks_output_belongs_into_the_arguments() -> None:
     """It isn't there before that task has run, and Airflow wouldn't know of the dependency."""
     with DAG("dag", schedule=None):
         other = TitanTextToImageOperator(task_id="other", text="a cup")
-    assert "as an argument" in refusal("titan_background_removal", XComArg(other))
+    for returned in (XComArg(other), [XComArg(other)], {"image": XComArg(other)}, {"image": [XComArg(other)]}):
+        assert "as an argument" in refusal("titan_background_removal", returned)
 
 
 def test_a_function_that_skips_is_skipped() -> None:
@@ -336,6 +339,10 @@ def test_a_result_is_one() -> None:
         assert function().operator.multiple_outputs is False
     with pytest.raises(TypeError, match="multiple_outputs must be left out"):
         decorators.titan_bulk(multiple_outputs=True)
+    # a task that is mapped is made when it begins
+    given = {"python_callable": function.function, "task_id": "mapped", "multiple_outputs": True}
+    with pytest.raises(TypeError, match="multiple_outputs must be left out"):
+        function.operator_class(**given)
 
 
 @pytest.mark.parametrize("name", DECORATORS)

@@ -58,6 +58,7 @@ def test_the_stub_says_what_the_operators_say() -> None:
     assert STUB.read_text(encoding="utf-8") == stub()
 
 
+@pytest.mark.heavy
 def test_a_type_checker_tells_wrong_decorators_from_right_ones(tmp_path: Path) -> None:
     """It refuses a slip in a name, a wrong type, and a function that returns what no decorator takes."""
     pytest.importorskip("mypy")

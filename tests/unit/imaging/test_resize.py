@@ -418,6 +418,7 @@ def test_hostile_files_cost_little_memory(tmp_path: Path) -> None:
     assert _grown(*tmp_path.iterdir()) < 150
 
 
+@pytest.mark.heavy
 @_on_linux
 def test_the_largest_pictures_cost_less_than_a_gigabyte(tmp_path: Path) -> None:
     """Of a JPEG that is scaled down only a part is decoded."""

@@ -96,6 +96,8 @@ def test_what_the_user_put_there_stays() -> None:
     [
         ({}, {}, "s3://titan-images/results/dag"),
         ({}, {"map_index": 3}, "s3://titan-images/results/dag"),
+        ({"output_prefix": "None"}, {"map_index": 3}, "s3://titan-images/results/dag"),
+        ({"output_prefix": " "}, {}, "s3://titan-images/results/dag"),
         ({"output_prefix": "s3://titan-images/mine"}, {}, "s3://titan-images/mine"),
         ({"output_prefix": "s3://titan-images/mine"}, {"map_index": 3}, "s3://titan-images/mine"),
     ],

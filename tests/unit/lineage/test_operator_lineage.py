@@ -98,7 +98,7 @@ def test_of_a_task_that_begins_the_inputs_are_known(image: str) -> None:
 def test_a_failure_tells_the_error_and_the_inputs(image: str, emulator: Emulator) -> None:
     """What it was to read, the model, the error's name; no output and nothing of the prompt."""
     emulator.inject("error_before", times=None)
-    lineage = fail(inpainting(image), Exception)
+    lineage = fail(inpainting(image, model_id=f"arn:aws:bedrock:us-east-1::foundation-model/{V2}"), Exception)
     assert roles(lineage.inputs) == {"image": image}
     assert lineage.outputs == []
     told = lineage.run_facets["titan_outcome"]
@@ -115,12 +115,12 @@ def test_a_failure_before_rendering_tells_nothing_wrong() -> None:
 
 @pytest.mark.usefixtures("bucket")
 def test_a_skip_is_told_as_one() -> None:
-    """The content filter's, where ``on_blocked`` says so."""
+    """The content filter's, where ``on_blocked`` says so; by the error that is the reason, as XCom tells it."""
     operator = TitanTextToImageOperator(task_id="task", text=FLAGGED, on_blocked="skip")
     with pytest.raises(AirflowSkipException):
         operator.execute({"ti": Instance()})
-    lineage = operator.get_openlineage_facets_on_complete(None)
-    assert lineage.run_facets["titan_outcome"].outcome == "skipped"
+    told = operator.get_openlineage_facets_on_complete(None).run_facets["titan_outcome"]
+    assert (told.outcome, told.error) == ("skipped", "ContentBlocked")
 
 
 def test_another_try_begins_anew(image: str, emulator: Emulator) -> None:

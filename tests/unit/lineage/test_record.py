@@ -21,6 +21,7 @@ from airflow_titan.lineage.record import StoredItem, named_items, parameter_hash
         ("s3://conn@b/k.png", ["s3://b/k.png"]),
         ("s3://b/{{ ds }}.png", []),
         (["nonsense", "s3://b/k.png", "s3://b"], ["s3://b/k.png"]),
+        ('["nonsense", "s3://b/k.png"]', ["s3://b/k.png"]),
         ([{"text": "a cup"}], []),
         (None, []),
         (object(), []),

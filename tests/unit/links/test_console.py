@@ -50,7 +50,7 @@ def test_other_partitions_have_no_link(region: str) -> None:
     assert (prefix(region=region), model(model_id=TITAN, region=region)) == ("", "")
 
 
-@pytest.mark.parametrize("region", ["evil.example/", "us-east-1.evil", "us east", "a@b", "x#y"])
+@pytest.mark.parametrize("region", ["evil.example/", "us-east-1.evil", "us east", "a@b", "x#y", "über-west-1"])
 def test_a_region_that_is_none_leads_nowhere(region: str) -> None:
     """XCom can be written by users; what is no region doesn't become part of a host's name."""
     assert (prefix(region=region), model(model_id=TITAN, region=region)) == ("", "")
@@ -85,6 +85,7 @@ def test_a_record_at_the_top_of_a_bucket_links_to_the_bucket() -> None:
         None, "", "s3://pictures", "https://evil.example/x", 7, ["s3://a/b"],
         "s3://arn:aws:s3:us-east-1:123456789012:accesspoint/mine/results/manifest.json",
         "s3://mine-abcdefg-s3alias/results/manifest.json", "s3://mine--use1-az4--x-s3/results/manifest.json",
+        "s3://a?b/results/manifest.json", "s3://a#b/results/manifest.json", "s3://../results/manifest.json",
     ],
 )  # fmt: skip
 def test_what_is_no_bucket_of_the_console_has_no_link(uri: Any) -> None:
@@ -136,14 +137,24 @@ def test_a_record_that_is_none_has_no_link(record: Any) -> None:
     assert [_by_xcom(link, record) for link in (TitanS3PrefixLink(), TitanBedrockModelLink())] == ["", ""]
 
 
-def _by_xcom(link: Any, record: Any) -> str:
+def test_requests_for_another_try_link_to_their_folder() -> None:
+    """They have no record in S3, and say in XCom ``record`` where they lie."""
+    record = {"requests_uri": "s3://pictures/results/again/0a1b/requests-1.jsonl", "s3_region": "cn-north-1"}
+    assert _by_xcom(TitanS3PrefixLink(), record, key="record") == (
+        "https://cn-north-1.console.amazonaws.cn/s3/buckets/pictures?region=cn-north-1&prefix=results%2Fagain%2F0a1b%2F"
+    )
+    assert _by_xcom(TitanBedrockModelLink(), record, key="record") == ""
+
+
+def _by_xcom(link: Any, record: Any, *, key: str = "manifest") -> str:
     """Give the link of a task instance with a record in XCom."""
+    given = key
     from airflow.providers.common.compat import sdk
 
     class XCom:
         @staticmethod
         def get_value(*, ti_key: Any, key: str) -> Any:
-            return record if key == "manifest" and ti_key is None else None
+            return record if key == given and ti_key is None else None
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(sdk, "XCom", XCom, raising=False)

@@ -49,3 +49,11 @@ def test_ids_stay_in_their_segments() -> None:
 def test_airflow_2_has_no_such_page() -> None:
     """The gallery is a page beside Airflow 3's own."""
     assert link() == ""
+
+
+@needs_a_gallery
+@pytest.mark.parametrize("value", ["False", "perhaps"])
+def test_a_gallery_that_is_off_has_no_link(value: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No link is better than one to a page that isn't there; a slip in the setting fails no task."""
+    monkeypatch.setenv("AIRFLOW__TITAN__GALLERY", value)
+    assert link() == ""

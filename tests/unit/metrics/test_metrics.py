@@ -15,7 +15,7 @@ from airflow.providers.common.compat.sdk import AirflowException, AirflowFailExc
 from instance import Instance
 
 from airflow_titan.bulk import rows
-from airflow_titan.errors import AnswerLost, RequestRefused, Throttled, TransientError
+from airflow_titan.errors import AnswerLost, ConnectFailed, RequestRefused, Throttled, TransientError, Unavailable
 from airflow_titan.generation.meter import Meter
 from airflow_titan.generation.policy import CallPolicy, make_attempts
 from airflow_titan.metrics import METRICS, PREFIXES, STATUSES, TAGS, Measured, Metrics
@@ -120,6 +120,30 @@ def test_what_fails_is_told_with_what_it_may_have_cost(
     assert (told["titan.requests"], told.get("titan.calls"), told.get("titan.images")) == (1, paid, None)
 
 
+@pytest.mark.usefixtures("bucket")
+@pytest.mark.parametrize(
+    ("model_id", "told"),
+    [
+        ("us.amazon.titan-image-generator-v2:0", V2),
+        ("arn:aws:bedrock:us-east-1::foundation-model/amazon.titan-image-generator-v2:0", V2),
+        ("amazon.titan-imag-generator-v9:0", "unknown"),
+    ],
+)
+@pytest.mark.parametrize("prefix", PREFIXES)
+def test_what_fails_is_told_of_the_same_model(
+    model_id: str, told: str, prefix: str, backend: Backend, emulator: Any
+) -> None:
+    """By the exact id that what ends well has; a name that nobody knows makes no series of its own."""
+    emulator.inject("access_denied", times=None)
+    requests = [{"task": "text_to_image", "text": "a cup", **SMALL, "model_id": model_id}]
+    bulk = TitanBulkOperator(task_id="task", requests=requests, validate="each")
+    operator = cup(model_id=model_id) if prefix == "titan" else bulk
+    with pytest.raises((AirflowException, TransientError)):
+        Instance().run(operator)
+    assert {tags["model_id"] for _, _, tags in backend.seen} == {told}
+    assert backend.seen[0][0] == f"{prefix}.requests"
+
+
 @pytest.mark.usefixtures("bucket", "emulator")
 @pytest.mark.parametrize(("on_blocked", "ends"), [("fail", AirflowFailException), ("skip", AirflowSkipException)])
 def test_what_the_content_filter_stopped_is_blocked(on_blocked: str, ends: type[Exception], backend: Backend) -> None:
@@ -144,6 +168,17 @@ def test_a_wrong_request_counts_as_invalid(backend: Backend) -> None:
     with pytest.raises(AirflowException):
         Instance().run(TitanInpaintingOperator(task_id="task", image="s3://titan-images/none.png", mask_prompt="cup"))
     assert backend.of("invalid")["titan.requests"] == 1
+
+
+@pytest.mark.usefixtures("emulator", "bucket")
+def test_a_wrong_request_of_a_bulk_task_tells_its_model(backend: Backend) -> None:
+    """Also where it is found before any is sent."""
+    requests = [{"task": "text_to_image", "text": "a cup", "width": 1, "height": 1}]
+    with pytest.raises(AirflowException):
+        Instance().run(TitanBulkOperator(task_id="task", requests=requests))
+    assert [(stat, tags["model_id"], tags["status"]) for stat, _, tags in backend.seen] == [
+        ("titan.bulk.requests", V2, "invalid")
+    ]
 
 
 @pytest.mark.usefixtures("emulator")
@@ -235,6 +270,14 @@ def test_a_meter_counts_what_passes_the_rate_and_the_budget(
     assert (meter.calls - before - (ends_with is None), meter.price_usd) == (calls, usd)
 
 
+@pytest.mark.parametrize(("error", "count"), [(Throttled("x"), 1), (Unavailable("x"), 1), (ConnectFailed("x"), 0)])
+def test_only_what_the_service_put_off_counts_so(error: Exception, count: int) -> None:
+    """A worker without a network is not throttled."""
+    meter = Meter()
+    meter.on(CallPolicy(rate_limiter=_Line())).rate_limiter.admit().failed(error)
+    assert (meter.throttled, meter.call_seconds) == (count, 0.0)
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_names_are_such_as_every_backend_takes(name: str) -> None:
     """With the longest values that tags may have; OpenTelemetry allows 255 characters, and Airflow's StatsD 250."""
@@ -321,13 +364,20 @@ def test_outcomes_are_those_of_rows() -> None:
 
 
 def _mapped(stat: str) -> tuple[str, dict[str, str]] | None:
-    """Read a name as statsd_exporter does: by the first mapping that fits, a star for each level; None drops it."""
-    for mapping in yaml.safe_load((DOCS / "statsd-mapping.yaml").read_text())["mappings"]:
-        found = re.fullmatch(mapping["match"].replace(".", r"\.").replace("*", "([^.]*)"), stat)
-        if found:
-            labels = {name: found[int(value[1:])] for name, value in mapping.get("labels", {}).items()}
-            return None if mapping.get("action") == "drop" else (mapping["name"], labels)
-    raise AssertionError(f"no mapping for {stat}")
+    """Read a name as statsd_exporter does, a star for each level; None drops it. One mapping fits."""
+    fitting = [
+        (mapping, found)
+        for mapping in yaml.safe_load((DOCS / "statsd-mapping.yaml").read_text())["mappings"]
+        if (found := re.fullmatch(mapping["match"].replace(".", r"\.").replace("*", "([^.]*)"), stat))
+    ]
+    assert len(fitting) == 1, (stat, fitting)
+    ((mapping, found),) = fitting
+    name, *values = (
+        re.sub(r"\$(\d)", lambda place: found[int(place[1])], text)
+        for text in (mapping["name"], *mapping.get("labels", {}).values())
+    )
+    labels = dict(zip(mapping.get("labels", {}), values, strict=True))
+    return None if mapping.get("action") == "drop" else (name, labels)
 
 
 @pytest.mark.usefixtures("plain_statsd")
@@ -338,6 +388,13 @@ def test_prometheus_reads_the_long_names(backend: Backend) -> None:
     labels = {"task": "mask", "model_id": "amazon__nova-canvas-v1_0", "status": "done"}
     read = [_mapped(f"airflow.{stat}") for stat, _, _ in backend.seen]
     assert [each for each in read if each] == [(f"airflow_{name.replace('.', '_')}", labels) for name in NAMES]
+
+
+def test_the_alert_asks_for_metrics_that_there_are() -> None:
+    """And for nothing in the place of those that are not: a deployment without bulk tasks is told, too."""
+    (alert,) = re.findall(r"```\n(\(?sum\(.*?)```", (DOCS / "metrics.md").read_text(), re.DOTALL)
+    asked = re.findall(r"sum\(increase\((airflow_titan\w*)\[1h\]\)\) or vector\(0\)", alert)
+    assert asked == re.findall(r"airflow_titan\w*", alert) == ["airflow_titan_price", "airflow_titan_bulk_price"]
 
 
 def test_the_dashboard_asks_for_metrics_that_there_are() -> None:

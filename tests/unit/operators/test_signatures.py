@@ -139,6 +139,7 @@ def test_every_parameter_of_airflow_is_known() -> None:
     assert set(keywords(BaseOperator)) <= set(base_parameters.AirflowParameters.__annotations__)
 
 
+@pytest.mark.heavy
 def test_a_type_checker_tells_wrong_parameters_from_right_ones(tmp_path: Path) -> None:
     """It knows the shared parameters of each operator, and refuses a slip in a name."""
     pytest.importorskip("mypy")

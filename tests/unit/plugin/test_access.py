@@ -271,3 +271,38 @@ def _place(uri: str) -> dict[str, str]:
     from gallery import place
 
     return place(uri)
+
+
+def test_who_may_see_a_dag_but_not_its_xcoms_sees_nothing(gallery: Gallery, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is the right to read XComs that is asked for, on the page of all DAGs, too."""
+    from airflow.api_fastapi.auth.managers.models.resource_details import DagAccessEntity
+    from some_dags import SomeDagsAuthManager
+
+    real = SomeDagsAuthManager.is_authorized_dag
+
+    def without_xcoms(self: Any, *, access_entity: Any = None, **asked: Any) -> bool:
+        return access_entity != DagAccessEntity.XCOM and real(self, access_entity=access_entity, **asked)
+
+    monkeypatch.setattr(SomeDagsAuthManager, "is_authorized_dag", without_xcoms)
+    assert gallery.get("/titan/api/dags/alpha", ANN).status_code == 403
+    overview = gallery.json("/titan/api/overview", ANN)
+    assert (overview["results"], overview["costs"]) == ([], [])
+
+
+def test_nothing_is_kept_where_others_find_it(gallery: Gallery, addresses: dict[str, str]) -> None:
+    """No proxy keeps an answer, and a browser shows none again without asking; data it doesn't keep at all."""
+    for template, path in addresses.items():
+        kept = gallery.get(path, ANN).headers["cache-control"]
+        assert kept in {"no-store", "private, no-cache"}, template
+        if template.startswith("/api/"):
+            assert kept == "no-store", template
+
+
+def test_a_person_who_is_refused_reads_words(gallery: Gallery, addresses: dict[str, str]) -> None:
+    """A page that says so where there is one; of a picture, what Airflow itself says."""
+    page = gallery.get(addresses["/dags/{dag_id}"], BEN, Accept="text/html")
+    assert (page.status_code, "gallery.js" in page.text) == (403, True)
+    picture = gallery.get(f"/titan{gallery.instance('alpha', 'z_first')}/outputs/0", BEN, Accept="text/html")
+    assert (picture.status_code, picture.json()) == (403, {"detail": "Forbidden"})
+    signed_out = gallery.get(addresses["/dags/{dag_id}"], None, Accept="text/html")
+    assert (signed_out.status_code, "Sign in to Airflow" in signed_out.text) == (401, True)

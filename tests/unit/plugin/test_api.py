@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import base64
 import json
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from threading import Event
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from gallery import Gallery
 
 RESULT = {
@@ -107,9 +113,21 @@ def test_a_dag_and_a_task_show_what_is_newest(gallery: Gallery) -> None:
     assert [result["run_id"] for result in page["results"]] == gallery.runs["beta"][::-1]
 
 
-@pytest.mark.parametrize("cursor", ["x", "bnVsbA==", "WzEsMiwzLDQsNV0=", "WyIyMDI2IiwgMSwgIgAiLCAxLCAiIl0="])
-def test_a_cursor_of_ones_own_is_refused(gallery: Gallery, cursor: str) -> None:
-    """It is told what is allowed."""
+NOW = "2026-11-26T09:30:00+00:00"
+
+
+@pytest.mark.parametrize(
+    "place",
+    [
+        "x", "null", "[1,2,3,4,5]", '["2026-11-26T09:30:00", 1, "t", -1, "manifest"]',
+        f'["{NOW}", 1, "\\u0000", 1, ""]', f'["{NOW}", 1e400, "t", -1, "manifest"]',
+        f'["{NOW}", 1, "t", 4294967296, "manifest"]',
+        '["0001-01-01T00:00:00+23:59", 1, "t", -1, "manifest"]', "[" * 1_400, f'["{NOW}", 1, "\\ud800", -1, "m"]',
+    ],
+)  # fmt: skip
+def test_a_cursor_of_ones_own_is_refused(gallery: Gallery, place: str) -> None:
+    """It is told what is allowed: also a time of no zone, a number that is none, what is too deep or too early."""
+    cursor = "x" if place == "x" else base64.urlsafe_b64encode(place.encode()).decode()
     response = gallery.get(f"/titan/api/dags/beta?before={cursor}")
     assert (response.status_code, "before" in response.json()["problem"]) == (400, True)
 
@@ -228,3 +246,174 @@ def test_addresses_hold_where_airflow_lives_below_a_path(gallery: Gallery) -> No
     addresses = [result["page"], result["mask"]["url"], result["outputs"][0]["thumbnail_url"]]
     assert all(address.startswith("/airflow/titan/dags/alpha/") for address in addresses)
     assert 'src="/airflow/titan/static/gallery.js"' in client.get("/airflow/titan/").text
+
+
+def _session() -> Any:
+    from airflow.utils.session import create_session
+
+    return create_session(scoped=False)
+
+
+@contextmanager
+def _left(gallery: Gallery, dag_id: str, task_id: str, key: str, value: Any) -> Iterator[None]:
+    """Let a task instance have left something else in XCom, too."""
+    from airflow.models.xcom import XComModel
+
+    names = {"dag_id": dag_id, "task_id": task_id, "run_id": gallery.runs[dag_id][0], "map_index": -1}
+    with _session() as session:
+        other = session.query(XComModel).filter_by(**names).first()
+        assert other is not None
+        run = other.dag_run_id
+        session.add(XComModel(dag_run_id=run, key=key, value=json.dumps(value), **names))
+    try:
+        yield
+    finally:
+        with _session() as session:
+            session.query(XComModel).filter_by(**names, key=key).delete()
+
+
+@contextmanager
+def _of_class(gallery: Gallery, dag_id: str, task_id: str, name: str) -> Iterator[None]:
+    """Let a task be of another class."""
+    from airflow.models.taskinstance import TaskInstance
+
+    names = {"dag_id": dag_id, "task_id": task_id, "run_id": gallery.runs[dag_id][0]}
+    with _session() as session:
+        found = session.query(TaskInstance).filter_by(**names).one()
+        before = {"operator": found.operator, "custom_operator_name": found.custom_operator_name}
+        session.query(TaskInstance).filter_by(**names).update(dict.fromkeys(before, name))
+    try:
+        yield
+    finally:
+        with _session() as session:
+            session.query(TaskInstance).filter_by(**names).update(before)
+
+
+def test_a_task_that_left_rows_and_failed_comes_once(gallery: Gallery) -> None:
+    """Also where a page ends between the two, as of a bulk task with too many failures."""
+    with _left(gallery, "beta", "bulk", "failure", {"error": "TooManyFailures", "message": "3 of 6"}):
+        seen, cursor = [], ""
+        while cursor is not None:
+            page = gallery.json(f"/titan/api/dags/beta?limit=1&before={cursor}")
+            seen += [(result["run_id"], result["task_id"]) for result in page["results"]]
+            cursor = page["next"]
+        assert len(seen) == len(set(seen)) == 4
+        assert gallery.result("beta", "bulk")["failure"]["error"] == "TooManyFailures"
+
+
+def test_what_other_tasks_leave_is_theirs(gallery: Gallery) -> None:
+    """Any task may push an XCom of such a name; one whose class is a user's own is known by what it left."""
+    run = f"/titan/api/dags/beta/runs/{gallery.runs['beta'][0]}"
+    with _of_class(gallery, "beta", "bulk", "PythonOperator"):
+        assert len(gallery.json(run)["results"]) == 2
+        for value in ("hello", {"images": 5}, 7):
+            with gallery.replaced("beta", "bulk", value):
+                found = gallery.json(run)
+                assert ([result["task_id"] for result in found["results"]], found["total"]) == (["z_first"], 1)
+                assert found["images"] == 1
+                assert gallery.json(f"/titan/api{gallery.instance('beta', 'bulk')}") == {"results": []}
+                assert len(gallery.json("/titan/api/dags/beta")["results"]) == 3
+    with gallery.replaced("beta", "bulk", "s3://elsewhere/xcom.json"):
+        assert "is no record" in gallery.result("beta", "bulk")["problem"]
+
+
+def test_the_overview_shows_pictures_and_no_failures(gallery: Gallery) -> None:
+    """A hundred tasks that failed would push all pictures off the page; that of the DAG tells of them."""
+
+    def tasks(path: str) -> set[str]:
+        return {result["task_id"] for result in gallery.json(f"/titan/api/{path}?limit=100")["results"]}
+
+    assert "blocked" in tasks("dags/alpha")
+    assert "blocked" not in tasks("overview")
+
+
+def test_only_the_first_page_of_the_overview_adds_up(gallery: Gallery) -> None:
+    """The next ones are pictures."""
+    first = gallery.json("/titan/api/overview?limit=2")
+    assert set(gallery.json(f"/titan/api/overview?limit=2&before={first['next']}")) == {"results", "next"}
+
+
+def test_a_sum_of_a_part_of_a_run_says_so(gallery: Gallery, monkeypatch: pytest.MonkeyPatch) -> None:
+    """And all of its task instances are there, though not all were added up."""
+    assert _run(gallery)["truncated"] is False
+    monkeypatch.setattr("airflow_titan.plugin.api.BOUND", 3)
+    run = _run(gallery)
+    assert (run["truncated"], run["total"], len(run["results"])) == (True, 8, 8)
+
+
+def test_pictures_of_others_are_counted_where_they_were_made() -> None:
+    """A review shows them, and joined rows name them."""
+    from airflow_titan.plugin.costs import totals
+
+    made = {"task": "text_to_image", "price_usd": 0.04, "images": 4}
+    assert totals([made, {"task": "review", "images": 4}, {"task": "merge_results", "images": 4, "price_usd": 1}]) == (
+        0.04,
+        4,
+    )
+
+
+def test_a_page_waits_for_no_record_too_long(gallery: Gallery, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What came in time is shown, and of the others that they took too long."""
+    from airflow_titan.plugin import api
+
+    real, over = api.result_of, Event()
+
+    def slowly(entry: Any, base: str) -> Any:
+        if entry.key.task_id == "z_first":
+            over.wait(60)
+        return real(entry, base)
+
+    monkeypatch.setattr(api, "result_of", slowly)
+    monkeypatch.setattr(api, "_PATIENCE", 3.0)
+    try:
+        results = {result["task_id"]: result for result in gallery.json("/titan/api/dags/beta?limit=2")["results"]}
+    finally:
+        over.set()
+    assert "too long" in results["z_first"]["problem"]
+    assert (results["bulk"]["problem"], results["bulk"]["bulk"]["requests"]) == (None, 6)
+
+
+def test_a_record_that_is_far_too_large_is_not_read(gallery: Gallery, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It would be parsed in the memory of the api-server."""
+    monkeypatch.setattr("airflow_titan.plugin.records._LARGEST", 100)
+    assert "up to 100 are shown" in gallery.result("alpha", "z_first")["problem"]
+
+
+def test_a_message_of_any_length_is_cut(gallery: Gallery) -> None:
+    """Users can write XCom."""
+    with _left(gallery, "beta", "bulk", "failure", {"error": "E" * 9_000, "message": "m" * 9_000}):
+        failure = gallery.result("beta", "bulk")["failure"]
+        assert (len(failure["error"]), len(failure["message"])) == (2_000, 2_000)
+
+
+def test_searched_rows_are_counted(gallery: Gallery) -> None:
+    """By status, as the buttons above them show it."""
+    assert _rows(gallery, "?search=sku-3")["counts"] == {"invalid": 1}
+
+
+@pytest.mark.parametrize(("ago", "counted"), [(6, True), (7, False)])
+def test_a_period_is_of_whole_days(gallery: Gallery, ago: int, *, counted: bool) -> None:
+    """Today is one of them, from midnight UTC on."""
+    from airflow.models.xcom import XComModel
+
+    names = {"dag_id": "alpha", "task_id": "bulk", "key": "manifest"}
+    midnight = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+    with _session() as session:
+        row = session.query(XComModel).filter_by(**names).one()
+        before, row.timestamp = row.timestamp, midnight - timedelta(days=ago) + timedelta(minutes=1)
+    try:
+        costs = gallery.json("/titan/api/overview?days=7")["costs"]
+    finally:
+        with _session() as session:
+            session.query(XComModel).filter_by(**names).update({"timestamp": before})
+    day = (midnight - timedelta(days=ago)).date().isoformat()
+    assert [cost["images"] for cost in costs if cost["day"] == day] == ([5] if counted else [])
+
+
+def test_a_path_of_any_letters_stays_an_attribute(gallery: Gallery) -> None:
+    """What Airflow lives below is a deployment's own, and text in the page all the same."""
+    from fastapi.testclient import TestClient
+
+    path = '/a"><script>'
+    client = TestClient(gallery.app, root_path=path, headers={"Authorization": f"Bearer {gallery.token('ann')}"})
+    assert '"><script>' not in client.get(f"{path}/titan/").text

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from io import BytesIO
 from typing import TYPE_CHECKING, Any
 
@@ -172,3 +173,60 @@ def test_a_huge_picture_shows_as_such(
     response = gallery.get(f"{url}/thumbnail")
     assert (response.status_code, "bytes" in response.json()["problem"]) == (413, True)
     assert gallery.get(url).status_code == 200
+
+
+@pytest.mark.parametrize("uri", ["nonsense", "s3://titan-images/a/../b.png", "s3://aws_of_the_bank@titan-images/a.png"])
+def test_a_row_that_names_no_object_is_told(gallery: Gallery, uri: str) -> None:
+    """Nor is anything read by another connection than the task's."""
+    from gallery import place
+
+    where = place(gallery.stored(gallery.xcom("alpha", "bulk")["manifest_uri"])["results_uri"])
+    rows = gallery.s3.get_object(**where)["Body"].read()
+    gallery.s3.put_object(**where, Body=json.dumps({**json.loads(rows.splitlines()[0]), "images": [uri]}).encode())
+    try:
+        for suffix in ("", "/thumbnail"):
+            response = gallery.get(f"/titan{gallery.instance('alpha', 'bulk')}/rows/1/outputs/0{suffix}")
+            assert (response.status_code, "names no object" in response.json()["problem"]) == (422, True)
+    finally:
+        gallery.s3.put_object(**where, Body=rows)
+
+
+def test_a_picture_that_changes_on_its_way_is_no_mixture(
+    gallery: Gallery, url: str, stored: bytes, replace: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each piece is of the content whose ETag was told, or there is none."""
+    from airflow_titan.plugin.originals import Original
+
+    monkeypatch.setattr("airflow_titan.plugin.originals.PIECE", 1000)
+    real = Original.pieces
+
+    def meanwhile(original: Original, start: int, stop: int) -> Iterator[bytes]:
+        pieces = real(original, start, stop)
+        yield next(pieces)
+        replace(bytes(reversed(stored)))
+        yield from pieces
+
+    monkeypatch.setattr(Original, "pieces", meanwhile)
+    with pytest.raises(RuntimeError, match="response already started") as caught:
+        gallery.get(url, raising=True)
+    assert type(caught.value.__cause__).__name__ == "StoreRefused"
+
+
+def test_pictures_of_several_rows_of_a_line_have_addresses_of_their_own(gallery: Gallery) -> None:
+    """A line of results that was sent as several requests: they are counted through, on every way to them."""
+    from gallery import place
+
+    where = place(gallery.stored(gallery.xcom("alpha", "bulk")["manifest_uri"])["results_uri"])
+    kept = gallery.s3.get_object(**where)["Body"].read()
+    rows = [json.loads(line) for line in kept.splitlines()[:2]]
+    gallery.s3.put_object(**where, Body="\n".join(json.dumps({**row, "line": 1}) for row in rows).encode())
+    try:
+        api = f"/titan/api{gallery.instance('alpha', 'bulk')}/rows"
+        listed = [image for row in gallery.json(api)["rows"] for image in row["images"]]
+        opened = [image for result in gallery.json(f"{api}/1")["results"] for image in result["outputs"]]
+        assert [image["url"] for image in listed] == [image["url"] for image in opened]
+        for row, image in zip(rows, listed, strict=True):
+            original = gallery.s3.get_object(**place(row["images"][0]))["Body"].read()
+            assert gallery.get(image["url"]).content == original
+    finally:
+        gallery.s3.put_object(**where, Body=kept)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import sys
 import tempfile
 from typing import TYPE_CHECKING, Any
@@ -115,6 +116,70 @@ def test_a_damaged_file_is_told(line: bytes) -> None:
         ResultFile(file)
 
 
+def test_rows_out_of_order_are_told() -> None:
+    """Those of a line are found by the order."""
+    with pytest.raises(Problem, match="line 3 is out of order"):
+        _file(_row(1), _row(3), _row(2))
+
+
+def test_rows_of_one_line_have_a_bound(monkeypatch: pytest.MonkeyPatch) -> None:
+    """All of them are read wherever one is shown."""
+    monkeypatch.setattr(rows, "_MOST_OF_LINE", 3)
+    assert len(_file(_row(1), *[_row(2)] * 3).rows_of_line(2)) == 3
+    with pytest.raises(Problem, match="more than 3 rows are of one line"):
+        _file(_row(1), *[_row(2)] * 4)
+
+
+def test_a_row_has_a_bound(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A line without an end isn't read whole."""
+    file = tempfile.TemporaryFile()  # noqa: SIM115 - the rows' own
+    file.write(_row(1).to_json() + b"\n" + _row(2, id="x" * 5_000).to_json() + b"\n")
+    assert ResultFile(file).counts == {"done": 2}
+    monkeypatch.setattr(rows, "_LONGEST_ROW", 1_000)
+    with pytest.raises(Problem, match="line 2 is no row"):
+        ResultFile(file)
+
+
+@pytest.mark.parametrize("kind", ["jsonl", "parquet"])
+@pytest.mark.usefixtures("bucket")
+def test_a_file_that_swells_is_not_brought(s3: Any, kind: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A small file of compressed rows would fill the disk of the api-server."""
+    record = _published(s3, [_row(line, status="failed", images=(), error={"kind": "E", "message": "x" * 1_000})
+                             for line in range(1, 2_000)], kind)  # fmt: skip
+    if kind == "jsonl":
+        where = {"Bucket": "titan-images", "Key": record.manifest.results_uri.removeprefix("s3://titan-images/")}
+        s3.put_object(**where, Body=gzip.compress(s3.get_object(**where)["Body"].read()))
+    monkeypatch.setattr(rows, "_LARGEST_FILE", 1_000_000)
+    with pytest.raises(Problem, match="holds more than 1,000,000 bytes"):
+        result_file(record)
+    monkeypatch.undo()
+    assert result_file(record).counts == {"failed": 1_999}
+
+
+@pytest.mark.usefixtures("bucket")
+def test_who_finds_a_file_waits_for_nobody(s3: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """While a large one is brought, others are shown; who needs a new one is soon asked to try again."""
+    monkeypatch.setattr(rows, "_PATIENCE", 0.01)
+    here = _published(s3, [_row(1)])
+    assert result_file(here).counts == {"done": 1}
+    with rows.bringing:
+        assert result_file(here).counts == {"done": 1}
+        rows.known_etags.clear()
+        assert result_file(here).counts == {"done": 1}
+        with pytest.raises(Problem, match="Try again") as caught:
+            result_file(_published(s3, [_row(1), _row(2)]))
+    assert caught.value.status == 503
+    assert result_file(_published(s3, [_row(1), _row(2)])).counts == {"done": 2}
+
+
+def test_counts_are_of_what_is_searched() -> None:
+    """A button that says how many failed shows as many."""
+    file = _file(*(_row(line, status="failed" if line % 10 == 0 else "done") for line in range(1, 101)))
+    assert file.counts_with("SKU-1") == {"done": 10, "failed": 2}
+    assert file.page("failed", "SKU-1", 0, 50)[1] == 2
+    assert file.counts_with("") == {"done": 90, "failed": 10}
+
+
 @pytest.mark.usefixtures("bucket")
 def test_a_file_that_is_too_large_is_not_brought(s3: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """By its bytes or its rows."""
@@ -158,3 +223,15 @@ def test_a_file_of_rows_elsewhere_is_not_shown(s3: Any) -> None:
     record.uri = "s3://titan-images/elsewhere/manifest.json"
     with pytest.raises(Problem, match="isn't its own"):
         result_file(record)
+
+
+def test_one_search_is_made_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each reads every row; what was found is found again without."""
+    file = _file(*map(_row, range(1, 20)))
+    assert file.page(None, "sku-1", 0, 50)[1] == 11
+    monkeypatch.setattr(rows, "_PATIENCE", 0.01)
+    with file._searching:  # noqa: SLF001 - as another search holds it
+        assert file.page("done", "SKU-1", 0, 50)[1] == 11
+        with pytest.raises(Problem, match="Try again") as caught:
+            file.page(None, "sku-2", 0, 50)
+    assert caught.value.status == 503

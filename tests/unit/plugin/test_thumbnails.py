@@ -82,6 +82,20 @@ def test_bombs_are_refused(data: bytes) -> None:
         make(data)
 
 
+@pytest.mark.parametrize(("progressive", "fits"), [(False, True), (True, False)])
+def test_a_jpeg_that_is_decoded_whole_is_bounded_whole(
+    monkeypatch: pytest.MonkeyPatch, *, progressive: bool, fits: bool
+) -> None:
+    """A progressive one takes the memory of all its pixels, however small it is asked for."""
+    monkeypatch.setattr(thumbnails, "MAX_PIXELS", 1_200_000)
+    data = saved(Image.new("RGB", (2000, 2000), "teal"), "JPEG", progressive=progressive)
+    if fits:
+        assert make(data)
+    else:
+        with pytest.raises(Problem, match="2000x2000 pixels"):
+            make(data)
+
+
 @pytest.fixture
 def put(s3: Any, bucket: str, monkeypatch: pytest.MonkeyPatch) -> Callable[[str, bytes], Located]:
     """Give a function that stores a picture, and says where."""
@@ -159,6 +173,19 @@ def test_what_cannot_be_shown_is_remembered(put: Callable[..., Located]) -> None
             small.get(located)
         assert caught.value.status == 422
     assert small.made == 1
+
+
+def test_what_cannot_be_shown_is_told_anew_each_time(put: Callable[..., Located]) -> None:
+    """An error that is kept and raised again would hold on to every request that it was told to."""
+    small = Thumbnails(MEBIBYTE)
+    located = put("a.png", b"no picture")
+    told = []
+    for _ in range(2):
+        with pytest.raises(Problem) as caught:
+            small.get(located)
+        told.append(caught.value)
+    assert told[0] is not told[1]
+    assert str(told[0]) == str(told[1])
 
 
 def test_one_that_is_gone_is_told_as_such(put: Callable[..., Located]) -> None:

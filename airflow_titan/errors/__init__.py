@@ -39,11 +39,11 @@ Everything that can go wrong, as one tree.
 
 from __future__ import annotations
 
-import errno
-import os
-import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from airflow_titan.errors.abbreviation import abbreviate as abbreviate
+from airflow_titan.errors.exhaustion import exhausted as exhausted
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -361,67 +361,6 @@ def request_status(error: BaseException) -> str:
 _REQUEST_STATUSES: tuple[tuple[type[TitanError], str], ...] = (
     (Stopped, "not_run"), (BudgetSpent, "not_run"), (ContentBlocked, "blocked"), (InvalidRequest, "invalid"),
 )  # fmt: skip
-_NO_TEMPORARY_FILES = "Free space there, or let the environment variable TMPDIR name a folder that can be written to."
-_NO_FILES = "Raise the limit (ulimit -n), or lower max_concurrency."
-#: What the system calls it when something is used up, what that is, and what to do.
-_USED_UP = {
-    errno.ENOSPC: ("the disk of temporary files is full", _NO_TEMPORARY_FILES),
-    errno.EDQUOT: ("the disk quota of temporary files is used up", _NO_TEMPORARY_FILES),
-    errno.EROFS: ("the folder of temporary files can't be written to", _NO_TEMPORARY_FILES),
-    errno.EACCES: ("the folder of temporary files can't be written to", _NO_TEMPORARY_FILES),
-    errno.ENOENT: ("there is no folder of temporary files", _NO_TEMPORARY_FILES),
-    errno.ENOTDIR: ("there is no folder of temporary files", _NO_TEMPORARY_FILES),
-    errno.EMFILE: ("this process has as many files open as it may", _NO_FILES),
-    errno.ENFILE: ("this machine has as many files open as it may", _NO_FILES),
-    errno.EAGAIN: ("no more threads can be started", "Raise the limit (ulimit -u), or lower max_concurrency."),
-    errno.ENOMEM: (
-        "there is no more memory", "Give the worker more, or lower max_concurrency and max_in_flight_mb.",
-    ),
-}  # fmt: skip
-
-
-def exhausted(error: BaseException) -> WorkerExhausted | None:
-    """Return the error of what the worker lacks, if that is what an exception of Python's says."""
-    code = error.errno if isinstance(error, OSError) else None
-    if isinstance(error, MemoryError):
-        code = errno.ENOMEM
-    elif isinstance(error, RuntimeError) and "new thread" in str(error):
-        code = errno.EAGAIN
-    elif type(error).__module__ == "sqlite3":
-        # its temporary file: it says "database or disk is full", "unable to open database file", "disk I/O error"
-        code = errno.ENOENT if "unable to open" in str(error) else errno.ENOSPC
-    if code not in _USED_UP:
-        return None
-    what, remedy = _USED_UP[code]
-    folder = f" (TMPDIR: {os.environ.get('TMPDIR', 'not set')})" if remedy is _NO_TEMPORARY_FILES else ""
-    return WorkerExhausted(f"{what}{folder}: {error or type(error).__name__}. {remedy}")
-
-
-#: Longest value that a message repeats, in characters; and longest URI, which is cut nowhere: a key has 1,024 bytes.
-_SHOWN, _SHOWN_URI = 100, 1400
-#: URIs of a list that are shown.
-_NAMED = 5
-_URI = re.compile(r"(?:s3[an]?|https?)://", re.IGNORECASE)
-#: Where the secret part of a presigned URL begins.
-_SECRET = re.compile(r"\?.*(?:signature|credential|token|AWSAccessKeyId)=", re.IGNORECASE | re.DOTALL)
-
-
-def abbreviate(value: Any) -> str:
-    """Give ``value`` as a message may repeat it: its ``repr``, cut to a readable length; a URI whole, but no secret."""
-    if isinstance(value, str) and _URI.match(value):
-        secret = _SECRET.search(value)
-        text = f"{value[: secret.start()]}?…" if secret else value
-        return repr(text) if len(text) <= _SHOWN_URI else f"{text[:_SHOWN_URI]!r}…"
-    if isinstance(value, list | tuple) and value and all(isinstance(part, str) and _URI.match(part) for part in value):
-        more = f", … {len(value) - _NAMED} more" if len(value) > _NAMED else ""
-        return f"[{', '.join(map(abbreviate, value[:_NAMED]))}{more}]"
-    # repr of a huge text would itself cost memory, so the text is cut before it
-    try:
-        text = repr(value[:_SHOWN] if isinstance(value, (str, bytes)) else value)
-    except ValueError:  # an integer of more digits than Python prints
-        return f"a huge {type(value).__name__}"
-    whole = len(text) <= _SHOWN and not (isinstance(value, (str, bytes)) and len(value) > _SHOWN)
-    return text if whole else f"{text[:_SHOWN]}…"
 
 
 class Problems(list[Problem]):
