@@ -226,6 +226,6 @@ def _findings(assessments: Sequence[Any]) -> Iterator[Finding]:
         for kind in _ASSESSMENTS:
             for item in (assessment.get(kind.policy) or {}).get(kind.filters) or ():
                 action = str(item.get("action", "NONE"))
-                # one that found nothing may be listed too
-                if action in _STOPS or item.get("detected"):
+                # one that found nothing may be listed too; an older SDK tells of no such thing
+                if action in _STOPS or item.get("detected", True):
                     yield Finding(_POLICIES[kind.policy], str(item.get(kind.name) or "custom words"), action)

@@ -91,7 +91,7 @@ class Guardrail:
     def __init__(self, name: GuardrailName, client: Any, *, keep: bool, patience: float, log: Log) -> None:
         self._name, self._client, self._keep = name, client, keep
         self._patience, self._log = patience, log
-        self._calls, self._unseen = 0, 0
+        self._calls = self._pictures = self._unseen = 0
         self._units: Counter[str] = Counter()
         self._found: list[GuardrailFinding] = []
         #: Pictures of the answer that were looked at by now.
@@ -104,6 +104,7 @@ class Guardrail:
             id=self._name.identifier,
             version=self._name.version,
             calls=self._calls,
+            pictures=self._pictures,
             units=dict(sorted(self._units.items())),
             unseen=self._unseen,
             found=tuple(self._found),
@@ -254,6 +255,7 @@ class Guardrail:
             patience=self._patience,
         )
         self._calls += 1
+        self._pictures += len(pictures)
         self._units.update(verdict.units)
         if verdict.unseen:
             self._unseen += verdict.unseen

@@ -188,14 +188,17 @@ class GuardrailRecord(Record):
     :param id: its id or ARN
     :param version: ``DRAFT``, or the number of a version
     :param calls: how often it was asked, by the try that published this
-    :param units: what AWS bills for that, by the names of its API; it is not in ``price_usd``
-    :param unseen: pictures that it let pass unseen, because it has no filter for any
+    :param pictures: how many pictures it was shown
+    :param units: what AWS bills for that, by the names of its API, as far as the installed botocore knows them; it is
+        not in ``price_usd``
+    :param unseen: those of the pictures that it let pass unseen, because it has no filter for any
     :param found: what its filters found
     """
 
     id: str
     version: str
     calls: int
+    pictures: int
     units: dict[str, int]
     unseen: int
     found: tuple[GuardrailFinding, ...]

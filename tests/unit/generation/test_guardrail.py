@@ -88,17 +88,10 @@ def test_the_record_says_what_saw_it(s3: Any) -> None:
     instance = Instance()
     instance.run(operator("an offensive lighthouse"))
     record = manifest(s3, instance)["guardrail"]
-    assert record == {
-        "id": GUARDRAIL,
-        "version": "1",
-        "calls": 2,
-        "units": {
-            "contentPolicyImageUnits": 1, "contentPolicyUnits": 1, "sensitiveInformationPolicyUnits": 1,
-            "topicPolicyUnits": 1, "wordPolicyUnits": 1,
-        },
-        "unseen": 0,
-        "found": [{"policy": "content policy", "filter": "INSULTS", "action": "NONE", "picture": None}],
-    }  # fmt: skip
+    assert record["found"] == [{"policy": "content policy", "filter": "INSULTS", "action": "NONE", "picture": None}]
+    assert (record["id"], record["version"]) == (GUARDRAIL, "1")
+    assert (record["calls"], record["pictures"], record["unseen"]) == (2, 1, 0)
+    assert record["units"].items() >= {"contentPolicyUnits": 1, "topicPolicyUnits": 1, "wordPolicyUnits": 1}.items()
 
 
 @pytest.mark.parametrize(
