@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import airflow
 import boto3
 import pytest
+from documentation import blocks
 from pictures import photo
 from whole_airflow import Airflow, running_airflow
 
@@ -43,6 +44,12 @@ for dag_id, settings in {{
 '''
 
 
+def tutorial() -> str:
+    """Give the DAG file of the tutorial, with a DAG that runs by itself."""
+    (shown,) = (block.code for block in blocks("python") if block.page == "docs/tutorials/review.md")
+    return shown.replace("schedule=None", 'schedule="@once", start_date=datetime(2025, 1, 1), catchup=False')
+
+
 class Reviews:
     """What a person does by the REST API, and what is seen there."""
 
@@ -51,28 +58,28 @@ class Reviews:
         self.s3 = s3
         self._asked: Counter[str] = Counter()
 
-    def question(self, dag_id: str) -> dict[str, Any]:
+    def question(self, dag_id: str, task_id: str = "review") -> dict[str, Any]:
         """Wait until a task asks, and give what it asks."""
 
         def asked() -> dict[str, Any] | None:
-            (task,) = self.running.ask(f"dags/{dag_id}/dagRuns/~/taskInstances?task_id=review")["task_instances"]
+            (task,) = self.running.ask(f"dags/{dag_id}/dagRuns/~/taskInstances?task_id={task_id}")["task_instances"]
             if task["state"] not in {"awaiting_input", "deferred"}:
                 return None
-            detail: dict[str, Any] = self.running.ask(f"{self._task(dag_id)}/-1/hitlDetails")
+            detail: dict[str, Any] = self.running.ask(f"{self._task(dag_id, task_id)}/-1/hitlDetails")
             return None if detail["response_received"] else detail
 
         found = self.running.wait_until(asked) or {}
         # nobody is quicker than this but a test: Airflow takes a task for lost that is answered before its scheduler
         # has heard that the process which asked has ended
         self._asked[dag_id] += 1
-        ended = f"for task instance TaskInstanceKey(dag_id='{dag_id}', task_id='review'"
+        ended = f"for task instance TaskInstanceKey(dag_id='{dag_id}', task_id='{task_id}'"
         self.running.wait_until(lambda: self.running.log("scheduler").count(ended) >= self._asked[dag_id])
         return found
 
-    def answer(self, dag_id: str, *options: str, **form: str) -> None:
+    def answer(self, dag_id: str, *options: str, task_id: str = "review", **form: str) -> None:
         """Choose options and fill in the form."""
         change = {"chosen_options": list(options), "params_input": form}
-        self.running.wait_until(lambda: self.running.ask(f"{self._task(dag_id)}/-1/hitlDetails", change))
+        self.running.wait_until(lambda: self.running.ask(f"{self._task(dag_id, task_id)}/-1/hitlDetails", change))
 
     def states(self, dag_id: str) -> dict[str, str]:
         """Give the state of each task."""
@@ -105,7 +112,7 @@ def reviews(_emulator: Emulator, tmp_path_factory: pytest.TempPathFactory) -> It
     settings = {"AWS_ENDPOINT_URL": _emulator.url, "AIRFLOW__SCHEDULER__TRIGGER_TIMEOUT_CHECK_INTERVAL": "1"}
     with pytest.MonkeyPatch.context() as patch:
         folder = tmp_path_factory.mktemp("airflow")
-        with running_airflow(folder, DAGS, patch, settings) as running:
+        with running_airflow(folder, f"{DAGS}\n{tutorial()}", patch, settings) as running:
             yield Reviews(running, s3)
 
 
@@ -168,3 +175,13 @@ def test_the_timeout_without_defaults_fails(reviews: Reviews) -> None:
     """There is nothing to go on with, and the message says what to do."""
     assert reviews.running.wait_for_run("never") == "failed"
     assert reviews.xcom("never", "failure")["error"] == "NoAnswer"
+
+
+def test_the_tutorial_goes_on_with_what_was_chosen(reviews: Reviews) -> None:
+    """Its DAG asks which of four variations to go on with, and each that is chosen gets a kitchen."""
+    assert len(reviews.question("teapots", "pick")["options"]) == 5
+    reviews.answer("teapots", "Picture 2", "Picture 4", task_id="pick")
+    assert reviews.running.wait_for_run("teapots") == "success", reviews.running.logs()
+    tasks = reviews.running.ask("dags/teapots/dagRuns/~/taskInstances?task_id=kitchen")["task_instances"]
+    assert [task["state"] for task in tasks] == ["success"] * 2
+    assert len(reviews.xcom("teapots", "chosen", "pick")) == 2
