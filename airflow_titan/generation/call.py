@@ -53,8 +53,9 @@ _GRACE = 90.0
 _CONTRADICTIONS = 20
 #: Bytes that are reckoned for an answer whose length the service doesn't tell.
 _UNTOLD = 8 << 20
-#: Bytes of a pixel of an answer into which others are put back: RGB, RGBA and RGB.
-_COMPOSITE_PIXEL = 10
+#: Bytes of a pixel of an answer into which others are put back: the answer, the kept pixels and the result, each four
+#: bytes to Pillow, and which are kept, one; besides, the files of the kept pixels and of the result, three each.
+_COMPOSITE_PIXEL = 19
 #: Seconds between two looks at another worker's progress: first and longest.
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.2, 5.0
 

@@ -127,6 +127,8 @@ class _GenerationRun:
             call.write_inputs(lambda: files.enter_context(self._policy.new_file()))
         for _, image in inputs(self._prepared.task):
             image.forget()
+        for message in self._prepared.calls:
+            message.forget()
 
     def run(self) -> Result:
         """Get the answer of each call, then publish them all; or find that another worker has."""

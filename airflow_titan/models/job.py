@@ -136,9 +136,11 @@ class Job(StrictModel):
         return frozenset(sent | {*self.heeds} | ({"number_of_images"} if "seed" in sent else set()))
 
     def output_pixels_of(self, image: Image) -> int:
-        """Return how many pixels its output has, about, where it is larger than the input."""
+        """Return how many pixels its output has, about; as many as the input where nothing else is known."""
+        if self.output_pixels:
+            return self.output_pixels
         width, height = image.header.size
-        return self.output_pixels or width * height * (self.factor or 1) ** 2
+        return width * height * (self.factor or 1) ** 2
 
 
 def _word(task: Task, name: str, defaults: Mapping[str, Any]) -> str:

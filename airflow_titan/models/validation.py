@@ -153,7 +153,7 @@ def _check_job(task: Task, spec: ModelSpec, job: Job, values: dict[str, Any], fi
             findings.add(name, repr(values[name]), f"{word}, which is what {job.model_id} does", remedy)
     _check_png(job, spec.max_response_bytes, values, findings)
     kept, mask = job.when.kept, values.get("mask_image")
-    if kept and mask is not None and mask.data and not job.when.keeps_rectangle(task):
+    if kept and mask is not None and mask.data and mask.complete and not job.when.keeps_rectangle(task):
         findings.add(
             "mask_image",
             f"{mask.uri!r}, of which what is black is no rectangle with up to {kept.max_margin:,} pixels around it",

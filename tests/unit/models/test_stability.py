@@ -13,7 +13,7 @@ from PIL import Image as Pillow
 from written import written
 
 from airflow_titan.errors import BadAnswer, InvalidRequest, Problem
-from airflow_titan.imaging.image import Image
+from airflow_titan.imaging.image import Image, Kept
 from airflow_titan.models.catalog import find
 from airflow_titan.models.families import stability, wire
 from airflow_titan.models.tasks import (
@@ -315,6 +315,42 @@ def test_a_fast_upscale_is_a_png_where_any_would_fit(side: int, format_: str) ->
     """Four bytes a pixel in base64, sixteen megabytes an answer."""
     task = upscale(image=image(saved(Pillow.new("RGB", (side, side)))))
     assert the_one(task)[1]["output_format"] == format_
+
+
+def test_what_was_made_of_inputs_is_let_go() -> None:
+    """While the model works, a request holds none of it."""
+    (call,) = encoded(extending(outpainting_mode="PRECISE"), find(SD35)).calls
+    part = call.message["image"]
+    assert isinstance(part, Kept)
+    assert call.keep
+    assert part.data
+    assert call.keep.layer
+    call.forget()
+    assert not {"data", "layer"} & {*vars(part), *vars(call.keep)}
+
+
+LARGE, LARGE_MASK = (image(saved(Pillow.new(mode, (2001, 2000), "black"))) for mode in ("RGB", "L"))
+
+
+@pytest.mark.parametrize(
+    "task",
+    [
+        inpainting(image=LARGE, mask_image=LARGE_MASK),
+        inpainting(image=LARGE, mask_image=LARGE_MASK, text=None),
+        inpainting(image=LARGE, mask_image=None, mask_prompt="the sea"),
+        outpainting(image=LARGE, mask_image=LARGE_MASK),
+        outpainting(image=LARGE, mask_image=LARGE_MASK, outpainting_mode="PRECISE"),
+        Recolor(image=LARGE, mask_prompt="the sofa", text="red"),
+        StyleTransfer(image=LARGE, style_image=image(PHOTO)),
+        TextToImage(text="a boat", condition_image=LARGE),
+    ],
+    ids=lambda task: task.name,
+)
+def test_an_edit_is_a_jpeg_where_a_png_may_not_fit_into_an_answer(task: Task) -> None:
+    """An answer that is too large is lost; the user is told."""
+    (call,) = encoded(task, find(SD35)).calls
+    assert call.message["output_format"] == "jpeg"
+    assert "a PNG of this size may be more than the 16,000,000 bytes" in warnings(task)
 
 
 @pytest.mark.parametrize(
