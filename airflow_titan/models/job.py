@@ -79,6 +79,11 @@ class Condition(StrictModel):
             and (self.kept is None or self.keeps_rectangle(task))
         )
 
+    def lacks(self, task: Task) -> frozenset[str]:
+        """Return what a task would have to be given, or have as its word, to be like this; nothing of its mask."""
+        given = {name for name in self.given if getattr(task, name) is None}
+        return frozenset(given | {f"{name}={word!r}" for name, word in self.equals.items()})
+
     def keeps_rectangle(self, task: Task) -> bool:
         """Return whether what a task's mask keeps is as :attr:`kept` says."""
         value = getattr(task, "mask_image", None)

@@ -239,7 +239,13 @@ def test_a_mask_of_another_form_stays_on_inpaint() -> None:
     task = outpainting(image=image(photo(320, 192)), mask_image=image(saved(drawn)))
     assert the_one(task)[0] == INPAINT
     (problem,) = problems(task, OUTPAINT)
-    assert (problem.parameter, "no rectangle" in problem.value) == ("mask_image", True)
+    assert (problem.parameter, "no such rectangle" in problem.value) == ("mask_image", True)
+
+
+def test_a_part_that_is_too_small_for_the_outpaint_service_is_told_with_its_limits() -> None:
+    """It is a rectangle, so it is of no use to say that it is none."""
+    (problem,) = problems(extending(box=(0, 0, 63, 64)), OUTPAINT)
+    assert "64 pixels or more a side, up to 2.5:1" in problem.limit
 
 
 def test_precise_is_another_result_than_default() -> None:
@@ -380,6 +386,32 @@ def test_a_png_that_may_not_fit_into_an_answer_is_told() -> None:
     """It depends on what the picture shows, so it is sent."""
     wanted = upscale(image=image(saved(Pillow.new("RGB", (600, 600)))), output_format="png")
     assert "may be more than the 16,000,000 bytes" in warnings(wanted)
+
+
+@pytest.mark.parametrize(
+    ("task", "way"),
+    [
+        (upscale(text="a boat"), "takes it with mode='conservative', or with mode='creative'."),
+        (upscale(mode="conservative", text="a", style="anime"), "takes it with mode='creative'."),
+        (TextToImage(text="a", style="anime"), "takes it with condition_image."),
+    ],
+)
+def test_what_another_job_takes_is_told_with_what_leads_there(task: Task, way: str) -> None:
+    """Who was asked can do it, so to name other models would lead nowhere."""
+    (problem,) = problems(task)
+    assert problem.remedy.endswith(f"{SD35} {way}")
+
+
+def test_a_word_that_chooses_no_job_is_the_only_problem() -> None:
+    """Nobody knows what that job would have taken."""
+    (problem,) = problems(upscale(mode="hyper", text="a boat", seed=3))
+    assert (problem.parameter, problem.limit) == ("mode", "one of fast, conservative, creative")
+
+
+def test_control_structure_draws_no_sketches() -> None:
+    """Who asks it for that is told who does; those are not all models that have the parameter."""
+    (problem,) = problems(TextToImage(text="a", condition_image=image(PHOTO), control_mode="sketch"), STRUCTURE)
+    assert problem.remedy == f"Use one of these; sketch is known to {CORE}, {SD35}, {ULTRA}, {SKETCH}."
 
 
 def test_a_service_that_is_asked_itself_needs_no_mode() -> None:
