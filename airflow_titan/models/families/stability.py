@@ -109,7 +109,13 @@ def _fitting(wanted: str | None, task: Any, spec: ModelSpec, job: Job) -> str:
 
 
 def _file_format(image: Any, _: Any, spec: ModelSpec, job: Job) -> str:
-    """Return PNG where any of the output's size would fit into an answer, and JPEG where not."""
+    """
+    Return PNG where any of the output's size would fit into an answer, and JPEG where not.
+
+    :raises LookupError: if that depends on an input's size, which wasn't read
+    """
+    if not job.output_pixels and not image.has_header:
+        raise LookupError(image.uri)
     heaviest = job.output_pixels_of(image) * MAX_PNG_PIXEL
     return "png" if heaviest <= (spec.max_response_bytes or heaviest) else "jpeg"
 

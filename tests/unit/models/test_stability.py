@@ -335,6 +335,7 @@ def test_what_was_made_of_inputs_is_let_go() -> None:
     assert not {"data", "layer"} & {*vars(part), *vars(call.keep)}
 
 
+WORDS: dict[str, dict[str, str]] = {"fast": {}, "creative": {"text": "a boat"}}
 LARGE, LARGE_MASK = (image(saved(Pillow.new(mode, (2001, 2000), "black"))) for mode in ("RGB", "L"))
 
 
@@ -400,6 +401,13 @@ def test_what_another_job_takes_is_told_with_what_leads_there(task: Task, way: s
     """Who was asked can do it, so to name other models would lead nowhere."""
     (problem,) = problems(task)
     assert problem.remedy.endswith(f"{SD35} {way}")
+
+
+@pytest.mark.parametrize("mode", ["fast", "creative"])
+def test_a_picture_with_clear_pixels_is_upscaled_with_a_warning(mode: str) -> None:
+    """A picture without its background may come back with one."""
+    clear = image(saved(Pillow.new("RGBA", (96, 64), (0, 0, 0, 0))))
+    assert "a JPEG has nothing clear" in warnings(upscale(image=clear, mode=mode, **WORDS[mode]))
 
 
 def test_a_word_that_chooses_no_job_is_the_only_problem() -> None:
