@@ -25,7 +25,7 @@ from airflow_titan.generation.request import Request
 
 if TYPE_CHECKING:
     from airflow_titan.aws.s3 import ObjectStore
-    from airflow_titan.generation.policy import Log
+    from airflow_titan.generation.policy import Log, MemoryReservation
     from airflow_titan.generation.response import ValidatedResponse
 
 __all__ = ["CallPolicy", "Request", "Result", "ResultLocation", "generate"]
@@ -57,13 +57,13 @@ def generate(
     retried = location.owner.try_number > 1
     try:
         with ExitStack() as bodies:
-            with policy.memory.reserve(max_input_bytes(request)):
+            with policy.memory.reserve(max_input_bytes(request)) as memory:
                 if retried and (result := recall(request, store, location, policy, log)):
                     return result
                 prepared = prepare(request, InputReader(store), location)
                 _warn(prepared, client, location, log)
                 run = _GenerationRun(prepared, client, store, location, policy=policy, log=log)
-                run.write_bodies(bodies)
+                run.write_bodies(bodies, memory)
             return run.run()
     except StoreRefused as error:
         if not retried:
@@ -121,8 +121,10 @@ class _GenerationRun:
             for number in range(1, len(prepared.calls) + 1)
         ]
 
-    def write_bodies(self, files: ExitStack) -> None:
+    def write_bodies(self, files: ExitStack, memory: MemoryReservation) -> None:
         """Write what each call needs of the inputs; from then on nothing else holds them."""
+        if decoded := max(call.composite_bytes for call in self._calls):
+            memory.take(sum(image.weight for _, image in inputs(self._prepared.task)) + decoded)
         for call in self._calls:
             call.write_inputs(lambda: files.enter_context(self._policy.new_file()))
         for _, image in inputs(self._prepared.task):

@@ -3,16 +3,25 @@
 from __future__ import annotations
 
 import json
+import math
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+import boto3
 import pytest
 from instance import Instance
 from pictures import photo, saved
 from PIL import Image
 
+from airflow_titan.aws.s3 import ObjectStore
+from airflow_titan.generation.generate import CallPolicy, Request, ResultLocation, generate
+from airflow_titan.generation.manifest import TaskInstance
+from airflow_titan.models.tasks import Outpainting
 from airflow_titan.operators import TitanBulkOperator, TitanOutpaintingOperator, TitanUpscaleOperator
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from airflow_titan.emulator import Emulator
 
 SD35, OUTPAINT = "stability.sd3-5-large-v1:0", "us.stability.stable-outpaint-v1:0"
@@ -58,3 +67,37 @@ def test_bulk_checks_requests_to_the_outpaint_service(emulator: Emulator, s3: An
     bucket, _, key = str(uri).removeprefix("s3://").partition("/")
     row = json.loads(s3.get_object(Bucket=bucket, Key=key)["Body"].read())
     assert (row["status"], len(emulator.calls)) == ("done", 1)
+
+
+class Memory:
+    """Memory without a bound, of which is noted what is taken."""
+
+    def __init__(self) -> None:
+        self.taken: list[int] = []
+
+    @contextmanager
+    def reserve(self, size: int | None = None) -> Iterator[Memory]:
+        """Note what is held from the beginning."""
+        self.taken += [] if size is None else [size]
+        yield self
+
+    def take(self, size: int) -> None:
+        """Note what is held instead."""
+        self.taken.append(size)
+
+    def release(self) -> None:
+        """Do nothing."""
+
+
+@pytest.mark.parametrize(("mode", "reckoned"), [("DEFAULT", [False]), ("PRECISE", [True, True])])
+@pytest.mark.parametrize("canvas", ["small"], indirect=True)
+def test_putting_pixels_back_is_reckoned_before_and_after_the_call(
+    s3: Any, canvas: dict[str, str], mode: str, reckoned: list[bool]
+) -> None:
+    """The decoded pictures are many times their files, and a bulk task has many requests."""
+    memory, owner = Memory(), TaskInstance(dag_id="d", run_id="r", task_id="t")
+    location = ResultLocation.of(owner, prefix=f"{canvas['image']}-results", root=None)
+    request = Request(Outpainting(outpainting_mode=mode, **canvas), OUTPAINT)
+    client = boto3.client("bedrock-runtime")
+    generate(request, client, ObjectStore(s3), location, policy=CallPolicy(memory=memory))  # type: ignore[arg-type]
+    assert [size > 16 * math.prod(SIZE) for size in memory.taken[1:]] == reckoned
