@@ -27,7 +27,7 @@ from airflow_titan.generation.request import Request
 if TYPE_CHECKING:
     from airflow_titan.aws.s3 import ObjectStore
     from airflow_titan.generation.guardrail import Guardrail, NoGuardrail
-    from airflow_titan.generation.policy import Log
+    from airflow_titan.generation.policy import Log, MemoryReservation
     from airflow_titan.generation.response import ValidatedResponse
 
 __all__ = ["CallPolicy", "Request", "Result", "ResultLocation", "generate"]
@@ -60,14 +60,14 @@ def generate(
     guardrail = guardrail_of(request, client, patience=policy.rate_limiter.longest, log=log)
     try:
         with ExitStack() as bodies:
-            with policy.memory.reserve(max_input_bytes(request)):
+            with policy.memory.reserve(max_input_bytes(request)) as memory:
                 if retried and (result := recall(request, store, location, policy, log)):
                     return guardrail.accept(result, store)
                 prepared = prepare(request, InputReader(store), location)
                 _warn(prepared, client, location, log)
                 guardrail.look_at_request(prepared.task)
                 run = _GenerationRun(prepared, client, store, location, guardrail, policy=policy, log=log)
-                run.write_bodies(bodies)
+                run.write_bodies(bodies, memory)
             return guardrail.accept(run.run(), store)
     except StoreRefused as error:
         if not retried:
@@ -127,12 +127,16 @@ class _GenerationRun:
             for number in range(1, len(prepared.calls) + 1)
         ]
 
-    def write_bodies(self, files: ExitStack) -> None:
+    def write_bodies(self, files: ExitStack, memory: MemoryReservation) -> None:
         """Write what each call needs of the inputs; from then on nothing else holds them."""
+        if decoded := max(call.composite_bytes for call in self._calls):
+            memory.take(sum(image.weight for _, image in inputs(self._prepared.task)) + decoded)
         for call in self._calls:
             call.write_inputs(lambda: files.enter_context(self._policy.new_file()))
         for _, image in inputs(self._prepared.task):
             image.forget()
+        for message in self._prepared.calls:
+            message.forget()
 
     def run(self) -> Result:
         """Get the answer of each call, then publish them all; or find that another worker has."""
