@@ -60,6 +60,9 @@ def _as_run_by(spec: ModelSpec, prepared: Prepared) -> str | None:
             # without its words it would be another task
             continue
         encoded = FAMILIES[spec.family].encode(checked.task, spec)
+        if encoded.job and encoded.job.when.kept and not encoded.job.when.keeps_rectangle(checked.task):
+            # the mask's pixels are gone by now, so nobody knows whether it would take this one
+            return None
         price = replace(prepared, spec=spec, task=checked.task, calls=encoded.calls, job=encoded.job).price_usd
         cost = "price unknown" if price is None else f"about {price:g} USD"
         return f"{spec.id} ({', '.join(spec.regions)}; {cost}{note})"

@@ -53,8 +53,9 @@ _GRACE = 90.0
 _CONTRADICTIONS = 20
 #: Bytes that are reckoned for an answer whose length the service doesn't tell.
 _UNTOLD = 8 << 20
-#: Bytes of a pixel of an answer into which others are put back: RGB, RGBA and RGB.
-_COMPOSITE_PIXEL = 10
+#: Bytes of a pixel of an answer into which others are put back: the answer, the kept pixels and the result, each four
+#: bytes to Pillow, and which are kept, one; besides, the files of the kept pixels and of the result, three each.
+_COMPOSITE_PIXEL = 19
 #: Seconds between two looks at another worker's progress: first and longest.
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.2, 5.0
 
@@ -124,7 +125,8 @@ class PaidCall:
         for slot in range(1, allowed + 1):
             found = self._pay(slot, memory) or self._wait(slot, memory)
             if not isinstance(found, str):
-                self._body.close()
+                for file in filter(None, (self._body, self._kept)):
+                    file.close()
                 return found
             spent.append(f"call {slot}: {found}")
         made = f"max_paid_calls: {len(spent)} of {allowed} allowed calls were made, and"
@@ -171,7 +173,7 @@ class PaidCall:
         # the model is free for another call, and the money is spent, whatever becomes of the answer
         with self._telling_unknown(slot):
             # its text, and what is decoded from it
-            memory.take(2 * (response.content_length or _UNTOLD) + self._composite_bytes)
+            memory.take(2 * (response.content_length or _UNTOLD) + self.composite_bytes)
             raw = response.read()
         self._request_log.info("Answered in %.1f s, AWS request id %s.", raw.elapsed_ms / 1000, raw.request_id)
         self._journal.write(slot, raw)
@@ -285,7 +287,7 @@ class PaidCall:
         :param reason: why it counts as abandoned
         :return: why it brought nothing, if it did
         """
-        memory.take(2 * self._journal.size(slot) + self._composite_bytes)
+        memory.take(2 * self._journal.size(slot) + self.composite_bytes)
         raw = self._journal.read(slot)
         # where there is no journal, it may have gone because the manifest has come since we looked
         if raw is None and (result := self._find_result()):
@@ -303,8 +305,8 @@ class PaidCall:
             return str(error)
 
     @property
-    def _composite_bytes(self) -> int:
-        """What it takes to put pixels back: the answer, the kept pixels and both together, decoded."""
+    def composite_bytes(self) -> int:
+        """What it takes in memory to put pixels back, and about as much before to take them from the inputs."""
         return _COMPOSITE_PIXEL * math.prod(self._call.keep.image.header.size) if self._call.keep else 0
 
     def _find_result(self) -> Result | None:

@@ -133,8 +133,8 @@ def with_images(request: Request, spec: ModelSpec, reader: InputReader, depth: D
     :raises LookupError: if that depends on what is deeper in an image than was read
     """
     task = request.task
-    # how EXIF turns an image is told by its header
-    looked_at: Depth = "header" if request.auto_orient and depth == "stat" else depth
+    # how EXIF turns an image is told by its header, and so may be what is sent of it, and to whom
+    looked_at: Depth = "header" if (request.auto_orient or spec.jobs) and depth == "stat" else depth
     images: dict[str, Any] = {}
     for name in task.image_parameters:
         uris = image_uris(task, name)

@@ -99,8 +99,9 @@ def prepare(request: Request, reader: InputReader, location: ResultLocation, *, 
     :param location: where the result goes
     :param read: how deep to look at the inputs. ``whole`` (default) finds all that is wrong. ``header`` reads the first
         bytes of large ones: what is damaged further behind, and what colors a large mask has, isn't found. ``stat``
-        reads nothing, and serves to ask for the fingerprint alone: that raises ``LookupError`` if the store's ETags
-        don't tell what the bytes are, and nothing is held against the price.
+        reads nothing, or the same as ``header`` where what is sent depends on it, and serves to ask for the fingerprint
+        alone: that raises ``LookupError`` if the store's ETags don't tell what the bytes are, or the mask decides what
+        is sent and wasn't read whole; and nothing is held against the price.
     :raises InvalidRequest: with every problem that was found
     :raises ConfigurationError: if the model is unknown
     :raises StoreFailed: if S3 fails in a way that may pass

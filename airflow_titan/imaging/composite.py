@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from io import BytesIO
 from typing import TYPE_CHECKING
 
@@ -14,6 +15,8 @@ if TYPE_CHECKING:
 
 #: Fast rather than small: it lies on disk while the model works.
 _COMPRESSION = 1
+#: Pillow's modes of pictures whose color profile is one of RGB.
+_RGB_MODES = frozenset({"RGB", "RGBA", "P"})
 
 
 @dataclass(frozen=True)
@@ -33,13 +36,19 @@ class KeptPixels:
         """What names them: the picture and the mask."""
         return f"{self.image.identity} {self.mask.identity}"
 
-    @property
+    def forget(self) -> None:
+        """Let the layer go, once nobody needs it."""
+        self.__dict__.pop("layer", None)
+
+    @cached_property
     def layer(self) -> bytes:
         """The picture, clear wherever it isn't kept, as a PNG: see :func:`put_back`."""
         import PIL.ImageChops
 
         with open_as(self.image.data or b"", ("PNG", "JPEG")) as picture:
-            layer, profile = unlimited(lambda: picture.convert("RGB")), picture.info.get("icc_profile")
+            layer = unlimited(lambda: picture.convert("RGB"))
+            # a profile of grays or inks says nothing of RGB, and viewers take the file for damaged
+            profile = picture.info.get("icc_profile") if picture.mode in _RGB_MODES else None
         with open_as(self.mask.data or b"", ("PNG", "JPEG")) as mask:
             kept = unlimited(lambda: PIL.ImageChops.invert(mask.convert("L")))
         layer.putalpha(kept)

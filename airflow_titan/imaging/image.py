@@ -160,6 +160,10 @@ class Inverted:
         PIL.ImageChops.invert(gray).save(file, "PNG")
         return file.getvalue()
 
+    def forget(self) -> None:
+        """Let the bytes go, once nobody needs them."""
+        self.__dict__.pop("data", None)
+
     @property
     def identity(self) -> str:
         """What names the content: the mask that it was made of."""
@@ -172,11 +176,11 @@ class Kept:
     The part of a picture that lies inside of a mask's rectangle.
 
     :param image: the picture
-    :param box: left, top, right and bottom of the part, in pixels
+    :param box: left, top, right and bottom of the part, in pixels; ``None`` where the mask wasn't read whole
     """
 
     image: Image
-    box: tuple[int, int, int, int]
+    box: tuple[int, int, int, int] | None
 
     @cached_property
     def data(self) -> bytes:
@@ -187,7 +191,17 @@ class Kept:
         (part if part.mode in {"L", "RGB"} else part.convert("RGB")).save(file, "PNG")
         return file.getvalue()
 
+    def forget(self) -> None:
+        """Let the bytes go, once nobody needs them."""
+        self.__dict__.pop("data", None)
+
     @property
     def identity(self) -> str:
-        """What names the content: the picture, and which part of it."""
+        """
+        What names the content: the picture, and which part of it.
+
+        :raises LookupError: if nobody knows which
+        """
+        if self.box is None:
+            raise LookupError(self.image.uri)
         return f"kept {','.join(map(str, self.box))} {self.image.identity}"

@@ -82,7 +82,8 @@ def find(model_id: str, model_family: str | None = None) -> ModelSpec:
     """
     known, families = _catalog()
     if model_family:
-        spec = known.get(families.get(model_family, model_family))
+        # AWS names the model behind a profile by its bare id
+        spec = known.get(families.get(model_family, model_family)) or known.get(f"us.{model_family}")
         if spec is None:
             words = [*families, *known]
             raise ConfigurationError(
@@ -95,16 +96,16 @@ def find(model_id: str, model_family: str | None = None) -> ModelSpec:
     for name in (plain, re.sub(r"^(us|eu|apac|global)\.", "", plain)):
         if name in known:
             return known[name]
+    if f"us.{plain}" in known:
+        raise ConfigurationError(
+            f"model_id: got {model_id!r}; this model is asked through its inference profile alone. "
+            f"Write us.{plain}, which {', '.join(known[f'us.{plain}'].regions)} have."
+        )
     if model_id.startswith("arn:"):
         raise ConfigurationError(
             f"model_id: got {model_id!r}; an ARN of this kind (a provisioned or custom model, an application "
             "inference profile) doesn't say which model is behind it, and so not how to speak with it. "
             f"Set model_family to one of {', '.join([*families, *known])}."
-        )
-    if f"us.{plain}" in known:
-        raise ConfigurationError(
-            f"model_id: got {model_id!r}; this model is asked through its inference profile alone. "
-            f"Write us.{plain}, which {', '.join(known[f'us.{plain}'].regions)} have."
         )
     # who writes a family's name means the model that stands for it
     near = f" Did you mean {families[plain]}?" if plain in families else suggestion(plain, known)

@@ -79,6 +79,11 @@ class Condition(StrictModel):
             and (self.kept is None or self.keeps_rectangle(task))
         )
 
+    def lacks(self, task: Task) -> frozenset[str]:
+        """Return what a task would have to be given, or have as its word, to be like this; nothing of its mask."""
+        given = {name for name in self.given if getattr(task, name) is None}
+        return frozenset(given | {f"{name}={word!r}" for name, word in self.equals.items()})
+
     def keeps_rectangle(self, task: Task) -> bool:
         """Return whether what a task's mask keeps is as :attr:`kept` says."""
         value = getattr(task, "mask_image", None)
@@ -136,9 +141,11 @@ class Job(StrictModel):
         return frozenset(sent | {*self.heeds} | ({"number_of_images"} if "seed" in sent else set()))
 
     def output_pixels_of(self, image: Image) -> int:
-        """Return how many pixels its output has, about, where it is larger than the input."""
+        """Return how many pixels its output has, about; as many as the input where nothing else is known."""
+        if self.output_pixels:
+            return self.output_pixels
         width, height = image.header.size
-        return self.output_pixels or width * height * (self.factor or 1) ** 2
+        return width * height * (self.factor or 1) ** 2
 
 
 def _word(task: Task, name: str, defaults: Mapping[str, Any]) -> str:

@@ -302,6 +302,10 @@ class ModelSpec(StrictModel):
         fitting = (job for job in able if job.when.holds(task, defaults))
         return next(fitting, able[0] if able else None)
 
+    def chooses(self, task: str, parameter: str) -> bool:
+        """Return whether the word of a choice decides which job a task is."""
+        return any(parameter in job.when.equals for job in self.jobs if job.task == task)
+
     def price(self, width: int, height: int, quality: str | None, count: int) -> float | None:
         """
         Estimate what a request costs, in US dollars.

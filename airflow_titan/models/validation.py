@@ -99,34 +99,58 @@ def _image_uri(task: Task) -> str | None:
 def _read_values(task: Task, spec: ModelSpec, job: Job | None, findings: Findings, *, lenient: bool) -> dict[str, Any]:
     """Read every value that says something; ``None`` stands for one that has a problem or is left out."""
     values: dict[str, Any] = {}
-    # who does the job sets the limits
-    rules, alone = called(spec, job).parameters, spec.tasks[task.name].requires
+    alone = spec.tasks[task.name].requires
+    chosen = all(_is_chosen(task, spec, name) for name in parameters(task))
     for name in parameters(task):
         value = getattr(task, name)
         if value is None:
             continue
         taken = spec.takes(task.name, name)
         if taken and (job is None or name in job.takes or name in alone or name in _SIZE):
-            if not _is_another_models_word(name, value, rules[name], findings):
-                values[name] = read_value(name, value, rules[name], findings, lenient=lenient)
+            rule = _rule(spec, task, name)
+            if not _is_another_models_word(task, name, rule, findings):
+                values[name] = read_value(name, value, rule, findings, lenient=lenient)
             continue
         values[name] = None
+        if taken and not chosen:
+            # a word that nobody knows was to choose the job, so it isn't known what that takes
+            continue
         who = spec.id if job is None or not taken or job.model_id == spec.id else f"{job.model_id}, which does this,"
         if lenient:
             findings.warnings.append(f"{name} is left out: {who} has no counterpart for it.")
         else:
-            remedy = f"Leave it out, or set translate='lenient'. {_who_takes(task.name, name, value)}."
+            ways = _ways(spec, task, name) if _knows_word(spec, name, value) else ""
+            others = ways or _who_takes(task.name, name, value)
+            remedy = f"Leave it out, or set translate='lenient'. {others}."
             findings.add(name, _describe(name, value), f"nothing: {who} doesn't take it", remedy)
     return values
 
 
-def _is_another_models_word(name: str, value: Any, rule: Parameter, findings: Findings) -> bool:
-    """Note a choice's word that other models have; of one that none has, reading it will tell."""
-    if rule.type != "choice" or not isinstance(value, str):
+def _is_chosen(task: Task, spec: ModelSpec, name: str) -> bool:
+    """Return whether a parameter's word chooses a job, or none that chooses is given."""
+    value = getattr(task, name)
+    return value is None or not spec.chooses(task.name, name) or _knows_word(spec, name, value)
+
+
+def _ways(spec: ModelSpec, task: Task, name: str) -> str:
+    """Say with what else the model that was asked takes a parameter; nothing if it never does."""
+    lacks = {job.when.lacks(task) for job in spec.jobs if job.task == task.name and name in job.takes}
+    least = sorted(sorted(names) for names in lacks if names and not any(other < names for other in lacks))
+    return f"{spec.id} takes it with {', or with '.join(' and '.join(names) for names in least)}" if least else ""
+
+
+def _rule(spec: ModelSpec, task: Task, name: str) -> Parameter:
+    """Return what sets the limits of a parameter: who does the job, or who is asked where its word chooses the job."""
+    return (spec if spec.chooses(task.name, name) else called(spec, spec.job_for(task))).parameters[name]
+
+
+def _is_another_models_word(task: Task, name: str, rule: Parameter, findings: Findings) -> bool:
+    """Note a choice's word that other models have for such a task; of one that none has, reading it will tell."""
+    value = getattr(task, name)
+    if rule.type != "choice" or not isinstance(value, str) or _has_word(rule, value):
         return False
-    able = [spec for spec in models().values() if name in spec.parameters and _knows_word(spec, name, value)]
-    if any(spec.parameters[name] == rule for spec in able):
-        return False
+    taking = [spec for spec in models().values() if spec.takes(task.name, name)]
+    able = [spec for spec in taking if _has_word(_rule(spec, task, name), value)]
     if able:
         limit = f"one of {', '.join(rule.words)}"
         findings.add(
@@ -153,11 +177,12 @@ def _check_job(task: Task, spec: ModelSpec, job: Job, values: dict[str, Any], fi
             findings.add(name, repr(values[name]), f"{word}, which is what {job.model_id} does", remedy)
     _check_png(job, spec.max_response_bytes, values, findings)
     kept, mask = job.when.kept, values.get("mask_image")
-    if kept and mask is not None and mask.data and not job.when.keeps_rectangle(task):
+    if kept and mask is not None and mask.data and mask.complete and not job.when.keeps_rectangle(task):
         findings.add(
             "mask_image",
-            f"{mask.uri!r}, of which what is black is no rectangle with up to {kept.max_margin:,} pixels around it",
-            f"such a rectangle, as of TitanExtendCanvasOperator: {job.model_id} takes no other mask",
+            f"{mask.uri!r}, whose black part is no such rectangle",
+            f"one black rectangle of {kept.min_side} pixels or more a side, up to {kept.max_ratio:g}:1, with 1 to "
+            f"{kept.max_margin:,} pixels around it: {job.model_id} takes no other mask",
             "Ask a model that takes any mask.",
         )
 
@@ -187,7 +212,11 @@ def _who_takes(task: str, parameter: str | None = None, value: Any = None) -> st
 
 def _knows_word(spec: ModelSpec, parameter: str, value: Any) -> bool:
     """Return whether a choice of a model has a word; of what is no choice, any value will do."""
-    words = spec.parameters[parameter].words if parameter in spec.parameters else ()
+    return parameter not in spec.parameters or _has_word(spec.parameters[parameter], value)
+
+
+def _has_word(rule: Parameter, value: Any) -> bool:
+    words = rule.words
     return not words or (isinstance(value, str) and value.strip().casefold() in {word.casefold() for word in words})
 
 

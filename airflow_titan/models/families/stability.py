@@ -34,6 +34,8 @@ _A_VARIATION = "a variation of this picture"
 #: How close a variation stays when the user doesn't say; the same as on Titan.
 _USUAL_SIMILARITY = 0.7
 _FILTERED = "Filter reason"
+_LOSSY = "jpeg"
+_AS_JPEG = "The model is asked for a JPEG: a PNG of this size may be more than the {:,} bytes that an answer may have."
 
 
 def encode(task: Task, spec: ModelSpec) -> EncodedTask:
@@ -49,6 +51,8 @@ def encode(task: Task, spec: ModelSpec) -> EncodedTask:
         for approximation in job.approximations
         if approximation.when.holds(task, defaults)
     )
+    if message.get("output_format") == _LOSSY != setting(task, "output_format"):
+        approximations += (_AS_JPEG.format(spec.max_response_bytes),)
     keep = KeptPixels(task.image, task.mask_image) if job.put_back and job.put_back.holds(task, defaults) else None  # type: ignore[union-attr]
     seeds = _seeds(setting(task, "seed"), setting(task, "number_of_images") or 1, spec) if "seed" in sent else [None]
     calls = (message | ({} if seed is None else {"seed": seed}) for seed in seeds)
@@ -101,10 +105,18 @@ def _with_colors(text: str, task: Any, *_: Any) -> str:
 
 
 def _fitting(wanted: str | None, task: Any, spec: ModelSpec, job: Job) -> str:
-    """Return the format that was asked for; else PNG where any would fit into an answer, and JPEG where not."""
-    if wanted:
-        return wanted
-    heaviest = job.output_pixels_of(task.image) * MAX_PNG_PIXEL
+    return wanted or _file_format(task.image, task, spec, job)
+
+
+def _file_format(image: Any, _: Any, spec: ModelSpec, job: Job) -> str:
+    """
+    Return PNG where any of the output's size would fit into an answer, and JPEG where not.
+
+    :raises LookupError: if that depends on an input's size, which wasn't read
+    """
+    if not job.output_pixels and not image.has_header:
+        raise LookupError(image.uri)
+    heaviest = job.output_pixels_of(image) * MAX_PNG_PIXEL
     return "png" if heaviest <= (spec.max_response_bytes or heaviest) else "jpeg"
 
 
@@ -112,9 +124,10 @@ def _kept(image: Any, task: Any, *_: Any) -> Kept:
     return Kept(image, task.mask_image.inside_box)
 
 
-def _margin(of: Callable[[_Box, int, int], int]) -> Callable[..., int]:
-    def margin(mask: Any, *_: Any) -> int:
-        return of(mask.inside_box, *mask.header.size)
+def _margin(of: Callable[[_Box, int, int], int]) -> Callable[..., int | None]:
+    def margin(mask: Any, *_: Any) -> int | None:
+        # of a mask that wasn't read whole, nobody knows: then nothing is sent, and what is sent has no fingerprint
+        return None if mask.inside_box is None else of(mask.inside_box, *mask.header.size)
 
     return margin
 
@@ -129,6 +142,7 @@ FILTERS: dict[str, Callable[[Any, Any, ModelSpec, Job], Any]] = {
     "or_a_variation": lambda text, *_: text or _A_VARIATION,
     "with_colors": _with_colors,
     "fitting": _fitting,
+    "file_format": _file_format,
     "kept": _kept,
     "left": _margin(lambda box, *_: box[0]),
     "up": _margin(lambda box, *_: box[1]),

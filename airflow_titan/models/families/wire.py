@@ -6,7 +6,7 @@ import hashlib
 import json
 import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, BinaryIO, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, BinaryIO, Protocol, TypeVar, runtime_checkable
 
 import msgspec
 import pybase64
@@ -39,6 +39,14 @@ class EncodableImage(Protocol):
         """What names the content; the same for the same bytes."""
 
 
+@runtime_checkable
+class Forgettable(Protocol):
+    """Anything that holds bytes which can be made anew."""
+
+    def forget(self) -> None:
+        """Let the bytes go, once nobody needs them."""
+
+
 @dataclass(frozen=True)
 class Call:
     """
@@ -56,6 +64,12 @@ class Call:
     count: int = 1
     with_mask: bool = False
     keep: KeptPixels | None = None
+
+    def forget(self) -> None:
+        """Let go what was made of the inputs to be sent, once it is written."""
+        for value in (*self.message.values(), self.keep):
+            if isinstance(value, Forgettable):
+                value.forget()
 
 
 @dataclass(frozen=True)

@@ -217,6 +217,15 @@ def test_who_would_leave_the_words_out_is_not_named(inputs: dict[str, str], monk
     assert ERASE not in told
 
 
+def test_a_service_that_may_not_take_the_mask_is_not_named(
+    inputs: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The mask's pixels are gone by then, and the outpaint service takes rectangles alone."""
+    operator = TitanOutpaintingOperator(task_id="t", text="a beach", region_name="us-east-1", **inputs)
+    assert f"Living models that can run this task: {INPAINT} (" in (told := failure(operator, monkeypatch))
+    assert "outpaint-v1" not in told
+
+
 @pytest.mark.parametrize(
     "operator",
     [

@@ -50,6 +50,13 @@ def test_a_damaged_answer_is_refused() -> None:
         put_back(photo(96, 64)[:100], kept(photo(96, 64)).layer)
 
 
+def test_a_profile_of_grays_goes() -> None:
+    """The result is RGB, of which it says nothing."""
+    file = BytesIO()
+    rgb(photo(96, 64)).convert("L").save(file, "PNG", icc_profile=b"a profile")
+    assert "icc_profile" not in Pillow.open(BytesIO(put_back(photo(96, 64), kept(file.getvalue()).layer))).info
+
+
 def test_the_pictures_color_profile_stays() -> None:
     """Its numbers mean what they meant."""
     file = BytesIO()

@@ -176,6 +176,8 @@ def test_every_fact_has_a_source_with_an_address_and_a_day() -> None:
         (f"arn:aws:bedrock:us-east-1:123456789012:inference-profile/{INPAINT}", None, INPAINT),
         (f"arn:aws:bedrock:us-east-1:123456789012:inference-profile/eu.{NOVA}", None, NOVA),
         ("arn:aws:bedrock:us-east-1:123456789012:custom-model/abc", NOVA, NOVA),
+        # AWS tells of such a profile that its model is this, without the part of the world
+        ("arn:aws:bedrock:us-east-1:123456789012:application-inference-profile/abc", INPAINT[3:], INPAINT),
     ],
 )
 def test_a_model_is_found_by_id_arn_or_family(model_id: str, family: str | None, found: str) -> None:
@@ -195,6 +197,8 @@ def test_a_model_is_found_by_id_arn_or_family(model_id: str, family: str | None,
         (V1, "tytan", "model_family: got 'tytan'"),
         ("arn:aws:bedrock:us-east-1::foundation-model/amazon.nova-canvas-v9:0", None, "Set model_family"),
         ("", None, "model_id: got ''"),
+        (INPAINT[3:], None, f"inference profile alone. Write {INPAINT}, which us-east-1"),
+        (f"arn:aws:bedrock:us-east-1::foundation-model/{INPAINT[3:]}", None, f"Write {INPAINT}, which us-east-1"),
         ("arn:aws:bedrock:us-east-1:123456789012:application-inference-profile/abc", None, "which model is behind it"),
     ],
 )

@@ -13,7 +13,7 @@ from PIL import Image as Pillow
 from written import written
 
 from airflow_titan.errors import BadAnswer, InvalidRequest, Problem
-from airflow_titan.imaging.image import Image
+from airflow_titan.imaging.image import Image, Kept
 from airflow_titan.models.catalog import find
 from airflow_titan.models.families import stability, wire
 from airflow_titan.models.tasks import (
@@ -239,7 +239,13 @@ def test_a_mask_of_another_form_stays_on_inpaint() -> None:
     task = outpainting(image=image(photo(320, 192)), mask_image=image(saved(drawn)))
     assert the_one(task)[0] == INPAINT
     (problem,) = problems(task, OUTPAINT)
-    assert (problem.parameter, "no rectangle" in problem.value) == ("mask_image", True)
+    assert (problem.parameter, "no such rectangle" in problem.value) == ("mask_image", True)
+
+
+def test_a_part_that_is_too_small_for_the_outpaint_service_is_told_with_its_limits() -> None:
+    """It is a rectangle, so it is of no use to say that it is none."""
+    (problem,) = problems(extending(box=(0, 0, 63, 64)), OUTPAINT)
+    assert "64 pixels or more a side, up to 2.5:1" in problem.limit
 
 
 def test_precise_is_another_result_than_default() -> None:
@@ -317,6 +323,43 @@ def test_a_fast_upscale_is_a_png_where_any_would_fit(side: int, format_: str) ->
     assert the_one(task)[1]["output_format"] == format_
 
 
+def test_what_was_made_of_inputs_is_let_go() -> None:
+    """While the model works, a request holds none of it."""
+    (call,) = encoded(extending(outpainting_mode="PRECISE"), find(SD35)).calls
+    part = call.message["image"]
+    assert isinstance(part, Kept)
+    assert call.keep
+    assert part.data
+    assert call.keep.layer
+    call.forget()
+    assert not {"data", "layer"} & {*vars(part), *vars(call.keep)}
+
+
+WORDS: dict[str, dict[str, str]] = {"fast": {}, "creative": {"text": "a boat"}}
+LARGE, LARGE_MASK = (image(saved(Pillow.new(mode, (2001, 2000), "black"))) for mode in ("RGB", "L"))
+
+
+@pytest.mark.parametrize(
+    "task",
+    [
+        inpainting(image=LARGE, mask_image=LARGE_MASK),
+        inpainting(image=LARGE, mask_image=LARGE_MASK, text=None),
+        inpainting(image=LARGE, mask_image=None, mask_prompt="the sea"),
+        outpainting(image=LARGE, mask_image=LARGE_MASK),
+        outpainting(image=LARGE, mask_image=LARGE_MASK, outpainting_mode="PRECISE"),
+        Recolor(image=LARGE, mask_prompt="the sofa", text="red"),
+        StyleTransfer(image=LARGE, style_image=image(PHOTO)),
+        TextToImage(text="a boat", condition_image=LARGE),
+    ],
+    ids=lambda task: task.name,
+)
+def test_an_edit_is_a_jpeg_where_a_png_may_not_fit_into_an_answer(task: Task) -> None:
+    """An answer that is too large is lost; the user is told."""
+    (call,) = encoded(task, find(SD35)).calls
+    assert call.message["output_format"] == "jpeg"
+    assert "a PNG of this size may be more than the 16,000,000 bytes" in warnings(task)
+
+
 @pytest.mark.parametrize(
     ("model_id", "changes", "parameter"),
     [
@@ -344,6 +387,39 @@ def test_a_png_that_may_not_fit_into_an_answer_is_told() -> None:
     """It depends on what the picture shows, so it is sent."""
     wanted = upscale(image=image(saved(Pillow.new("RGB", (600, 600)))), output_format="png")
     assert "may be more than the 16,000,000 bytes" in warnings(wanted)
+
+
+@pytest.mark.parametrize(
+    ("task", "way"),
+    [
+        (upscale(text="a boat"), "takes it with mode='conservative', or with mode='creative'."),
+        (upscale(mode="conservative", text="a", style="anime"), "takes it with mode='creative'."),
+        (TextToImage(text="a", style="anime"), "takes it with condition_image."),
+    ],
+)
+def test_what_another_job_takes_is_told_with_what_leads_there(task: Task, way: str) -> None:
+    """Who was asked can do it, so to name other models would lead nowhere."""
+    (problem,) = problems(task)
+    assert problem.remedy.endswith(f"{SD35} {way}")
+
+
+@pytest.mark.parametrize("mode", ["fast", "creative"])
+def test_a_picture_with_clear_pixels_is_upscaled_with_a_warning(mode: str) -> None:
+    """A picture without its background may come back with one."""
+    clear = image(saved(Pillow.new("RGBA", (96, 64), (0, 0, 0, 0))))
+    assert "a JPEG has nothing clear" in warnings(upscale(image=clear, mode=mode, **WORDS[mode]))
+
+
+def test_a_word_that_chooses_no_job_is_the_only_problem() -> None:
+    """Nobody knows what that job would have taken."""
+    (problem,) = problems(upscale(mode="hyper", text="a boat", seed=3))
+    assert (problem.parameter, problem.limit) == ("mode", "one of fast, conservative, creative")
+
+
+def test_control_structure_draws_no_sketches() -> None:
+    """Who asks it for that is told who does; those are not all models that have the parameter."""
+    (problem,) = problems(TextToImage(text="a", condition_image=image(PHOTO), control_mode="sketch"), STRUCTURE)
+    assert problem.remedy == f"Use one of these; sketch is known to {CORE}, {SD35}, {ULTRA}, {SKETCH}."
 
 
 def test_a_service_that_is_asked_itself_needs_no_mode() -> None:
