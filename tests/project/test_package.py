@@ -61,7 +61,7 @@ def test_provider_info_names_every_operator() -> None:
 
     public = [getattr(operators, name) for name in operators.__all__]
     assert sorted(announced("operators")) == sorted(operator.__module__ for operator in public)
-    assert len(public) == 13
+    assert len(public) == 16
 
 
 def test_provider_info_names_what_exists() -> None:
