@@ -47,6 +47,7 @@ class _Entry(StrictModel):
     :param lacks: tasks and parameters of the family that this model doesn't have
     :param jobs: what it does, beside what all of the family do
     :param service: whether it does nothing else; other models stand for the whole family
+    :param leaves_to: models that do for a service what it doesn't itself
     """
 
     name: str
@@ -57,6 +58,7 @@ class _Entry(StrictModel):
     lacks: tuple[str, ...] = ()
     jobs: tuple[Job, ...] = ()
     service: bool = False
+    leaves_to: tuple[str, ...] = ()
 
 
 _File.model_rebuild()
@@ -156,11 +158,10 @@ def _jobs(model_id: str, file: _File) -> Iterator[Job]:
     """Yield what a model does itself, then what it leaves to others."""
     entry = file.models[model_id]
     for job in (*(() if entry.service else file.jobs), *entry.jobs):
-        yield job.model_copy(update={"model_id": job.model_id or model_id})
-    if not entry.service:
-        for other, its in file.models.items():
-            if other != model_id:
-                yield from (job.model_copy(update={"model_id": job.model_id or other}) for job in its.jobs)
+        yield job.model_copy(update={"model_id": model_id})
+    for other in entry.leaves_to if entry.service else file.models:
+        if other != model_id:
+            yield from (job.model_copy(update={"model_id": other}) for job in file.models[other].jobs)
 
 
 def _without(tasks: dict[str, TaskRule], lacks: tuple[str, ...]) -> dict[str, TaskRule]:
