@@ -73,6 +73,19 @@ OPTIONS = {
         type="boolean",
         default="False",
     ),
+    "guardrail_id": Option(
+        "Id or ARN of the guardrail of Amazon Bedrock that looks at words and pictures, for tasks that name none. None "
+        "if not set.",
+        type="string",
+        example="a1b2c3d4e5f6",
+        version_added="1.1.0",
+    ),
+    "guardrail_version": Option(
+        "The version of that guardrail: a number, or DRAFT. DRAFT if not set.",
+        type="string",
+        example="3",
+        version_added="1.1.0",
+    ),
     "unsafe_store": Option(
         "Whether to work with a store that is not S3 and ignores or refuses conditional writes. Nothing can keep two "
         "workers from paying for the same picture then.",
@@ -137,6 +150,11 @@ def model_routing() -> ModelRouting:
 def max_price_usd_per_task() -> str | None:
     """Return what a task may cost in US dollars, as it stands there; ``None``: anything."""
     return _read("max_price_usd_per_task") or None
+
+
+def guardrail() -> tuple[str | None, str | None]:
+    """Return the guardrail of tasks that name none, as it stands there: its id and its version; ``None``: none."""
+    return _read("guardrail_id") or None, _read("guardrail_version") or None
 
 
 def patience_seconds() -> float:

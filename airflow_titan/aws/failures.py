@@ -198,6 +198,36 @@ _BEDROCK_RULES = (
     _Rule(None, "", "", errors.ServiceFailed, "The service failed."),
 )  # fmt: skip
 
+# What a guardrail that isn't there is called was observed: the service has a code for it, and says another.
+_GUARDRAIL_RULES = (
+    _Rule(None, "", _SKEWED.pattern, errors.GuardrailFailed, _CLOCK),
+    _Rule(None, "RequestTimeTooSkewed|RequestExpired", "", errors.GuardrailFailed, _CLOCK),
+    _Rule(None, "Throttling", "", errors.GuardrailFailed, _TOO_MANY),
+    _Rule(400, "ServiceQuotaExceeded", "", errors.GuardrailFailed, _TOO_MANY),
+    _Rule(
+        None, "Validation|ResourceNotFound", "guardrail identifier|does not exist|not found", errors.ConfigurationError,
+        "Check guardrail_id and guardrail_version: a guardrail is found only in the region that it was made in, and by "
+        "its ARN alone in another account.",
+    ),
+    _Rule(
+        400, "", "grounding source", errors.ConfigurationError,
+        "Take the contextual grounding policy out of the guardrail: pictures have no source to be held against.",
+    ),
+    _Rule(400, "", "", errors.ConfigurationError, "Correct the guardrail, or what is looked at by it."),
+    _Rule(404, "", "", errors.ConfigurationError, "Check guardrail_id, guardrail_version and the region."),
+    _Rule(
+        403, "(?:InvalidSignature|SignatureDoesNotMatch|UnrecognizedClient|InvalidClientTokenId)", "",
+        errors.AccessDenied, "Check the connection's keys.",
+    ),
+    _Rule(403, "ExpiredToken", "", errors.GuardrailFailed, "The credentials have expired; a retry takes new ones."),
+    _Rule(
+        403, "", "", errors.AccessDenied,
+        "Allow bedrock:ApplyGuardrail on this guardrail; airflow-titan policy --guardrail prints the policy.",
+    ),
+    _Rule(401, "", "", errors.AccessDenied, "Check the connection's credentials."),
+    _Rule(None, "", "", errors.GuardrailFailed, "Another try may pass."),
+)  # fmt: skip
+
 
 def s3_error(error: Exception, verb: str, uri: Any, *, permission: str | None = None) -> errors.TitanError:
     """
@@ -267,14 +297,37 @@ def bedrock_error(
         if deadline and deadline.is_surely_unsent:
             return errors.ConnectFailed(f"no connection to Bedrock: {error}")
         return answer_lost(error, seconds, deadline)
+    return _refused(_BEDROCK_RULES, error, model_id)
+
+
+def guardrail_error(error: Exception, name: str) -> errors.TitanError:
+    """
+    Return the error for what a call of ApplyGuardrail raised. Such a call may always be made again.
+
+    :param error: one of ``AWS_ERRORS``
+    :param name: the guardrail, as a message begins
+    :return: :class:`~airflow_titan.errors.GuardrailFailed` where another try may pass
+    """
+    if fetches_credentials(error) or _is_untrusted(error):
+        failure = session_error(error, _BEDROCK_CONNECTION)
+        return errors.GuardrailFailed(str(failure)) if isinstance(failure, errors.TransientError) else failure
+    if isinstance(error, ClientError):
+        return _refused(_GUARDRAIL_RULES, error, name)
+    if isinstance(error, (ParamValidationError, UnicodeError)):
+        return errors.ConfigurationError(f"{name} can't be asked: {error}. Check guardrail_id and guardrail_version.")
+    return errors.GuardrailFailed(f"{name} gave no answer: {error}.")
+
+
+def _refused(rules: tuple[_Rule, ...], error: ClientError, name: str) -> errors.TitanError:
+    """Return the error for what a service refused, by the first rule that fits."""
     code, message, status, request_id, _ = Refusal.of(error)
     rule = next(
         rule
-        for rule in _BEDROCK_RULES
+        for rule in rules
         if rule.status in {None, status} and re.match(rule.code, code) and re.search(rule.message, message)
     )
     return rule.error(
-        f"{model_id}: {message.rstrip('.')} ({code}, HTTP {status}, AWS request id {request_id}). {rule.remedy}"
+        f"{name}: {message.rstrip('.')} ({code}, HTTP {status}, AWS request id {request_id}). {rule.remedy}"
     )
 
 

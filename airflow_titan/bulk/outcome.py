@@ -11,6 +11,7 @@ from airflow_titan.bulk.budget import RequestBudget
 from airflow_titan.bulk.rows import Row
 from airflow_titan.errors import (
     ContentBlocked,
+    GuardrailFailed,
     NotExecuted,
     OutcomeUnknown,
     Stopped,
@@ -81,6 +82,9 @@ class Shared:
             for name, value in bulk_request.fields.items()
             if name in OPTIONS and (name == "max_price_usd" or not is_nothing(value))
         }
+        if "guardrail_id" in options:
+            # the task's version is of the task's guardrail
+            options.setdefault("guardrail_version", None)
         return Request.from_parameters(task_class(**own), {**self.options, **options}, self.routing)
 
 
@@ -122,8 +126,9 @@ def run_request(
         result = generate(request, client, shared.store, location, policy=meter.on(policy), log=request_log)
     except TitanError as error:
         status = request_status(error)
-        # a prompt that is blocked costs nothing, an answer does; nobody says which it was
-        free = isinstance(error, NotExecuted | TerminalError) and not isinstance(error, _PERHAPS_PAID)
+        # a prompt that is blocked costs nothing, an answer does; nobody says which it was, but for a guardrail
+        free = isinstance(error, NotExecuted | TerminalError | GuardrailFailed) and not isinstance(error, _PERHAPS_PAID)
+        free = free or (isinstance(error, ContentBlocked) and error.unpaid)
         # other calls of this request, or of an earlier try, were paid
         free = free and not budget.used
         return Outcome(error_row(bulk_request, status, 0.0 if free else None, error), error, model_id)

@@ -34,6 +34,7 @@ def serve_emulator(options: Namespace) -> int:
             buckets=options.bucket,
             control_hosts=options.control_host,
             client_timeout=options.client_timeout,
+            guardrails=options.guardrail,
             guide=True,
         )
     except (ImportError, OSError, ValueError) as error:
@@ -120,6 +121,8 @@ def print_check(options: Namespace) -> int:
                 server_side_encryption=options.server_side_encryption,
                 sse_kms_key_id=options.sse_kms_key_id,
                 expected_bucket_owner=options.expected_bucket_owner,
+                guardrail_id=options.guardrail,
+                guardrail_version=options.guardrail_version,
                 write=options.write,
                 invoke=options.invoke,
             )
@@ -159,6 +162,7 @@ def print_policy(options: Namespace) -> int:
 
     from airflow_titan import config
     from airflow_titan.errors import ConfigurationError
+    from airflow_titan.preflight.guardrail import guardrail_of
     from airflow_titan.preflight.policy import least_policy
 
     try:
@@ -175,6 +179,7 @@ def print_policy(options: Namespace) -> int:
             account=options.account,
             tasks=options.task,
             kms_key=options.kms_key,
+            guardrail=guardrail_of(options.guardrail, None),
             checks=options.checks,
             subscribe=options.subscribe,
         )

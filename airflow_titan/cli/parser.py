@@ -97,6 +97,12 @@ def _add_emulator(commands: _SubParsersAction[ArgumentParser]) -> None:
         metavar="SECONDS",
         help="close the connection of a client that takes longer to send a request (default: 30)",
     )
+    emulator.add_argument(
+        "--guardrail",
+        action="append",
+        metavar="ID",
+        help="have a guardrail of this id; more than once (default: any id is one)",
+    )
     emulator.set_defaults(run=serve_emulator)
 
 
@@ -145,6 +151,7 @@ def _add_check(commands: _SubParsersAction[ArgumentParser]) -> None:
     check.add_argument("--server-side-encryption", help="as the operators' parameter")
     check.add_argument("--sse-kms-key-id", help="as the operators' parameter")
     check.add_argument("--expected-bucket-owner", help="as the operators' parameter")
+    _add_guardrail(check)
     check.add_argument("--no-write", dest="write", action="store_false", help="write no object, not even a small one")
     check.add_argument(
         "--invoke",
@@ -174,6 +181,7 @@ def _add_policy(commands: _SubParsersAction[ArgumentParser]) -> None:
     )
     _add_task(policy)
     policy.add_argument("--kms-key", metavar="ARN", help="the key of your own that the buckets are encrypted with")
+    _add_guardrail(policy, versions=False)
     policy.add_argument("--checks", action="store_true", help="add what only `airflow-titan check` looks at")
     policy.add_argument(
         "--subscribe", action="store_true", help="add what the first call of a third party's model needs"
@@ -190,6 +198,16 @@ def _add_task(command: ArgumentParser) -> None:
         metavar="TASK",
         help=f"a task that there will be, of {', '.join(_TASKS)}; more than once (default: all of the model's)",
     )
+
+
+def _add_guardrail(command: ArgumentParser, *, versions: bool = True) -> None:
+    command.add_argument(
+        "--guardrail", metavar="ID", help="id or ARN of the guardrail that tasks name (default: [titan] guardrail_id)"
+    )
+    if versions:
+        command.add_argument(
+            "--guardrail-version", metavar="VERSION", help="its version (default: [titan] guardrail_version, or DRAFT)"
+        )
 
 
 def _argument(parse: Callable[[Any], T], kind: str) -> Callable[[str], T]:

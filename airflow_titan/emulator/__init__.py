@@ -20,9 +20,9 @@ In a test::
         ...
         assert emulator.billed == 2
 
-Other processes read the record at ``GET /_titan/calls``, empty everything with ``POST /_titan/reset``, and wait for
-``GET /_titan/health``. Faults are added, listed and cleared by ``POST``, ``GET`` and ``DELETE /_titan/faults``, and so
-is the rate at ``/_titan/rate``; ``GET /_titan/summary`` counts the calls.
+Other processes read the record at ``GET /_titan/calls`` and ``GET /_titan/guardrail_calls``, empty everything with
+``POST /_titan/reset``, and wait for ``GET /_titan/health``. Faults are added, listed and cleared by ``POST``, ``GET``
+and ``DELETE /_titan/faults``, and so is the rate at ``/_titan/rate``; ``GET /_titan/summary`` counts the calls.
 
 The rules it holds requests to are stated here a second time, from Amazon's documents, and share nothing with this
 package's own checks: were they one, a mistake in them could not be seen. The pictures are painted, not generated:
@@ -51,15 +51,15 @@ except ModuleNotFoundError as error:
         "pip install 'airflow-titan[emulator]'"
     ) from error
 
-from .bedrock import Availability, Call, Rate
+from .bedrock import Availability, Call, GuardrailCall, Rate
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Collection, Iterable, Iterator, Mapping
     from datetime import date
 
     from .bedrock import RateKind
 
-__all__ = ["Call", "Emulator", "Rate", "running", "serve"]
+__all__ = ["Call", "Emulator", "GuardrailCall", "Rate", "running", "serve"]
 
 
 @contextmanager
@@ -77,6 +77,7 @@ def running(
     buckets: Iterable[str] = (),
     control_hosts: Iterable[str] = (),
     client_timeout: float = 30.0,
+    guardrails: Collection[str] | None = None,
 ) -> Iterator[Emulator]:
     """
     Run an emulator in the background of this process for the length of a ``with`` block.
@@ -101,8 +102,10 @@ def running(
         loopback addresses; S3 and Bedrock answer by any name
     :param client_timeout: seconds that a client may take to send a request, or to take a piece of an answer, before
         its connection is closed
+    :param guardrails: the ids of the guardrails that there are; None, the default, makes any id one. What they stop is
+        told in `bedrock.guardrails`
     :raises ValueError: if `host` is not a loopback address, `latency` is negative, an alias stands for no model, the
-        rate or the timeout makes no sense, or S3 would refuse a bucket's name
+        rate or the timeout makes no sense, S3 would refuse a bucket's name, or a guardrail's id is none
     :raises OSError: if the port is in use
     """
     emulator = Emulator(
@@ -116,6 +119,7 @@ def running(
         buckets=buckets,
         control_hosts=control_hosts,
         client_timeout=client_timeout,
+        guardrails=guardrails,
     )
     emulator.start()
     try:
@@ -155,6 +159,7 @@ def _guide(emulator: Emulator) -> list[str]:
         "export AWS_ACCESS_KEY_ID=testing",
         "export AWS_SECRET_ACCESS_KEY=testing",
         "export AWS_DEFAULT_REGION=us-east-1",
+        "export AWS_REGION=us-east-1",  # boto3 reads the one above, other SDKs this one
         "export AIRFLOW_CONN_AWS_DEFAULT=aws://",
     ]
     if bucket:

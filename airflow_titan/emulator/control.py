@@ -60,6 +60,10 @@ def _get_calls(emulator: Emulator, _: bytes) -> object:
     return [asdict(call) for call in tuple(emulator.calls)]
 
 
+def _get_guardrail_calls(emulator: Emulator, _: bytes) -> object:
+    return [asdict(call) for call in tuple(emulator.guardrail_calls)]
+
+
 def _get_summary(emulator: Emulator, _: bytes) -> object:
     return emulator.summary
 
@@ -116,6 +120,7 @@ def _clear_rate(emulator: Emulator, _: bytes) -> object:
 _ROUTES: dict[str, Callable[[Emulator, bytes], object]] = {
     "GET health": _get_health,
     "GET calls": _get_calls,
+    "GET guardrail_calls": _get_guardrail_calls,
     "GET summary": _get_summary,
     "POST reset": _reset,
     "GET faults": _get_faults,

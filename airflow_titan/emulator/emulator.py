@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
-from .bedrock import Availability, BedrockApp, InvokeModel, Painted, Rate, Throttle
+from .bedrock import Availability, BedrockApp, Guardrails, InvokeModel, Painted, Rate, Throttle
 from .control import ControlApp
 from .faults import FaultInjector
 from .gallery import GalleryApp
@@ -13,9 +13,9 @@ from .http import Router, Server, require_loopback
 from .s3 import S3App, check_bucket_name
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Collection, Iterable, Iterator
 
-    from .bedrock import Call, RateKind
+    from .bedrock import Call, GuardrailCall, RateKind
     from .faults import Fault
 
 
@@ -39,6 +39,7 @@ class Emulator:
         buckets: Iterable[str] = (),
         control_hosts: Iterable[str] = (),
         client_timeout: float = 30.0,
+        guardrails: Collection[str] | None = None,
     ) -> None:
         require_loopback(host, allow_remote=allow_remote)
         if latency < 0:
@@ -51,6 +52,8 @@ class Emulator:
             check_bucket_name(bucket)
         self.calls: list[Call] = []
         """Every call of InvokeModel since the start or the last reset, in the order they ended. Live."""
+        self.guardrail_calls: list[GuardrailCall] = []
+        """Every call of ApplyGuardrail, likewise."""
         self._initial_rate = rate
         self._throttle = Throttle(rate)
         self._faults = FaultInjector()
@@ -60,11 +63,12 @@ class Emulator:
         invoke = InvokeModel(
             self.calls, self._faults, self._throttle, availability, self._painted, latency=latency, canned=canned
         )
+        self._guardrails = Guardrails(self.guardrail_calls, self._faults, self._painted, guardrails)
         hosts = frozenset(name.lower() for name in control_hosts)
         router = Router(
             control=ControlApp(self, hosts),
             page=GalleryApp(self._aws.pictures, self._painted, hosts),
-            bedrock=BedrockApp(invoke, availability),
+            bedrock=BedrockApp(invoke, availability, self._guardrails),
             aws=self._aws,
             hosts=hosts,
         )
@@ -90,7 +94,9 @@ class Emulator:
         self._throttle.set(self._initial_rate)
         self._aws.reset(self.buckets)
         self._painted.clear()
+        self._guardrails.clear()
         self.calls.clear()
+        self.guardrail_calls.clear()
 
     @property
     def billed(self) -> int:
@@ -111,6 +117,7 @@ class Emulator:
             emulator.inject("throttle", times=2)  # the next two calls of InvokeModel
             emulator.inject("lost_reply", method="PUT", key=r"json$")  # the next such request to S3
             emulator.inject("stall", seconds=3, times=None, text="castle")  # until they are cleared
+            emulator.inject("throttle", operation="ApplyGuardrail")  # the next look of a guardrail
 
         :param kind: one of those in `faults.kinds`
         :param options: those that `faults` lists

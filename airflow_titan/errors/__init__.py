@@ -11,7 +11,7 @@ Everything that can go wrong, as one tree.
     │   │   └── UnsafeStore      the store ignores conditional writes
     │   ├── InvalidRequest       the request breaks rules of the model; nothing was sent
     │   ├── RequestRefused       the service refused what our check let through
-    │   ├── ContentBlocked       the content filter stopped the prompt, an input or an output
+    │   ├── ContentBlocked       the content filter, or a guardrail, stopped the prompt, an input or an output
     │   ├── AccessDenied         the credentials may not use this model
     │   ├── ModelUnavailable     the model can't be reached by this id
     │   │   ├── UnknownModel     no such model in this region
@@ -33,6 +33,7 @@ Everything that can go wrong, as one tree.
         ├── AnswerLost           the answer did not arrive; it may have been paid
         ├── BadAnswer            the answer arrived, and is not what was asked for
         ├── StoreFailed          S3 failed in a way that may pass
+        ├── GuardrailFailed      the guardrail could not look, in a way that may pass
         └── WorkerExhausted      the worker has no more disk, files, threads or memory
 """
 
@@ -155,16 +156,18 @@ class RequestRefused(TerminalError):
 
 class ContentBlocked(TerminalError):
     """
-    The content filter stopped the request, or some of its pictures.
+    The content filter, or a guardrail, stopped the request, or some of its pictures.
 
     Change the words or the picture. ``on_blocked`` says whether the task fails, skips itself or keeps what came back.
 
     :param message: what the service said
     :param kept: how many images came back all the same
+    :param unpaid: whether the model surely was not asked
     """
 
-    def __init__(self, message: str, *, kept: int = 0) -> None:
+    def __init__(self, message: str, *, kept: int = 0, unpaid: bool = False) -> None:
         self.kept = kept
+        self.unpaid = unpaid
         super().__init__(message)
 
 
@@ -329,6 +332,14 @@ class StoreFailed(TransientError):
     S3 failed in a way that may pass.
 
     Give the task ``retries``. What was paid is in the journal, and the next try goes on from there.
+    """
+
+
+class GuardrailFailed(TransientError):
+    """
+    The guardrail could not look, in a way that may pass: throttled, failed, out of reach, or too late.
+
+    Give the task ``retries``. What was paid is in the journal, and the next try shows it to the guardrail.
     """
 
 

@@ -15,6 +15,7 @@ from airflow_titan.aws.endpoint import is_aws
 from airflow_titan.errors import InvalidRequest, StoreFailed, StoreRefused
 from airflow_titan.generation.alternatives import lifecycle_warning
 from airflow_titan.generation.call import PaidCall
+from airflow_titan.generation.guardrail import guardrail_of
 from airflow_titan.generation.inputs import InputReader, inputs, max_input_bytes
 from airflow_titan.generation.location import ResultLocation
 from airflow_titan.generation.policy import CallPolicy
@@ -25,6 +26,7 @@ from airflow_titan.generation.request import Request
 
 if TYPE_CHECKING:
     from airflow_titan.aws.s3 import ObjectStore
+    from airflow_titan.generation.guardrail import Guardrail, NoGuardrail
     from airflow_titan.generation.policy import Log, MemoryReservation
     from airflow_titan.generation.response import ValidatedResponse
 
@@ -55,16 +57,18 @@ def generate(
     """
     policy = policy or CallPolicy()
     retried = location.owner.try_number > 1
+    guardrail = guardrail_of(request, client, patience=policy.rate_limiter.longest, log=log)
     try:
         with ExitStack() as bodies:
             with policy.memory.reserve(max_input_bytes(request)) as memory:
                 if retried and (result := recall(request, store, location, policy, log)):
-                    return result
+                    return guardrail.accept(result, store)
                 prepared = prepare(request, InputReader(store), location)
                 _warn(prepared, client, location, log)
-                run = _GenerationRun(prepared, client, store, location, policy=policy, log=log)
+                guardrail.look_at_request(prepared.task)
+                run = _GenerationRun(prepared, client, store, location, guardrail, policy=policy, log=log)
                 run.write_bodies(bodies, memory)
-            return run.run()
+            return guardrail.accept(run.run(), store)
     except StoreRefused as error:
         if not retried:
             raise
@@ -107,11 +111,13 @@ class _GenerationRun:
         client: Any,
         store: ObjectStore,
         location: ResultLocation,
+        guardrail: Guardrail | NoGuardrail,
         *,
         policy: CallPolicy,
         log: Log,
     ) -> None:
         self._prepared = prepared
+        self._guardrail = guardrail
         self._region = client.meta.region_name
         self._store = store
         self._location = location
@@ -156,10 +162,11 @@ class _GenerationRun:
             response = self._calls[-1].run(memory)
             if isinstance(response, Result):
                 return response
-            responses.append(response)
+            responses.append(self._guardrail.look_at_answer(response, self._prepared.count))
             return publish(
                 self._prepared,
                 responses,
+                guardrail=self._guardrail.record,
                 region=self._region,
                 store=self._store,
                 location=self._location,
@@ -177,7 +184,8 @@ class _GenerationRun:
             response = call.run(memory)
             if isinstance(response, Result):
                 return response
-            return response.park(files.enter_context(self._policy.new_file()))
+            seen = self._guardrail.look_at_answer(response, self._prepared.count)
+            return seen.park(files.enter_context(self._policy.new_file()))
 
 
 def _warn(prepared: Prepared, client: Any, location: ResultLocation, log: Log) -> None:

@@ -166,7 +166,7 @@ class Paid(Record):
 
 class Blocked(Record):
     """
-    What the content filter stopped: its words, and how many images are missing.
+    What the content filter or a guardrail stopped: its words, and how many images are missing.
 
     :param message: what the service said
     :param missing: how many images there are too few
@@ -176,12 +176,52 @@ class Blocked(Record):
     missing: int
 
 
+class GuardrailFinding(Record):
+    """
+    What one filter of a guardrail found; never the words themselves.
+
+    :param policy: such as ``content policy``
+    :param filter: such as ``VIOLENCE``, or the name that somebody gave a topic or a pattern
+    :param action: ``BLOCKED``, ``ANONYMIZED`` (stopped too), or ``NONE`` where the guardrail only tells
+    :param picture: in which picture of the answer, from 1; none in what went to the model
+    """
+
+    policy: str
+    filter: str
+    action: str
+    picture: int | None
+
+
+class GuardrailRecord(Record):
+    """
+    The guardrail that saw the words and each picture before anything was published.
+
+    :param id: its id or ARN
+    :param version: ``DRAFT``, or the number of a version
+    :param calls: how often it was asked, by the try that published this
+    :param pictures: how many pictures it was shown
+    :param units: what AWS bills for that, by the names of its API, as far as the installed botocore knows them; it is
+        not in ``price_usd``
+    :param unseen: those of the pictures that it let pass unseen, because it has no filter for any
+    :param found: what its filters found
+    """
+
+    id: str
+    version: str
+    calls: int
+    pictures: int
+    units: dict[str, int]
+    unseen: int
+    found: tuple[GuardrailFinding, ...]
+
+
 class Manifest(Record):
     """
     The record of one result.
 
     :param version: of this record's form
-    :param status: ``complete``, or ``partial`` where the content filter stopped something and the rest was kept
+    :param status: ``complete``, or ``partial`` where the content filter or a guardrail stopped something and the rest
+        was kept
     :param created: when the answer was accepted, ISO 8601 in UTC
     :param provider: the version of this package
     :param fingerprint: SHA-256 of everything that changes the picture
@@ -199,7 +239,8 @@ class Manifest(Record):
     :param model_latency_ms: how long the model worked, as Bedrock measured it
     :param aws_request_id: AWS's id of the last call
     :param calls: each call of the model; one, but for families that make one image a call
-    :param blocked: what the content filter stopped; none where it stopped nothing
+    :param blocked: what the content filter or a guardrail stopped; none where nothing was stopped
+    :param guardrail: the guardrail that saw it; left out of the record where there was none
     :param warnings: what the log was warned of, such as a size that came out as the nearest
     :param task_instance: whose result it is
     """
@@ -224,8 +265,17 @@ class Manifest(Record):
     aws_request_id: str
     calls: tuple[Paid, ...]
     blocked: Blocked | None
+    guardrail: GuardrailRecord | None = None
     warnings: tuple[str, ...]
     task_instance: TaskInstance
+
+    @model_serializer(mode="wrap")
+    def _without_nothing(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Leave out what earlier versions don't know, wherever there is nothing to say."""
+        record: dict[str, Any] = dump(self)
+        if self.guardrail is None:
+            del record["guardrail"]
+        return record
 
     @property
     def uris(self) -> list[str]:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from airflow_titan.aws.s3 import ObjectStore
     from airflow_titan.generation.location import ResultLocation
-    from airflow_titan.generation.manifest import TaskInstance
+    from airflow_titan.generation.manifest import GuardrailRecord, TaskInstance
     from airflow_titan.generation.prepare import Prepared
     from airflow_titan.generation.response import ParkedImage, ResponseImage, ValidatedResponse
     from airflow_titan.models.tasks import Task
@@ -35,6 +35,7 @@ def publish(
     prepared: Prepared,
     responses: Sequence[ValidatedResponse],
     *,
+    guardrail: GuardrailRecord | None = None,
     region: str,
     store: ObjectStore,
     location: ResultLocation,
@@ -44,10 +45,11 @@ def publish(
     Write a result: the images byte for byte, then the manifest, if no other worker has written one.
 
     :param responses: the answer of each call
+    :param guardrail: what saw them, if anything did
     :param region: where the model was asked
     :param damaged: the result that is made anew, because images of it are gone
     :return: the result that stands, which is the other worker's if that was faster
-    :raises ContentBlocked: if the content filter left nothing
+    :raises ContentBlocked: if the content filter, or the guardrail, left nothing
     :raises StoreFailed: if S3 fails or refuses; the answers are kept, and another try goes on from there
     """
     folder = location.folder(prepared.fingerprint)
@@ -63,6 +65,7 @@ def publish(
         outputs=outputs,
         mask=masks[0][0] if masks else None,
         blocked=blocked,
+        guardrail=guardrail,
         region=region,
         owner=location.owner,
     )
@@ -104,6 +107,7 @@ def _manifest(
     outputs: Sequence[Output],
     mask: Output | None,
     blocked: Sequence[Blocked],
+    guardrail: GuardrailRecord | None,
     region: str,
     owner: TaskInstance,
 ) -> Manifest:
@@ -137,6 +141,7 @@ def _manifest(
         aws_request_id=calls[0].aws_request_id,
         calls=calls,
         blocked=Blocked(message=blocked[0].message, missing=sum(part.missing for part in blocked)) if blocked else None,
+        guardrail=guardrail,
         warnings=prepared.warnings,
         task_instance=owner,
     )

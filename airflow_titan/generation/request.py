@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
-from airflow_titan.errors import ConfigurationError, Problem, Problems
+from airflow_titan.errors import ConfigurationError, Problem, Problems, abbreviate
 from airflow_titan.models.catalog import find
 from airflow_titan.models.values import without_nothing
-from airflow_titan.parameters import ParameterReader
+from airflow_titan.parameters import ParameterReader, parse_whole_number
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -23,12 +24,67 @@ if TYPE_CHECKING:
 #: The parameters that are read here.
 OPTIONS = (
     "model_id", "model_family", "on_blocked", "on_missing", "max_paid_calls", "max_price_usd", "translate",
-    "auto_orient", "mask_fit",
+    "auto_orient", "mask_fit", "guardrail_id", "guardrail_version",
 )  # fmt: skip
 _MASK_FITS: tuple[MaskFit, ...] = ("exact", "clean")
 _ON_BLOCKED: tuple[OnBlocked, ...] = ("fail", "skip", "keep")
 _ON_MISSING: tuple[OnMissing, ...] = ("fail", "regenerate")
 _DEFAULT_MAX_PAID_CALLS = 2
+#: What AWS takes as a guardrail: its id or its ARN, and a version's number or the name of the one that is worked on.
+_GUARDRAIL = re.compile(r"(arn:aws[^:]*:bedrock:[a-z0-9-]{1,20}:[0-9]{12}:guardrail/)?[a-z0-9]+")
+_VERSION = re.compile(r"[1-9][0-9]{0,7}|DRAFT")
+_DRAFT = "DRAFT"
+
+
+class GuardrailName(NamedTuple):
+    """
+    Which guardrail of Amazon Bedrock is to look at a request and its pictures.
+
+    :param identifier: its id or ARN
+    :param version: ``DRAFT``, or the number of a version
+    """
+
+    identifier: str
+    version: str = _DRAFT
+
+    @property
+    def id(self) -> str:
+        """Its id, also of an ARN."""
+        return self.identifier.rpartition("/")[2]
+
+    @property
+    def region(self) -> str | None:
+        """The region that its ARN names; ``None`` for an id, which means the one that is asked."""
+        return self.identifier.split(":")[3] if self.identifier.startswith("arn:") else None
+
+    @classmethod
+    def read(cls, reader: ParameterReader, identifier: Any, version: Any) -> GuardrailName | None:
+        """
+        Read which guardrail is meant. One that was given and is lost, as by a template, must not go unseen.
+
+        :return: ``None`` if there is to be none, or something is wrong, which is noted then
+        """
+        name = reader.text("guardrail_id", identifier, default=None, required=identifier is not None)
+        try:
+            given = str(parse_whole_number(version))
+        except ValueError:
+            given = version
+        number = reader.text("guardrail_version", given, default=_DRAFT, required=version is not None)
+        if name is None:
+            if version is not None and identifier is None:
+                limit = "nothing without guardrail_id"
+                reader.problems.add("guardrail_version", abbreviate(version), limit, "Give guardrail_id too.")
+            return None
+        number = _DRAFT if number.upper() == _DRAFT else number
+        if not _GUARDRAIL.fullmatch(name):
+            limit = "the id of a guardrail, small letters and digits, or its ARN"
+            remedy = "Copy it from the Bedrock console; a guardrail's name is not its id."
+            reader.problems.add("guardrail_id", abbreviate(name), limit, remedy)
+        if not _VERSION.fullmatch(number):
+            limit = "DRAFT, or the number of a version from 1 on"
+            remedy = "Copy it from the Bedrock console, or leave it out for DRAFT."
+            reader.problems.add("guardrail_version", abbreviate(number), limit, remedy)
+        return cls(name, number)
 
 
 @dataclass(frozen=True)
@@ -51,6 +107,7 @@ class Request:
     :param auto_orient: whether images that EXIF turns are sent upright; else they are refused
     :param mask_fit: ``exact`` refuses a mask that isn't pure black and white and as large as its image; ``clean`` makes
         it so, black where it is dark
+    :param guardrail: what is to look at its words and at each picture; ``None`` for nothing
     :param problems: what is wrong with all these, to be told together with what is wrong with the task
     """
 
@@ -65,6 +122,7 @@ class Request:
     lenient: bool = False
     auto_orient: bool = False
     mask_fit: MaskFit = "exact"
+    guardrail: GuardrailName | None = None
     problems: tuple[Problem, ...] = ()
 
     @property
@@ -88,7 +146,7 @@ class Request:
         The task's own parameters are read where they meet the model, in :mod:`airflow_titan.models.validation`.
 
         :param options: values of ``OPTIONS``; what lacks or says nothing takes its default, but for a limit of the
-            price: one that was given and is lost must not be paid for
+            price and a guardrail: one that was given and is lost must not be gone without
         :param routing: which model the request goes to
         :return: the request, with everything that is wrong with the options
         :raises ConfigurationError: if the deployment sends it to a model that nobody knows
@@ -115,6 +173,7 @@ class Request:
             lenient=translate == "lenient",
             auto_orient=reader.truth("auto_orient", options.get("auto_orient"), default=False),
             mask_fit=reader.word("mask_fit", options.get("mask_fit"), _MASK_FITS, default="exact"),
+            guardrail=GuardrailName.read(reader, options.get("guardrail_id"), options.get("guardrail_version")),
             # the last, when all are read
             problems=tuple(problems),
         )

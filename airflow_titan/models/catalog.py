@@ -156,11 +156,11 @@ def _jobs(model_id: str, file: _File) -> Iterator[Job]:
     """Yield what a model does itself, then what it leaves to others."""
     entry = file.models[model_id]
     for job in (*(() if entry.service else file.jobs), *entry.jobs):
-        yield job.model_copy(update={"model_id": model_id})
+        yield job.model_copy(update={"model_id": job.model_id or model_id})
     if not entry.service:
         for other, its in file.models.items():
             if other != model_id:
-                yield from (job.model_copy(update={"model_id": other}) for job in its.jobs)
+                yield from (job.model_copy(update={"model_id": job.model_id or other}) for job in its.jobs)
 
 
 def _without(tasks: dict[str, TaskRule], lacks: tuple[str, ...]) -> dict[str, TaskRule]:

@@ -109,7 +109,7 @@ class Job(StrictModel):
 
     :param task: the task that it does
     :param when: it does it
-    :param model_id: who does it; empty for whichever model is asked
+    :param model_id: who does it; empty, for the model that has it, or for all that share it
     :param needs: parameters that must be given besides those of the task
     :param send: from keys of the request to parameters, some with a filter behind: ``mask_image|inverted``
     :param heeds: parameters that matter to it without being sent

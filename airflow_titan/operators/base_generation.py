@@ -32,7 +32,7 @@ class TitanTaskOperator(TitanModelOperator):
     Takes the parameters of :class:`~airflow_titan.operators.base_model.TitanModelOperator` too.
 
     :raises AirflowFailException: if the request can't succeed; it is not retried
-    :raises AirflowSkipException: if the content filter stopped it and ``on_blocked`` is ``skip``
+    :raises AirflowSkipException: if the content filter or a guardrail stopped it and ``on_blocked`` is ``skip``
     """
 
     @property
@@ -88,6 +88,7 @@ class TitanTaskOperator(TitanModelOperator):
 
         task = self.task_class(**{name: getattr(self, name) for name in parameters(self.task_class)})
         options = {name: getattr(self, name) for name in OPTIONS} | {"max_price_usd": self.price_limit}
+        options |= self.guardrail
         return Request.from_parameters(task, options, self.deployment)
 
     def _client_and_store(self, request: Request) -> tuple[Any, ObjectStore]:

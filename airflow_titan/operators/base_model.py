@@ -29,8 +29,8 @@ class TitanModelOperator(TitanBaseOperator):
     :param model_id: Bedrock model id or ARN; default: ``[titan] model_id``. (templated)
     :param model_family: the family (``titan``, ``nova``, ``stability``) or model id behind an ARN that hides its model.
         (templated)
-    :param on_blocked: what to do when the content filter stops something: ``fail`` (default), ``skip`` the task, or
-        ``keep`` what came back. (templated)
+    :param on_blocked: what to do when the content filter or a guardrail stops something: ``fail`` (default), ``skip``
+        the task, or ``keep`` what came back. (templated)
     :param on_missing: what to do when the record of an earlier result stands and an image of it was deleted or written
         over: ``fail`` (default), or ``regenerate`` it, within ``max_paid_calls``. (templated)
     :param max_paid_calls: how many calls may ever be paid for a request, default 2: one, and one more only where
@@ -45,6 +45,11 @@ class TitanModelOperator(TitanBaseOperator):
         is refused, because models see it as it is stored. (templated)
     :param mask_fit: what to do about a ``mask_image`` that isn't pure black and white and as large as its image:
         ``exact`` (default) fails, ``clean`` sends one that is, black where it is dark, whatever the file. (templated)
+    :param guardrail_id: id or ARN of a guardrail of Amazon Bedrock that looks at the words before the model is paid,
+        and at each picture before it is published; what it stops goes by ``on_blocked``. Default: ``[titan]
+        guardrail_id``, or none. (templated)
+    :param guardrail_version: ``DRAFT`` (default) or the number of the guardrail's version; where the guardrail is that
+        of ``[titan]``, by default ``[titan] guardrail_version``. (templated)
     """
 
     ui_color = "#f7e3c6"
@@ -52,7 +57,7 @@ class TitanModelOperator(TitanBaseOperator):
     #: What every operator that asks a model takes besides its task's own parameters.
     shared_fields: ClassVar[tuple[str, ...]] = (
         "model_id", "model_family", "on_blocked", "on_missing", "max_paid_calls", "reuse", "max_price_usd", "translate",
-        "auto_orient", "mask_fit",
+        "auto_orient", "mask_fit", "guardrail_id", "guardrail_version",
         *TitanBaseOperator.shared_fields,
     )  # fmt: skip
     template_fields: Sequence[str] = shared_fields
@@ -70,6 +75,8 @@ class TitanModelOperator(TitanBaseOperator):
         translate: str | XComArg = "strict",
         auto_orient: bool | str | XComArg = False,
         mask_fit: str | XComArg = "exact",
+        guardrail_id: str | XComArg | None = None,
+        guardrail_version: int | str | XComArg | None = None,
         **kwargs: Unpack[OutputParameters],
     ) -> None:
         super().__init__(**kwargs)
@@ -83,6 +90,8 @@ class TitanModelOperator(TitanBaseOperator):
         self.translate = translate
         self.auto_orient = auto_orient
         self.mask_fit = mask_fit
+        self.guardrail_id = guardrail_id
+        self.guardrail_version = guardrail_version
 
     @property
     def deployment(self) -> ModelRouting:
@@ -98,6 +107,15 @@ class TitanModelOperator(TitanBaseOperator):
     def price_limit(self) -> Any:
         """What the task may cost in US dollars, as it was given; ``None`` where nobody says."""
         return config.max_price_usd_per_task() if self.max_price_usd is None else self.max_price_usd
+
+    @property
+    def guardrail(self) -> dict[str, Any]:
+        """Which guardrail is to look, as it was given; a task's own has a version of its own."""
+        identifier, version = self.guardrail_id, self.guardrail_version
+        if identifier is None:
+            identifier, usual = config.guardrail()
+            version = usual if version is None else version
+        return {"guardrail_id": identifier, "guardrail_version": version}
 
     def rerun_key(self, context: Context) -> str:
         """Return which round of the task this is, where each is to make fresh pictures."""

@@ -111,6 +111,8 @@ class ModelOptions(OutputOptions, total=False):
     translate: str | XComArg
     auto_orient: bool | str | XComArg
     mask_fit: str | XComArg
+    guardrail_id: str | XComArg | None
+    guardrail_version: int | str | XComArg | None
 
 
 class GenerationOptions(ModelOptions, total=False):

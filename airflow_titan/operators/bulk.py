@@ -116,7 +116,7 @@ class TitanBulkOperator(TitanModelOperator):
         from airflow_titan.generation.request import OPTIONS, Request
         from airflow_titan.models.tasks import TextToImage
 
-        options = {name: getattr(self, name) for name in OPTIONS} | {"max_price_usd": None}
+        options = {name: getattr(self, name) for name in OPTIONS} | {"max_price_usd": None} | self.guardrail
         settings = JobSettings.from_parameters(
             defaults=self.defaults,
             images_as=self.images_as,

@@ -35,6 +35,8 @@ class Options:
     :param server_side_encryption: as the operators' parameter
     :param sse_kms_key_id: likewise
     :param expected_bucket_owner: likewise
+    :param guardrail_id: the guardrail that tasks name; default: ``[titan] guardrail_id``
+    :param guardrail_version: its version; default: ``[titan] guardrail_version`` of that one, else ``DRAFT``
     :param write: whether to write a small object below the output root, and delete it
     :param invoke: whether to send each model an empty request, which it refuses before it works; default: where the
         account has an agreement for it, because the first call of a third party's model begins one
@@ -50,6 +52,8 @@ class Options:
     server_side_encryption: str | None = None
     sse_kms_key_id: str | None = None
     expected_bucket_owner: str | None = None
+    guardrail_id: str | None = None
+    guardrail_version: str | None = None
     write: bool = True
     invoke: bool | None = None
 

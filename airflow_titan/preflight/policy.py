@@ -12,6 +12,7 @@ from airflow_titan.models.families import called_models
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
+    from airflow_titan.generation.request import GuardrailName
     from airflow_titan.models.spec import ModelSpec
 
 #: What ``airflow-titan check`` asks beyond what tasks do: without it those rows are unknown. No task needs it.
@@ -35,6 +36,7 @@ def least_policy(
     account: str | None = None,
     tasks: Sequence[str] = (),
     kms_key: str | None = None,
+    guardrail: GuardrailName | None = None,
     checks: bool = False,
     subscribe: bool = False,
 ) -> dict[str, Any]:
@@ -49,6 +51,7 @@ def least_policy(
     :param account: the number of the AWS account; default: any, which matters for inference profiles alone
     :param tasks: which tasks there are; default: all that the models do
     :param kms_key: the ARN of the key that the buckets are encrypted with, if it is one of your own
+    :param guardrail: what looks at words and pictures, if anything does
     :param checks: whether to add what ``airflow-titan check`` looks at besides
     :param subscribe: whether to add what the first call of a third party's model needs
     :raises ConfigurationError: if a model is unknown, or a place is none in S3
@@ -71,6 +74,11 @@ def least_policy(
     ]
     if kms_key:
         statements.append(_allow("UseTheBucketsKey", ["kms:GenerateDataKey", "kms:Decrypt"], [kms_key]))
+    if guardrail:
+        arn = _guardrail_arn(guardrail, region, account)
+        statements.append(_allow("ApplyTheGuardrail", ["bedrock:ApplyGuardrail"], [arn]))
+        if checks:
+            statements.append(_allow("OptionalLookAtTheGuardrail", ["bedrock:GetGuardrail"], [arn]))
     if checks:
         statements.append(_allow("OptionalLookAtModels", _DESCRIBE_MODELS, ["*"]))
         statements.append(_allow("OptionalLookAtTheBucket", _DESCRIBE_BUCKET, _buckets([root])))
@@ -96,6 +104,12 @@ def _profile_arns(name: str, spec: ModelSpec, region: str | None, account: str |
         return set()
     regions = spec.regions if region is None else (region,)
     return {f"arn:aws:bedrock:{each}:{account or '*'}:inference-profile/{spec.id}" for each in regions}
+
+
+def _guardrail_arn(guardrail: GuardrailName, region: str | None, account: str | None) -> str:
+    if guardrail.region:
+        return guardrail.identifier
+    return f"arn:aws:bedrock:{region or '*'}:{account or '*'}:guardrail/{guardrail.id}"
 
 
 def _place(parameter: str, uri: str) -> tuple[str, str]:

@@ -18,6 +18,7 @@ from airflow_titan.preflight.access import (
 )
 from airflow_titan.preflight.answers import described
 from airflow_titan.preflight.bucket import check_bucket, check_lifetime, check_objects, check_versioning
+from airflow_titan.preflight.guardrail import check_guardrail
 from airflow_titan.preflight.model_access import check_models
 from airflow_titan.preflight.report import Row
 from airflow_titan.preflight.settings import check_model, check_output_root, check_settings
@@ -59,6 +60,7 @@ CHECKS = (
     Check("versioning", check_versioning, ("bucket",)),
     Check("endpoint bedrock-runtime", check_bedrock_endpoint, ("region",)),
     Check("model access", check_models, ("endpoint bedrock-runtime",)),
+    Check("guardrail", check_guardrail, ("endpoint bedrock-runtime",)),
 )
 
 

@@ -21,6 +21,8 @@ RECORDS: tuple[type[Any], ...] = (
     generation.Output,
     generation.Paid,
     generation.Blocked,
+    generation.GuardrailRecord,
+    generation.GuardrailFinding,
     generation.TaskInstance,
     generation.ImageManifest,
     generation.Source,

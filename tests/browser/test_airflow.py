@@ -16,7 +16,6 @@ import urllib.request
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from importlib.metadata import entry_points
-from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
@@ -24,6 +23,7 @@ from urllib.parse import quote
 import airflow
 import pytest
 from listening import listen, violations
+from shooting import SHOOTING, shoot
 from waiting import until
 
 if TYPE_CHECKING:
@@ -35,7 +35,6 @@ ROOT = Path(__file__).parents[2]
 KIT = ROOT / "tests" / "kit"
 HOST = "127.0.0.1"
 PATIENCE = 240  # seconds that a slow machine may take
-SHOOTING = os.environ.get("TITAN_SCREENSHOTS") == "1"
 PICTURES = 240 if SHOOTING else 12
 CHAIN, CATALOGUE = "example_titan_chain", "example_titan_catalogue"
 
@@ -171,19 +170,6 @@ def enter(seen: Seen, contexts: dict[str, Any]) -> Iterator[Callable[..., tuple[
         complaints += violations(page)
         page.close()
     assert complaints == []
-
-
-def shoot(page: Page, name: str) -> None:
-    """Take a picture for the docs, where they are asked for: few enough colors that it stays small."""
-    if not SHOOTING:
-        return
-    from PIL import Image
-
-    page.wait_for_timeout(1500)
-    image = Image.open(BytesIO(page.screenshot())).convert("RGB")
-    image.quantize(224, Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE).save(
-        ROOT / "docs" / "images" / f"{name}.png", optimize=True
-    )
 
 
 def loaded(frame: FrameLocator, number: int, selector: str = "article button.frame img.loaded") -> None:

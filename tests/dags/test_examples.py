@@ -137,6 +137,8 @@ def test_bulk_example_names_its_images(dag_id: str, run: Runs, s3: Any) -> None:
     assert done.state == "success", done.tasks
     written = {}
     for task_id, map_index in done.manifests():
+        if isinstance(done.xcom(task_id, map_index=map_index), list):
+            continue  # a task before it, of one request
         bucket, _, key = done.xcom(task_id, map_index=map_index).removeprefix("s3://").partition("/")
         lines = s3.get_object(Bucket=bucket, Key=key)["Body"].read().splitlines()
         uris = [uri for line in lines for uri in json.loads(line)["images"]]

@@ -44,10 +44,10 @@ class Airflow:
             self._parts.append(self._start(part))
             self.wait_until(lambda: self.ask("version"))
 
-    def ask(self, path: str, change: dict[str, Any] | None = None) -> Any:
-        """Ask the API; or change something."""
+    def ask(self, path: str, change: dict[str, Any] | None = None, method: str = "PATCH") -> Any:
+        """Ask the API; or change something, or make it by ``POST``."""
         data = None if change is None else json.dumps(change).encode()
-        asked = urllib.request.Request(f"{self.url}/api/v2/{path}", data, method="PATCH" if data else "GET")  # noqa: S310 - our own server
+        asked = urllib.request.Request(f"{self.url}/api/v2/{path}", data, method=method if data else "GET")  # noqa: S310 - our own server
         asked.add_header("Content-Type", "application/json")
         with urllib.request.urlopen(asked, timeout=60) as answer:  # noqa: S310 - our own server
             return json.load(answer)

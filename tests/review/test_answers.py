@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import json
+import re
 from collections import Counter
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 import airflow
 import boto3
 import pytest
+from chromium import launched
 from documentation import blocks
 from pictures import photo
-from whole_airflow import Airflow, running_airflow
+from shooting import shoot
+from waiting import until
+from whole_airflow import PATIENCE, Airflow, running_airflow
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -20,6 +26,8 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.skipif(airflow.__version__ < "3.1", reason="people can be asked from Airflow 3.1 on")
 
+ROOT = Path(__file__).parents[2]
+PICKED, ROUNDS = "example_titan_review", "example_titan_review_rounds"
 BUCKET = "titan-images"
 IMAGES = [f"s3://{BUCKET}/uploads/{number}.png" for number in range(1, 5)]
 DAGS = f'''
@@ -50,30 +58,38 @@ def tutorial() -> str:
     return shown.replace("schedule=None", 'schedule="@once", start_date=datetime(2025, 1, 1), catchup=False')
 
 
+def examples() -> str:
+    """Give the examples with reviews; that with several rounds twice, for people who like different rounds."""
+    picked, rounds = ((ROOT / "example_dags" / f"{name}.py").read_text() for name in (PICKED, ROUNDS))
+    return "\n".join([picked, rounds, rounds.replace(f'"{ROUNDS}"', '"liked_at_once"')])
+
+
 class Reviews:
     """What a person does by the REST API, and what is seen there."""
 
     def __init__(self, running: Airflow, s3: Any) -> None:
         self.running = running
         self.s3 = s3
-        self._asked: Counter[str] = Counter()
+        self._asked: Counter[tuple[str, str, int]] = Counter()
 
     def question(self, dag_id: str, task_id: str = "review") -> dict[str, Any]:
         """Wait until a task asks, and give what it asks."""
 
-        def asked() -> dict[str, Any] | None:
-            (task,) = self.running.ask(f"dags/{dag_id}/dagRuns/~/taskInstances?task_id={task_id}")["task_instances"]
+        def asked() -> tuple[dict[str, Any], int] | None:
+            (task,) = self.tasks(dag_id, task_id)
             if task["state"] not in {"awaiting_input", "deferred"}:
                 return None
             detail: dict[str, Any] = self.running.ask(f"{self._task(dag_id, task_id)}/-1/hitlDetails")
-            return None if detail["response_received"] else detail
+            return None if detail["response_received"] else (detail, task["try_number"])
 
-        found = self.running.wait_until(asked) or {}
+        found, try_number = self.running.wait_until(asked) or ({}, 0)
         # nobody is quicker than this but a test: Airflow takes a task for lost that is answered before its scheduler
         # has heard that the process which asked has ended
-        self._asked[dag_id] += 1
-        ended = f"for task instance TaskInstanceKey(dag_id='{dag_id}', task_id='{task_id}'"
-        self.running.wait_until(lambda: self.running.log("scheduler").count(ended) >= self._asked[dag_id])
+        self._asked[dag_id, task_id, try_number] += 1
+        key = rf"dag_id='{dag_id}', task_id='{task_id}', run_id='[^']*', try_number={try_number}\b"
+        ended = re.compile(rf"for task instance TaskInstanceKey\({key}")
+        times = self._asked[dag_id, task_id, try_number]
+        self.running.wait_until(lambda: len(ended.findall(self.running.log("scheduler"))) >= times)
         return found
 
     def answer(self, dag_id: str, *options: str, task_id: str = "review", **form: str) -> None:
@@ -81,20 +97,34 @@ class Reviews:
         change = {"chosen_options": list(options), "params_input": form}
         self.running.wait_until(lambda: self.running.ask(f"{self._task(dag_id, task_id)}/-1/hitlDetails", change))
 
+    def begin(self, dag_id: str, **told: str) -> None:
+        """Trigger a run, as the form of Airflow's UI does: with all params of the DAG."""
+        run = {"logical_date": None, "conf": told}
+        self.running.wait_until(lambda: self.running.ask(f"dags/{dag_id}/dagRuns", run, "POST"))
+
     def states(self, dag_id: str) -> dict[str, str]:
         """Give the state of each task."""
-        tasks = self.running.ask(f"dags/{dag_id}/dagRuns/~/taskInstances")["task_instances"]
-        return {task["task_id"]: task["state"] for task in tasks}
+        return {task["task_id"]: task["state"] for task in self.tasks(dag_id)}
+
+    def tasks(self, dag_id: str, task_id: str = "") -> list[dict[str, Any]]:
+        """Give the task instances of a DAG, or of one of its tasks."""
+        which = f"?task_id={task_id}" if task_id else ""
+        return list(self.running.ask(f"dags/{dag_id}/dagRuns/~/taskInstances{which}")["task_instances"])
 
     def xcom(self, dag_id: str, key: str, task_id: str = "review") -> Any:
         """Give what a task pushed."""
         return self.running.ask(f"{self._task(dag_id, task_id)}/xcomEntries/{key}?deserialize=false")["value"]
 
-    def record(self, dag_id: str) -> dict[str, Any]:
+    def record(self, dag_id: str, try_number: int = 1) -> dict[str, Any]:
         """Give the record of the decision in S3."""
         folder = self.xcom(dag_id, "manifest")["manifest_uri"].removeprefix(f"s3://{BUCKET}/").rpartition("/")[0]
-        body = self.s3.get_object(Bucket=BUCKET, Key=f"{folder}/decision-1.json")["Body"].read()
+        body = self.s3.get_object(Bucket=BUCKET, Key=f"{folder}/decision-{try_number}.json")["Body"].read()
         return dict(json.loads(body))
+
+    def page(self, dag_id: str, task_id: str) -> str:
+        """Give the path of a task instance in Airflow's UI."""
+        (run,) = self.running.ask(f"dags/{dag_id}/dagRuns")["dag_runs"]
+        return f"dags/{dag_id}/runs/{quote(run['dag_run_id'], safe='')}/tasks/{task_id}"
 
     def _task(self, dag_id: str, task_id: str = "review") -> str:
         (run,) = self.running.ask(f"dags/{dag_id}/dagRuns")["dag_runs"]
@@ -112,7 +142,7 @@ def reviews(_emulator: Emulator, tmp_path_factory: pytest.TempPathFactory) -> It
     settings = {"AWS_ENDPOINT_URL": _emulator.url, "AIRFLOW__SCHEDULER__TRIGGER_TIMEOUT_CHECK_INTERVAL": "1"}
     with pytest.MonkeyPatch.context() as patch:
         folder = tmp_path_factory.mktemp("airflow")
-        with running_airflow(folder, f"{DAGS}\n{tutorial()}", patch, settings) as running:
+        with running_airflow(folder, f"{DAGS}\n{tutorial()}\n{examples()}", patch, settings) as running:
             yield Reviews(running, s3)
 
 
@@ -185,3 +215,68 @@ def test_the_tutorial_goes_on_with_what_was_chosen(reviews: Reviews) -> None:
     tasks = reviews.running.ask("dags/teapots/dagRuns/~/taskInstances?task_id=kitchen")["task_instances"]
     assert [task["state"] for task in tasks] == ["success"] * 2
     assert len(reviews.xcom("teapots", "chosen", "pick")) == 2
+
+
+def test_a_cleared_task_asks_again(reviews: Reviews) -> None:
+    """Whoever had turned all down may think better of it; both decisions are kept."""
+    reviews.running.wait_for_run("refuse")
+    before = reviews.record("refuse")
+    (run,) = reviews.running.ask("dags/refuse/dagRuns")["dag_runs"]
+    clear = {"dry_run": False, "dag_run_id": run["dag_run_id"], "only_failed": False, "task_ids": ["review", "next"]}
+    reviews.running.ask("dags/refuse/clearTaskInstances", clear, "POST")
+    reviews.question("refuse")
+    reviews.answer("refuse", "Picture 2")
+    assert reviews.running.wait_for_run("refuse") == "success", reviews.running.logs()
+    assert reviews.xcom("refuse", "return_value") == [IMAGES[1]]
+    assert reviews.record("refuse") == before
+    assert reviews.record("refuse", try_number=2)["chosen"] == [IMAGES[1]]
+
+
+def test_the_pictures_are_seen_in_airflows_own_page(reviews: Reviews) -> None:
+    """Of the example: four variations in two rows of two, each with its number; two that are picked get a kitchen."""
+    reviews.begin(PICKED)
+    assert reviews.question(PICKED, "pick")["defaults"] == ["Picture 1"]
+    with launched() as browser:
+        page = browser.new_page(viewport={"width": 1440, "height": 1300}, locale="en-US", color_scheme="light")
+        page.set_default_timeout(PATIENCE * 1000)
+        page.goto(f"{reviews.running.url}/{reviews.page(PICKED, 'pick')}/required_actions")
+        pictures = page.locator('td img[src*="/thumbnail"]')
+        pictures.nth(3).wait_for()
+        until(page, "[...document.querySelectorAll('td img')].every((image) => image.naturalWidth > 0)")
+        boxes = [picture.bounding_box() or {} for picture in pictures.all()]
+        assert [len({box[side] for box in boxes}) for side in ("x", "y")] == [2, 2]
+        shoot(page, "review")
+    reviews.answer(PICKED, "Picture 2", "Picture 4", task_id="pick")
+    assert reviews.running.wait_for_run(PICKED) == "success", reviews.running.logs()
+    variations = reviews.xcom(PICKED, "return_value", "variations")
+    assert reviews.xcom(PICKED, "return_value", "pick") == [variations[1], variations[3]]
+    assert len(reviews.tasks(PICKED, "kitchen")) == 2
+
+
+def test_what_is_turned_down_is_made_anew_as_somebody_typed(reviews: Reviews) -> None:
+    """The example with rounds: rejected with a remark, made from the new prompt, chosen; nothing more is made."""
+    reviews.begin(ROUNDS, text="A lighthouse at noon")
+    reviews.question(ROUNDS, "review_1")
+    reviews.answer(ROUNDS, "Reject", task_id="review_1", remark="too bright", text="A lighthouse at night")
+    asked = reviews.question(ROUNDS, "review_2")
+    assert "Prompt: A lighthouse at night" in asked["body"]
+    assert {name: each["value"] for name, each in asked["params"].items()} == {"remark": None, "text": None}
+    reviews.answer(ROUNDS, "Picture 3", task_id="review_2")
+    assert reviews.running.wait_for_run(ROUNDS) == "success", reviews.running.logs()
+    assert reviews.states(ROUNDS) == {
+        "pictures_1": "success", "review_1": "skipped", "pictures_2": "success", "review_2": "success",
+        "pictures_3": "skipped", "review_3": "skipped", "chosen": "success", "variation": "success",
+    }  # fmt: skip
+    assert reviews.xcom(ROUNDS, "remark", "review_1") == "too bright"
+    assert reviews.xcom(ROUNDS, "return_value", "chosen") == [reviews.xcom(ROUNDS, "return_value", "pictures_2")[2]]
+
+
+def test_what_is_liked_at_once_is_all_that_is_made(reviews: Reviews) -> None:
+    """No later round is paid for, whichever is the first that somebody likes."""
+    reviews.begin("liked_at_once")
+    reviews.question("liked_at_once", "review_1")
+    reviews.answer("liked_at_once", "Picture 1", task_id="review_1")
+    assert reviews.running.wait_for_run("liked_at_once") == "success", reviews.running.logs()
+    states = reviews.states("liked_at_once")
+    assert {states[f"{kind}_{number}"] for kind in ("pictures", "review") for number in (2, 3)} == {"skipped"}
+    assert states["variation"] == "success"

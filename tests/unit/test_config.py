@@ -20,6 +20,8 @@ READ: dict[str, Callable[[], Any]] = {
     "max_price_usd_per_task": config.max_price_usd_per_task,
     "patience_seconds": config.patience_seconds,
     "asset_per_result": config.asset_per_result,
+    "guardrail_id": lambda: config.guardrail()[0],
+    "guardrail_version": lambda: config.guardrail()[1],
     "unsafe_store": config.unsafe_store,
     "gallery": config.gallery,
     "gallery_cache_mb": config.gallery_cache_bytes,
@@ -40,7 +42,7 @@ def test_every_option_is_read() -> None:
     ("option", "default"),
     [("model_id", "amazon.titan-image-generator-v2:0"), ("output_root", None), ("reroute", {}),
      ("max_price_usd_per_task", None), ("patience_seconds", 120.0), ("unsafe_store", False), ("gallery", True),
-     ("gallery_cache_mb", 64 << 20), ("asset_per_result", False)],
+     ("gallery_cache_mb", 64 << 20), ("asset_per_result", False), ("guardrail_id", None), ("guardrail_version", None)],
 )  # fmt: skip
 def test_defaults_are_what_airflow_is_told(option: str, default: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """An option that nobody set is as good as one that is set to its default."""
@@ -55,7 +57,8 @@ def test_defaults_are_what_airflow_is_told(option: str, default: Any, monkeypatc
 @pytest.mark.parametrize(
     ("option", "text", "value"),
     [("model_id", "other", "other"), ("output_root", "s3://b/p", "s3://b/p"), ("reroute", '{"a": "b"}', {"a": "b"}),
-     ("max_price_usd_per_task", "0.25", "0.25"), ("max_price_usd_per_task", "", None), ("patience_seconds", "2.5", 2.5),
+     ("max_price_usd_per_task", "0.25", "0.25"), ("max_price_usd_per_task", "", None), ("guardrail_id", "gr1", "gr1"),
+     ("guardrail_version", "", None), ("patience_seconds", "2.5", 2.5),
      ("patience_seconds", "inf", float("inf")), ("unsafe_store", "True", True), ("unsafe_store", "t", True),
      ("unsafe_store", "1", True), ("unsafe_store", "FALSE  # for now", False), ("unsafe_store", "0", False),
      ("asset_per_result", "true", True)],

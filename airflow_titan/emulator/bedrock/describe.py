@@ -32,8 +32,9 @@ def describe_models(method: str, path: str, environ: WSGIEnvironment, availabili
         match = _PATH.match(path)
         if method != "GET" or not match or path == "/foundation-model-availability":
             raise Refused(
-                "The emulator serves InvokeModel, ListFoundationModels, GetFoundationModel, "
-                f"GetFoundationModelAvailability, ListInferenceProfiles and GetInferenceProfile, not {method} {path}.",
+                "The emulator serves InvokeModel, ApplyGuardrail, GetGuardrail, ListFoundationModels, "
+                "GetFoundationModel, GetFoundationModelAvailability, ListInferenceProfiles and GetInferenceProfile, "
+                f"not {method} {path}.",
                 "UnknownOperationException",
                 404,
             )

@@ -1,4 +1,4 @@
-"""The front of Bedrock: InvokeModel of ``bedrock-runtime``, and those calls of ``bedrock`` that describe models."""
+"""The front of Bedrock: InvokeModel and ApplyGuardrail, and those calls of ``bedrock`` that describe what there is."""
 
 from __future__ import annotations
 
@@ -6,20 +6,25 @@ import re
 import time
 import uuid
 from typing import TYPE_CHECKING
-from urllib.parse import unquote
+from urllib.parse import parse_qs, unquote
 
-from airflow_titan.emulator.http import reset
+from airflow_titan.emulator.errors import Refused
+from airflow_titan.emulator.http import reset, scope_of
 
 from .describe import describe_models
+from .response import Response
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from wsgiref.types import StartResponse, WSGIEnvironment
 
     from .availability import Availability
+    from .guardrails import Guardrails
     from .invoke import InvokeModel
 
 _INVOKE = re.compile(r"/model/(.+)/invoke$")
+_APPLY = re.compile(r"/guardrail/([^/]+)/version/([^/]+)/apply$")
+_GUARDRAIL = re.compile(r"/guardrails/([^/]+)$")
 
 
 class BedrockApp:
@@ -28,10 +33,11 @@ class BedrockApp:
 
     :param invoke: answers InvokeModel
     :param availability: which models there are
+    :param guardrails: those that there are
     """
 
-    def __init__(self, invoke: InvokeModel, availability: Availability) -> None:
-        self._invoke, self._availability = invoke, availability
+    def __init__(self, invoke: InvokeModel, availability: Availability, guardrails: Guardrails) -> None:
+        self._invoke, self._availability, self._guardrails = invoke, availability, guardrails
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         """Answer one request."""
@@ -43,6 +49,11 @@ class BedrockApp:
             response = self._invoke(environ, unquote(match[1]), request_id)
             elapsed = round((time.perf_counter() - start) * 1000)
             headers.append(("x-amzn-bedrock-invocation-latency", str(elapsed)))
+        elif method == "POST" and (match := _APPLY.match(path)):
+            body, (name, version) = environ["wsgi.input"].read(), map(unquote, match.groups())
+            response = self._guardrails.apply(body, name, version, scope_of(environ).region, request_id)
+        elif method == "GET" and (match := _GUARDRAIL.match(path)):
+            response = self._describe_guardrail(unquote(match[1]), environ)
         else:
             response = describe_models(method, path, environ, self._availability)
         if response.error_type:
@@ -57,3 +68,12 @@ class BedrockApp:
         ]
         start_response(response.status_line, headers)
         return response.faults.send(body, environ["werkzeug.socket"]) if response.faults else [body]
+
+    def _describe_guardrail(self, name: str, environ: WSGIEnvironment) -> Response:
+        response = Response()
+        version = parse_qs(environ.get("QUERY_STRING", "")).get("guardrailVersion", ["DRAFT"])[0]
+        try:
+            response.body = self._guardrails.describe(name, version, scope_of(environ).region)
+        except Refused as refusal:
+            response.refuse(refusal)
+        return response

@@ -15,7 +15,10 @@ if TYPE_CHECKING:
 _TABLES = {"bedrock": BEDROCK, "s3": S3}
 #: Options of every fault, and of those of one service.
 _OPTIONS = ("times", "after", "seconds")
-_OWN_OPTIONS: dict[str, tuple[str, ...]] = {"bedrock": ("text",), "s3": ("method", "key")}
+_OWN_OPTIONS: dict[str, tuple[str, ...]] = {"bedrock": ("text", "operation"), "s3": ("method", "key")}
+_INVOKE, _APPLY = "InvokeModel", "ApplyGuardrail"
+#: Kinds that change an answer, whatever is in it; the others change its images.
+_OF_ANY_ANSWER = frozenset({"truncated_json", "not_json", "json_list"})
 _METHODS = ("GET", "PUT", "HEAD", "DELETE", "POST")
 
 
@@ -30,6 +33,7 @@ class Fault:
     :param after: how many more matching requests will pass before
     :param seconds: how long, or how far apart, for the kinds that take time
     :param text: a regular expression that one of the request's texts must match
+    :param operation: ``InvokeModel`` or ``ApplyGuardrail``; None for the first
     :param method: the HTTP method that it waits for; None for any
     :param key: a regular expression that the object's key must match
     """
@@ -40,6 +44,7 @@ class Fault:
     after: int = 0
     seconds: float = 0.0
     text: str | None = None
+    operation: str | None = None
     method: str | None = None
     key: str | None = None
 
@@ -62,6 +67,8 @@ class Fault:
             allowed, is_valid = _VALUES[name]
             if not is_valid(value):
                 _refuse(f"{name}: {value!r}; {kind!r} needs {allowed}")
+        if values.get("operation") == _APPLY and _TABLES[service][kind].change and kind not in _OF_ANY_ANSWER:
+            _refuse(f"{kind!r} changes images, and a guardrail answers none")
         return cls(kind, left=values.pop("times"), service=service, **values)
 
     @property
@@ -69,9 +76,13 @@ class Fault:
         """What the table says of its kind."""
         return _TABLES[self.service][self.kind]
 
-    def matches_call(self, texts: Iterable[str]) -> bool:
-        """Say whether a call of InvokeModel with these texts can meet it."""
-        return self.service == "bedrock" and (self.text is None or any(re.search(self.text, text) for text in texts))
+    def matches_call(self, texts: Iterable[str], operation: str = _INVOKE) -> bool:
+        """Say whether a call of Bedrock with these texts can meet it."""
+        return (
+            self.service == "bedrock"
+            and (self.operation or _INVOKE) == operation
+            and (self.text is None or any(re.search(self.text, text) for text in texts))
+        )
 
     def matches_object(self, method: str, key: str) -> bool:
         """Say whether a request to S3 can meet it."""
@@ -108,6 +119,7 @@ _VALUES: dict[str, tuple[str, Callable[[Any], bool]]] = {
     "seconds": ("a number", _is_number),
     "text": ("a regular expression", _is_pattern),
     "key": ("a regular expression", _is_pattern),
+    "operation": (f"{_INVOKE} or {_APPLY}", lambda value: value in {None, _INVOKE, _APPLY}),
     "method": (f"one of {', '.join(_METHODS)}", lambda value: value is None or value in _METHODS),
 }
 

@@ -45,10 +45,10 @@ class FaultInjector:
         with self._lock:
             return [replace(fault) for fault in self._active]
 
-    def for_call(self, texts: Iterable[str]) -> RequestFaults:
-        """Return what a call of InvokeModel with these texts meets."""
+    def for_call(self, texts: Iterable[str], operation: str = "InvokeModel") -> RequestFaults:
+        """Return what a call of an operation of Bedrock with these texts meets."""
         texts = tuple(texts)
-        return self._meet(lambda fault: fault.matches_call(texts))
+        return self._meet(lambda fault: fault.matches_call(texts, operation))
 
     def for_object(self, method: str, key: str) -> RequestFaults:
         """Return what a request to S3 meets."""

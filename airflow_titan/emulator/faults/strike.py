@@ -80,7 +80,7 @@ class RequestFaults:
                 headers = fault.effect.headers(headers, fault.seconds)
         return headers
 
-    def send(self, body: bytes, connection: socket.socket) -> Iterator[bytes]:
+    def send(self, body: bytes, connection: socket.socket | None) -> Iterator[bytes]:
         """
         Yield the answer in the pieces in which, and at the times at which, the server is to send it.
 

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from email.message import Message
     from io import BufferedIOBase
 
-_LIMIT = 1 << 29  # bytes; half a GiB is kept in memory at most, far above any image
+LIMIT = 1 << 29  # bytes; half a GiB is kept in memory at most, far above any image
 _LINE = 8192  # bytes of the line before a chunk, with what extensions it has, and of a trailer
 _TRAILERS = 100
 _LENGTH = re.compile(r"[0-9]{1,18}")
@@ -53,8 +53,8 @@ def _parse_length(lengths: set[str]) -> int:
     if not lengths:
         return 0
     length = lengths.pop()
-    if lengths or not _LENGTH.fullmatch(length) or int(length) > _LIMIT:
-        raise BrokenRequest(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"Content-Length must be one number up to {_LIMIT}")
+    if lengths or not _LENGTH.fullmatch(length) or int(length) > LIMIT:
+        raise BrokenRequest(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"Content-Length must be one number up to {LIMIT}")
     return int(length)
 
 
@@ -70,8 +70,8 @@ def _read_chunks(stream: BufferedIOBase) -> bytes:
     total = 0
     while length := _read_chunk_length(stream):
         total += length
-        if total > _LIMIT:
-            raise BrokenRequest(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"A body has at most {_LIMIT} bytes")
+        if total > LIMIT:
+            raise BrokenRequest(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"A body has at most {LIMIT} bytes")
         chunks.append(_read_exactly(stream, length))
         if _read_exactly(stream, 2) != b"\r\n":
             raise BrokenRequest(HTTPStatus.BAD_REQUEST, "A chunk doesn't end where its length says")

@@ -1,4 +1,4 @@
-"""One connection of the server: HTTP/1.1 with keep-alive."""
+"""One connection of the server: HTTP/1.1 with keep-alive; or HTTP/2, which is handed on."""
 
 from __future__ import annotations
 
@@ -13,7 +13,9 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from moto.moto_server.werkzeug_app import MotoRequestHandler
 
+from .answer import answering
 from .body import BrokenRequest, read_body
+from .http2 import PREFACE_LINE, Session
 from .patience import PatientReader, linger
 
 if TYPE_CHECKING:
@@ -33,6 +35,7 @@ class Handler(MotoRequestHandler):
     """
 
     server: Server
+    rfile: io.BufferedReader
 
     protocol_version = "HTTP/1.1"
     disable_nagle_algorithm = True  # a small answer on a kept connection must not wait for the client's ACK
@@ -60,6 +63,16 @@ class Handler(MotoRequestHandler):
         """Wait for a request and answer it."""
         self._incoming.await_request()
         super().handle_one_request()
+
+    def parse_request(self) -> bool:
+        """Read the head of a request of HTTP/1; a client that speaks HTTP/2 begins with a line that is none."""
+        if self.raw_requestline != PREFACE_LINE:
+            return super().parse_request()
+        self.close_connection = True
+        session = Session(self.server, self.connection, self.client_address)
+        with self.server.hosting(session):
+            session.serve(self.raw_requestline + self.rfile.peek())
+        return False
 
     def send_error(self, code: int, message: str | None = None, explain: str | None = None) -> None:
         """Say what is wrong with a request that can't be read, and be done with its connection."""
@@ -107,24 +120,11 @@ class Handler(MotoRequestHandler):
             self.connection.shutdown(socket.SHUT_RDWR)
 
     def _answer(self, environ: dict[str, Any]) -> None:
-        status = ""
-        headers: list[tuple[str, str]] = []
-
-        def start_response(line: str, fields: list[tuple[str, str]], _exc_info: object = None) -> Any:
-            nonlocal status, headers
-            status, headers = line, fields
-
-        parts = self.server.app(environ, start_response)
-        try:
-            self._send(status, headers, iter(parts))
-        finally:
-            close = getattr(parts, "close", None)
-            if close:
-                close()
+        with answering(self.server.app, environ) as (status, headers, parts):
+            self._send(status, headers, parts)
 
     def _send(self, status: str, headers: list[tuple[str, str]], parts: Any) -> None:
         """Write a response, each part as soon as the application gives it."""
-        part = next(parts, b"")  # an application may start its response as late as here
         code, _, reason = status.partition(" ")
         names = {name.lower() for name, _ in headers}
         bodiless = self.command == "HEAD" or code in {"204", "304"}
@@ -138,11 +138,10 @@ class Handler(MotoRequestHandler):
         if chunked:
             self.send_header("Transfer-Encoding", "chunked")
         self.end_headers()
-        while part is not None and not bodiless:
+        for part in () if bodiless else parts:
             if part:
                 self.wfile.write(b"%x\r\n%s\r\n" % (len(part), part) if chunked else part)
                 self.wfile.flush()  # the next part may be long in coming
-            part = next(parts, None)
         if chunked:
             self.wfile.write(b"0\r\n\r\n")
         self.wfile.flush()
@@ -156,13 +155,15 @@ class Handler(MotoRequestHandler):
         log.debug("%s %s", type, message % args)
 
 
-def reset(connection: socket.socket) -> NoReturn:
+def reset(connection: socket.socket | None) -> NoReturn:
     """
     Reset a connection, in place of an answer or the rest of one.
 
+    :param connection: None for a stream of HTTP/2, which is reset alone, by what answers it
     :raises ConnectionResetError: always, to tell the server that there is nothing left to answer on
     """
-    connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-    # The server's own close would say goodbye first, and the client would see an orderly end.
-    os.close(connection.detach())
+    if connection is not None:
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        # The server's own close would say goodbye first, and the client would see an orderly end.
+        os.close(connection.detach())
     raise ConnectionResetError("reset on request")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import math
 import socket
 import time
 from contextlib import suppress
@@ -13,6 +14,43 @@ if TYPE_CHECKING:
 
 _STRIDE = 1 << 20  # bytes of a large body that have the whole time for themselves
 _LINGER = 1.0  # seconds in which a client that is still sending can read why it was refused
+
+
+class Patience:
+    """
+    How much longer a client is waited for: it begins again with each megabyte that it sends.
+
+    :param seconds: in which the client has to send what is waited for, or a megabyte of it
+    """
+
+    def __init__(self, seconds: float) -> None:
+        self._seconds = seconds
+        self.restart()
+
+    def restart(self) -> None:
+        """Let the time begin again."""
+        self._unread = _STRIDE
+        self._deadline = time.monotonic() + self._seconds
+
+    def spend(self, count: int) -> None:
+        """Let the time begin again if the `count` bytes that have come make the megabyte full."""
+        self._unread -= count
+        if self._unread <= 0:
+            self.restart()
+
+    def pause(self) -> None:
+        """Wait for ever, for the client waits for us."""
+        self._deadline = math.inf
+
+    def resume(self) -> None:
+        """Let the time begin again after a pause."""
+        if self._deadline == math.inf:
+            self.restart()
+
+    @property
+    def left(self) -> float:
+        """How many seconds are left; none or fewer when the time is over."""
+        return self._deadline - time.monotonic()
 
 
 class PatientReader(io.RawIOBase):
@@ -26,7 +64,7 @@ class PatientReader(io.RawIOBase):
 
     def __init__(self, connection: socket.socket, patience: float) -> None:
         super().__init__()
-        self._connection, self._patience = connection, patience
+        self._connection, self._patience = connection, Patience(patience)
         self.await_request()
 
     def await_request(self) -> None:
@@ -37,8 +75,7 @@ class PatientReader(io.RawIOBase):
     def restart(self) -> None:
         """Let the time begin again."""
         self._is_idle = False
-        self._unread = _STRIDE
-        self._deadline = time.monotonic() + self._patience
+        self._patience.restart()
 
     def readable(self) -> bool:
         """Say that it can be read."""
@@ -50,13 +87,13 @@ class PatientReader(io.RawIOBase):
 
         :raises TimeoutError: if nothing does
         """
-        left = self._deadline - time.monotonic()
+        left = self._patience.left
         if left <= 0:
             raise TimeoutError("the client took too long")
         self._connection.settimeout(left)
         count = self._connection.recv_into(buffer)
-        self._unread -= count
-        if self._is_idle or self._unread <= 0:
+        self._patience.spend(count)
+        if self._is_idle:
             self.restart()
         return count
 

@@ -15,7 +15,9 @@ if TYPE_CHECKING:
 _CONTROL = "/_titan/"  # no bucket's name may begin with an underscore
 _MOTO = "/moto-api"  # moto's own control routes, which would answer anybody
 PICTURE = f"{_CONTROL}picture"
-_BEDROCK_PATH = re.compile(r"/model/.+/(?:invoke|invoke-with-response-stream|converse|converse-stream)$")
+_BEDROCK_PATH = re.compile(
+    r"/model/.+/(?:invoke|invoke-with-response-stream|converse|converse-stream)$|/guardrail/[^/]+/version/[^/]+/apply$"
+)
 
 
 class Router:

@@ -1,11 +1,12 @@
-"""The HTTP server: one port, a thread per connection."""
+"""The HTTP server: one port, a thread per connection, and of HTTP/2 one per request."""
 
 from __future__ import annotations
 
 import ipaddress
 import socket
 import threading
-from contextlib import suppress
+import time
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
 from werkzeug.serving import ThreadedWSGIServer
@@ -13,10 +14,15 @@ from werkzeug.serving import ThreadedWSGIServer
 from .handler import Handler
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from wsgiref.types import WSGIApplication
+
+    from .http2 import Session
 
 _BACKLOG = 512  # connections that may wait for a thread; a burst of 300 clients must not see a refusal
 _CONNECTIONS = 800  # open at once, each with its thread; below the 1024 files that a process usually may open
+_STREAMS = 800  # of HTTP/2 at once, over all connections, each with its thread
+_FAREWELL = 1.0  # seconds in which clients of HTTP/2 can read that the server stops
 _BUSY = b"HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
 
 
@@ -38,7 +44,10 @@ class Server(ThreadedWSGIServer):
         with socket.create_server((host, port), family=family, backlog=_BACKLOG) as listener:
             super().__init__(host, port, app, handler=Handler, fd=listener.fileno())
         self._connections: set[socket.socket] = set()
+        self._sessions: set[Session] = set()
         self._connections_lock = threading.Lock()
+        self.slots = threading.BoundedSemaphore(_STREAMS)
+        """What a request of HTTP/2 needs one of."""
 
     @property
     def url(self) -> str:
@@ -58,14 +67,32 @@ class Server(ThreadedWSGIServer):
         self._thread.start()
 
     def stop(self) -> None:
-        """Stop accepting, cut the connections that clients keep open, free the port."""
+        """Stop accepting, say goodbye where HTTP/2 is spoken, cut what clients keep open, free the port."""
         self.shutdown()
         self._thread.join()
         self.server_close()
+        end = time.monotonic() + _FAREWELL
+        with self._connections_lock:
+            sessions = tuple(self._sessions)
+        for session in sessions:
+            session.leave()
+        for session in sessions:
+            session.leave(end - time.monotonic())
         with self._connections_lock:
             for connection in self._connections:
                 with suppress(OSError):
                     connection.shutdown(socket.SHUT_RDWR)
+
+    @contextmanager
+    def hosting(self, session: Session) -> Iterator[None]:
+        """Know a connection of HTTP/2 while it is served."""
+        with self._connections_lock:
+            self._sessions.add(session)
+        try:
+            yield
+        finally:
+            with self._connections_lock:
+                self._sessions.discard(session)
 
     def process_request(self, request: Any, client_address: Any) -> None:
         """Record the connection, then hand it to its thread; turn it away if there are too many."""

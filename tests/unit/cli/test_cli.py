@@ -125,6 +125,7 @@ def test_what_the_emulator_prints_can_be_pasted() -> None:
             "AWS_ACCESS_KEY_ID": "testing",
             "AWS_SECRET_ACCESS_KEY": "testing",
             "AWS_DEFAULT_REGION": "us-east-1",
+            "AWS_REGION": "us-east-1",
             "AIRFLOW_CONN_AWS_DEFAULT": "aws://",
             "AIRFLOW__TITAN__OUTPUT_ROOT": "s3://my-pictures/titan",
         }

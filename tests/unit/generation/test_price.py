@@ -50,7 +50,7 @@ def test_a_price_goes_by_class_quality_and_count(
 def test_the_latest_price_counts() -> None:
     """A new price is a new entry below the old one."""
     spec = find("stability.stable-image-core-v1:1")
-    (old,) = spec.prices
+    old = spec.prices[0]
     newer = old.model_copy(update={"seen": old.seen.replace(year=2027), "usd": 0.05})
     assert spec.model_copy(update={"prices": (newer, old)}).price(1, 1, None, 2) == 0.1
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextvars import copy_context
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
@@ -63,9 +64,25 @@ def run(name: str, **changes: Any) -> Any:
     if name == "TitanReviewOperator":
         if airflow.__version__ < "3.1":
             pytest.skip("people can be asked from Airflow 3.1 on")
-        asked = operators.TitanReviewOperator(task_id="task", **NEEDED[name] | changes)
-        return asked.execute_complete({"ti": Instance(), "task_instance": Instance()}, ANSWER)
+        return _answered(operators.TitanReviewOperator(task_id="task", **NEEDED[name] | changes))
     return Instance().run(getattr(operators, name)(task_id="task", **NEEDED[name] | changes))
+
+
+def _answered(operator: Any) -> Any:
+    """Ask a person, and give what the task returns with the answer."""
+    from airflow.sdk.bases.operator import ExecutorSafeguard
+    from airflow.sdk.exceptions import TaskAwaitingInput
+
+    instance = Instance()
+    instance.id = "an id"  # type: ignore[attr-defined]
+    given = {"ti": instance, "task_instance": instance}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("airflow.providers.standard.operators.hitl.upsert_hitl_detail", lambda **_: None)
+        with pytest.raises(TaskAwaitingInput):
+            operator.execute(given)
+    context = copy_context()
+    context.run(ExecutorSafeguard.tracker.set, operator)
+    return context.run(operator.execute_complete, given, ANSWER)
 
 
 @pytest.mark.parametrize("name", operators.__all__)

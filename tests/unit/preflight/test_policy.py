@@ -14,6 +14,7 @@ from PIL import Image
 
 from airflow_titan.cli import main
 from airflow_titan.errors import ConfigurationError
+from airflow_titan.generation.request import GuardrailName
 from airflow_titan.models.catalog import models
 from airflow_titan.operators import (
     TitanBackgroundRemovalOperator,
@@ -165,6 +166,21 @@ def test_a_key_and_a_subscription_are_added_when_asked_for() -> None:
     assert resources(policy, "aws-marketplace:Subscribe") == ["*"]
 
 
+@pytest.mark.parametrize(
+    ("guardrail", "arn"),
+    [
+        ("gr1", f"arn:aws:bedrock:us-west-2:{ACCOUNT}:guardrail/gr1"),
+        ("arn:aws:bedrock:eu-west-1:1:guardrail/gr1", "arn:aws:bedrock:eu-west-1:1:guardrail/gr1"),
+    ],
+)
+def test_a_guardrail_may_be_asked_and_no_other(guardrail: str, arn: str) -> None:
+    """And described, where the check is to look."""
+    name = GuardrailName(guardrail)
+    policy = least_policy([SD35], ROOT, region="us-west-2", account=ACCOUNT, guardrail=name, checks=True)
+    assert resources(policy, "bedrock:ApplyGuardrail") == resources(policy, "bedrock:GetGuardrail") == [arn]
+    assert resources(least_policy([SD35], ROOT), "bedrock:ApplyGuardrail") == []
+
+
 @pytest.mark.parametrize(("root", "model"), [("/data", SD35), (ROOT, "titan-3")])
 def test_what_makes_no_sense_is_said(root: str, model: str) -> None:
     """As every other setting."""
@@ -178,5 +194,9 @@ def test_the_command_prints_it(capsys: pytest.CaptureFixture[str], monkeypatch: 
     assert main(["policy", "--task", "text-to-image", "--region", "us-west-2"]) == 0
     policy = json.loads(capsys.readouterr().out)
     assert policy == least_policy([SD35], ROOT, tasks=["text_to_image"], region="us-west-2")
+    monkeypatch.setenv("AIRFLOW__TITAN__GUARDRAIL_ID", "usual")
+    assert main(["policy", "--region", "us-west-2"]) == 0
+    usual = json.loads(capsys.readouterr().out)
+    assert resources(usual, "bedrock:ApplyGuardrail") == ["arn:aws:bedrock:us-west-2:*:guardrail/usual"]
     with pytest.raises(SystemExit, match="airflow-titan policy: output root: got '/data'"):
         main(["policy", "--output-root", "/data"])

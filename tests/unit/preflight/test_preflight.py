@@ -82,6 +82,37 @@ def test_where_all_is_right_every_row_is(emulator: Emulator, s3: Any, bucket: st
     assert "Contents" not in s3.list_objects_v2(Bucket=bucket)
 
 
+def test_a_guardrail_is_looked_at(emulator: Emulator) -> None:
+    """Whether it may be asked, and whether it sees pictures; nothing is shown to it that would be billed."""
+    row = looked(guardrail_id="gr1", guardrail_version="2")["guardrail gr1"]
+    assert (row.status, "of pictures it looks at SEXUAL, VIOLENCE" in row.found) == ("right", True)
+    assert [(call.texts, call.images) for call in emulator.guardrail_calls] == [((), ())]
+
+
+@pytest.mark.parametrize(
+    ("options", "found"),
+    [
+        ({"guardrail_id": "gr1", "guardrail_version": "77"}, "does not exist"),
+        ({"guardrail_id": "arn:aws:bedrock:eu-west-1:123456789012:guardrail/gr1"}, "it is of eu-west-1"),
+    ],
+)
+def test_a_guardrail_that_is_not_there_is_wrong(options: dict[str, str], found: str) -> None:
+    """In this region, or in this version."""
+    row = looked(**options)["guardrail gr1"]
+    assert (row.status, found in row.found) == ("wrong", True)
+
+
+def test_a_guardrail_that_may_not_be_asked_is_wrong(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The one of the deployment, where no other is named; the remedy names the action."""
+    monkeypatch.setenv("AIRFLOW__TITAN__GUARDRAIL_ID", "usual")
+    deployment = Deployment(Options(invoke=False))
+    stub = Stubber(deployment.runtime)
+    stub.add_client_error("apply_guardrail", "AccessDeniedException", "no", 403)
+    stub.activate()
+    row = rows_of(deployment)["guardrail usual"]
+    assert (row.status, "bedrock:ApplyGuardrail" in row.remedy) == ("wrong", True)
+
+
 def test_where_nothing_may_be_written_or_invoked_nothing_is(emulator: Emulator) -> None:
     """The user's word counts."""
     emulator.inject("refuse", method="PUT", times=None)
