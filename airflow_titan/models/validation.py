@@ -189,8 +189,8 @@ def _check_job(task: Task, spec: ModelSpec, job: Job, values: dict[str, Any], fi
 
 def _check_png(job: Job, max_bytes: int | None, values: dict[str, Any], findings: Findings) -> None:
     """Hold a PNG that is asked for against what an answer may hold: too much is lost, and may be paid."""
-    image = values.get("image")
-    if values.get("output_format") != "png" or not isinstance(image, Image) or not image.has_header or not max_bytes:
+    image, wanted = values.get("image"), values.get("output_format") or job.always.get("output_format")
+    if wanted != "png" or not isinstance(image, Image) or not image.has_header or not max_bytes:
         return
     pixels = job.output_pixels_of(image)
     value = f"a PNG of about {pixels:,} pixels"
@@ -198,7 +198,7 @@ def _check_png(job: Job, max_bytes: int | None, values: dict[str, Any], findings
         findings.add("output_format", value, f"an answer of {max_bytes:,} bytes", "Choose jpeg or webp.")
     elif pixels * MAX_PNG_PIXEL > max_bytes:
         findings.warnings.append(
-            f"output_format: {value} may be more than the {max_bytes:,} bytes an answer may have; then it is lost."
+            f"The answer is {value}, which may be more than the {max_bytes:,} bytes of an answer; then it is lost."
         )
 
 

@@ -422,6 +422,12 @@ def test_control_structure_draws_no_sketches() -> None:
     assert problem.remedy == f"Use one of these; sketch is known to {CORE}, {SD35}, {ULTRA}, {SKETCH}."
 
 
+def test_a_large_cut_out_may_not_fit_into_an_answer() -> None:
+    """It must be a PNG, so it is sent, with a warning."""
+    assert "may be more than the 16,000,000 bytes" in warnings(BackgroundRemoval(image=LARGE))
+    assert not warnings(BackgroundRemoval(image=image(PHOTO)))
+
+
 def test_a_service_that_is_asked_itself_needs_no_mode() -> None:
     """There is one thing that it does."""
     assert the_one(upscale(text="a boat"), CREATIVE)[0] == CREATIVE

@@ -394,7 +394,7 @@ def test_an_output_root_that_is_none_is_told(monkeypatch: pytest.MonkeyPatch, ro
 
 def test_a_model_without_the_task_is_told() -> None:
     """With those that it does."""
-    row = looked(model_id=SD35, tasks=("color_guided",))["model"]
+    row = looked(model_id="us.stability.stable-image-inpaint-v1:0", tasks=("color_guided",))["model"]
     assert (row.status, "inpainting" in row.remedy) == ("wrong", True)
 
 
