@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 SMALL = {"width": 512, "height": 512}
+#: One model of Stability AI stands for all of its services.
+STABILITY = {"model_id": "stability.sd3-5-large-v1:0"}
 
 
 @task.titan_text_to_image(**SMALL)
@@ -53,6 +55,24 @@ def cut_out(image: list[str]) -> list[str]:
     return image
 
 
+@task.titan_recolor(mask_prompt="cup", **STABILITY)
+def red(image: list[str]) -> dict[str, Any]:
+    """Give the picture and the color."""
+    return {"image": image, "text": "bright red"}
+
+
+@task.titan_style_transfer(**STABILITY)
+def like_a_poster(image: list[str], style_image: list[str]) -> dict[str, Any]:
+    """Give the picture and the one whose style it takes."""
+    return {"image": image, "style_image": style_image}
+
+
+@task.titan_upscale(**STABILITY)
+def large(image: list[str]) -> list[str]:
+    """Give the picture that becomes four times as wide and high."""
+    return image
+
+
 @task.titan_bulk(defaults={"task": "image_variation", "similarity_strength": 0.5}, max_concurrency=4)
 def seasons(image: list[str]) -> Iterator[dict[str, Any]]:
     """Yield a request for each season."""
@@ -68,4 +88,6 @@ with DAG(
     alike(moved(painted))
     cut_out(painted)
     seasons(first)
+    like_a_poster(first, painted)
+    large(red(first))
     in_our_colors.override(task_id="posters", retries=2).expand(thing=["teapot", "lamp"])

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.usefixtures("bucket")
 
 PICTURE, MASK, ROWS = "s3://titan-images/in/photo", "s3://titan-images/in/mask", "s3://titan-images/in/rows.jsonl"
+#: A model that does what Titan doesn't.
+STABILITY = {"model_id": "stability.sd3-5-large-v1:0", "region_name": "us-west-2"}
 #: What each operator can't do without, in words for a person: its required parameters, and one way of several.
 NEEDED: dict[str, dict[str, Any]] = {
     "TitanBackgroundRemovalOperator": {"image": PICTURE},
@@ -38,16 +40,22 @@ NEEDED: dict[str, dict[str, Any]] = {
     "TitanMergeResultsOperator": {"results": ROWS},
     "TitanOutpaintingOperator": {"image": PICTURE, "mask_image": MASK, "text": "a beach"},
     "TitanPrepareImageOperator": {"image": PICTURE},
+    "TitanRecolorOperator": {"image": PICTURE, "mask_prompt": "a jar", "text": "red", **STABILITY},
     "TitanReviewOperator": {"images": [PICTURE]},
+    "TitanStyleTransferOperator": {"image": PICTURE, "style_image": MASK, **STABILITY},
     "TitanTextToImageOperator": {"text": "a jar", "width": 320, "height": 704},
+    "TitanUpscaleOperator": {"image": PICTURE, **STABILITY},
 }
 #: What Airflow brings to a task that asked a person.
 ANSWER = {
     "chosen_options": ["Picture 1"], "params_input": {}, "responded_at": datetime(2026, 1, 2, tzinfo=UTC),
     "timedout": False, "responded_by_user": {"id": "7", "name": "Ada"},
 }  # fmt: skip
-#: Words for a model, of which text of nothing is a problem, and limits that a template must not lose.
-SEEN = {"text", "mask_prompt", "max_price_usd", "requests_per_minute", "shard", "shards"}
+#: Words for a model, of which text of nothing is a problem, and limits and guardrails that a template must not lose.
+SEEN = {
+    "text", "mask_prompt", "max_price_usd", "requests_per_minute", "shard", "shards", "guardrail_id",
+    "guardrail_version",
+}  # fmt: skip
 
 
 @pytest.fixture(autouse=True)
