@@ -31,8 +31,6 @@ if TYPE_CHECKING:
 
 #: What a variation without words is asked for, because the model wants words.
 _A_VARIATION = "a variation of this picture"
-#: How close a variation stays when the user doesn't say; the same as on Titan.
-_USUAL_SIMILARITY = 0.7
 _FILTERED = "Filter reason"
 _LOSSY = "jpeg"
 _AS_JPEG = "The model is asked for a JPEG: a PNG of this size may be more than the {:,} bytes that an answer may have."
@@ -96,8 +94,9 @@ def _ratio(width: int, task: Any, spec: ModelSpec, _: Job) -> str:
     return spec.sizes.ratio(width, task.height)
 
 
-def _remainder(similarity: float | None, *_: Any) -> float:
-    return round(1 - (_USUAL_SIMILARITY if similarity is None else similarity), 4)
+def _remainder(similarity: float | None, _: Any, spec: ModelSpec, __: Job) -> float:
+    usual = spec.parameters["similarity_strength"].default
+    return round(1 - float(usual if similarity is None else similarity), 4)  # type: ignore[arg-type]
 
 
 def _with_colors(text: str, task: Any, *_: Any) -> str:
