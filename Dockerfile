@@ -4,5 +4,10 @@ FROM apache/airflow:${AIRFLOW_VERSION}
 ARG AIRFLOW_VERSION
 COPY --chown=airflow:0 pyproject.toml README.md LICENSE NOTICE /opt/airflow-titan/
 COPY --chown=airflow:0 airflow_titan /opt/airflow-titan/airflow_titan
-# naming Airflow's version keeps pip from moving it; the image's own pins hold for the rest
-RUN pip install --no-cache-dir "apache-airflow==${AIRFLOW_VERSION}" "/opt/airflow-titan[emulator]"
+# The image's own constraints keep what is in it as it was tested together, and naming Airflow keeps pip from moving it.
+# They also pin what Airflow's own tests use and the image doesn't have: the emulator says itself which moto it needs.
+RUN sed '/^moto==/d' "${HOME}/constraints.txt" > /tmp/constraints.txt \
+    && pip install --no-cache-dir --constraint /tmp/constraints.txt \
+        "apache-airflow==${AIRFLOW_VERSION}" "/opt/airflow-titan[emulator]" \
+    && pip check \
+    && rm /tmp/constraints.txt

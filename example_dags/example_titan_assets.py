@@ -16,7 +16,7 @@ from airflow_titan.operators import TitanImageVariationOperator, TitanTextToImag
 
 catalogue = Asset("s3://titan-images/catalogue")
 
-with DAG("example_titan_assets", schedule=None, doc_md=__doc__, tags=["titan"]):
+with DAG("example_titan_assets", schedule=None, default_args={"retries": 2}, doc_md=__doc__, tags=["titan"]):
     TitanTextToImageOperator(
         task_id="lamp",
         text="A brass desk lamp on a white table",
@@ -30,6 +30,7 @@ with DAG(
     "example_titan_assets_varied",
     schedule=[catalogue],
     start_date=datetime(2026, 1, 1, tzinfo=UTC),
+    default_args={"retries": 2},
     doc_md=__doc__,
     tags=["titan"],
 ):

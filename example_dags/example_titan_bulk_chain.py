@@ -12,7 +12,7 @@ from airflow_titan.operators import TitanBulkOperator
 
 ROOMS = ["kitchen", "study", "bedroom", "garden shed"]
 
-with DAG("example_titan_bulk_chain", schedule=None, doc_md=__doc__, tags=["titan"]):
+with DAG("example_titan_bulk_chain", schedule=None, default_args={"retries": 2}, doc_md=__doc__, tags=["titan"]):
     rooms = TitanBulkOperator(
         task_id="rooms",
         requests=[{"id": room, "text": f"A small {room} with a window"} for room in ROOMS],

@@ -46,6 +46,7 @@ def catalogue(params: dict | None = None, run_id: str | None = None) -> str:
 with DAG(
     "example_titan_catalogue",
     schedule=None,
+    default_args={"retries": 2},
     doc_md=__doc__,
     tags=["titan"],
     params={"pictures": Param(len(PRODUCTS), type="integer", minimum=1, maximum=10_000)},

@@ -12,7 +12,7 @@ from airflow_titan.operators import TitanBulkOperator, TitanMergeResultsOperator
 SHARDS = 3
 COLOURS = ["red", "orange", "yellow", "green", "blue", "violet", "white"]
 
-with DAG("example_titan_catalogue_shards", schedule=None, doc_md=__doc__, tags=["titan"]):
+with DAG("example_titan_catalogue_shards", schedule=None, default_args={"retries": 2}, doc_md=__doc__, tags=["titan"]):
     pictures = TitanBulkOperator.partial(
         task_id="pictures",
         # the URI of a JSON Lines file serves as well, and holds any number

@@ -12,7 +12,7 @@ from airflow_titan.operators import TitanBulkOperator, TitanExtendCanvasOperator
 MODEL = "stability.sd3-5-large-v1:0"
 PRODUCTS = ["A teapot on a table", "A lamp by a window", "A chair in a garden"]
 
-with DAG("example_titan_catalogue_wide", schedule=None, doc_md=__doc__, tags=["titan"]):
+with DAG("example_titan_catalogue_wide", schedule=None, default_args={"retries": 2}, doc_md=__doc__, tags=["titan"]):
     photos = TitanTextToImageOperator.partial(task_id="photos", model_id=MODEL).expand(text=PRODUCTS)
     canvases = TitanExtendCanvasOperator.partial(task_id="canvases", model_id=MODEL, width=1824, height=1026).expand(
         image=photos.output

@@ -34,7 +34,7 @@ def draw_mask(pictures: list[str]) -> str:
     return f"s3://{bucket}/masks/{key}.png"
 
 
-with DAG("example_titan_chain", schedule=None, doc_md=__doc__, tags=["titan"]):
+with DAG("example_titan_chain", schedule=None, default_args={"retries": 2}, doc_md=__doc__, tags=["titan"]):
     generate = TitanTextToImageOperator(task_id="generate", text="A cup of coffee on a table, seen from the side")
     inpaint = TitanInpaintingOperator(
         task_id="inpaint",

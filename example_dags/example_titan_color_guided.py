@@ -9,7 +9,7 @@ from airflow.providers.common.compat.sdk import DAG
 
 from airflow_titan.operators import TitanBackgroundRemovalOperator, TitanColorGuidedOperator
 
-with DAG("example_titan_color_guided", schedule=None, doc_md=__doc__, tags=["titan"]):
+with DAG("example_titan_color_guided", schedule=None, default_args={"retries": 2}, doc_md=__doc__, tags=["titan"]):
     branded = TitanColorGuidedOperator(
         task_id="branded",
         text="a coffee cup on a plain background",

@@ -30,6 +30,7 @@ with DAG(
         "mask_prompt": Param("background", type="string", description="What to change, if there is no mask"),
         "text": Param("a garden in the evening sun", type="string", description="What to show instead"),
     },
+    default_args={"retries": 2},
     doc_md=__doc__,
     tags=["titan"],
 ):

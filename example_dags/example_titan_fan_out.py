@@ -23,7 +23,7 @@ def flatten(results: list[list[str]]) -> list[str]:
     return [uri for result in results for uri in result]
 
 
-with DAG("example_titan_fan_out", schedule=None, doc_md=__doc__, tags=["titan"]):
+with DAG("example_titan_fan_out", schedule=None, default_args={"retries": 2}, doc_md=__doc__, tags=["titan"]):
     pictures = TitanTextToImageOperator.partial(
         task_id="pictures", number_of_images=2, width=512, height=512, map_index_template="{{ task.text }}"
     ).expand(text=PROMPTS)

@@ -29,7 +29,9 @@ def draw_mask(pictures: list[str]) -> str:
     return f"s3://{bucket}/masks/{key}.png"
 
 
-with DAG("example_titan_inpainting_mask_image", schedule=None, doc_md=__doc__, tags=["titan"]):
+with DAG(
+    "example_titan_inpainting_mask_image", schedule=None, default_args={"retries": 2}, doc_md=__doc__, tags=["titan"]
+):
     table = TitanTextToImageOperator(
         task_id="table", text="An empty wooden table in front of a window", width=768, height=768
     )

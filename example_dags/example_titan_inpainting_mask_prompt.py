@@ -9,7 +9,9 @@ from airflow.providers.common.compat.sdk import DAG
 
 from airflow_titan.operators import TitanInpaintingOperator, TitanTextToImageOperator
 
-with DAG("example_titan_inpainting_mask_prompt", schedule=None, doc_md=__doc__, tags=["titan"]):
+with DAG(
+    "example_titan_inpainting_mask_prompt", schedule=None, default_args={"retries": 2}, doc_md=__doc__, tags=["titan"]
+):
     room = TitanTextToImageOperator(
         task_id="room", text="A bright living room with a green sofa", width=768, height=768
     )

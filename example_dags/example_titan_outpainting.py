@@ -29,7 +29,7 @@ def draw_mask(pictures: list[str]) -> str:
     return f"s3://{bucket}/masks/{key}.png"
 
 
-with DAG("example_titan_outpainting", schedule=None, doc_md=__doc__, tags=["titan"]):
+with DAG("example_titan_outpainting", schedule=None, default_args={"retries": 2}, doc_md=__doc__, tags=["titan"]):
     bottle = TitanTextToImageOperator(
         task_id="bottle", text="A perfume bottle on a white background", width=768, height=768
     )

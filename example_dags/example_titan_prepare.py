@@ -17,7 +17,7 @@ from airflow_titan.operators import (
     TitanTextToImageOperator,
 )
 
-with DAG("example_titan_prepare", schedule=None, doc_md=__doc__, tags=["titan"]):
+with DAG("example_titan_prepare", schedule=None, default_args={"retries": 2}, doc_md=__doc__, tags=["titan"]):
     photo = TitanTextToImageOperator(task_id="photo", text="A red door in a white wall", width=1024, height=1024)
     prepared = TitanPrepareImageOperator(
         task_id="prepared",

@@ -16,7 +16,7 @@ from airflow_titan.operators import (
     TitanTextToImageOperator,
 )
 
-with DAG("example_titan_review", schedule=None, doc_md=__doc__, tags=["titan"]):
+with DAG("example_titan_review", schedule=None, default_args={"retries": 2}, doc_md=__doc__, tags=["titan"]):
     teapot = TitanTextToImageOperator(task_id="teapot", text="A blue teapot on a table", width=512, height=512)
     variations = TitanImageVariationOperator(
         task_id="variations",

@@ -16,6 +16,7 @@ ROUNDS = 3
 with DAG(
     "example_titan_review_rounds",
     schedule=None,
+    default_args={"retries": 2},
     doc_md=__doc__,
     tags=["titan"],
     params={"text": Param("A lighthouse in a storm", type="string", title="Prompt")},

@@ -81,7 +81,12 @@ def seasons(image: list[str]) -> Iterator[dict[str, Any]]:
 
 
 with DAG(
-    "example_titan_taskflow", schedule=None, doc_md=__doc__, tags=["titan"], params={"place": "a terrace by the sea"}
+    "example_titan_taskflow",
+    schedule=None,
+    default_args={"retries": 2},
+    doc_md=__doc__,
+    tags=["titan"],
+    params={"place": "a terrace by the sea"},
 ):
     first = cup("porcelain")
     painted = repainted(first)

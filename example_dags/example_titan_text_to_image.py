@@ -10,7 +10,7 @@ from airflow.providers.common.compat.sdk import DAG
 
 from airflow_titan.operators import TitanTextToImageOperator
 
-with DAG("example_titan_text_to_image", schedule=None, doc_md=__doc__, tags=["titan"]):
+with DAG("example_titan_text_to_image", schedule=None, default_args={"retries": 2}, doc_md=__doc__, tags=["titan"]):
     TitanTextToImageOperator(
         task_id="lighthouse",
         text="A lighthouse on a cliff at dusk, long exposure, calm sea",

@@ -19,7 +19,7 @@ with DAG(
     schedule=None,
     doc_md=__doc__,
     tags=["titan"],
-    default_args={"model_id": "stability.sd3-5-large-v1:0"},
+    default_args={"retries": 2, "model_id": "stability.sd3-5-large-v1:0"},
 ):
     room = TitanTextToImageOperator(task_id="room", text="A bright living room with a sofa", width=1024, height=1024)
     painting = TitanTextToImageOperator(task_id="painting", text="An oil painting of a harbor", width=1024, height=1024)

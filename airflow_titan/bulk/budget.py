@@ -27,6 +27,8 @@ class Budget:
         self._limit = None if limit is None else _units(limit)
         self._lock = threading.Lock()
         self._spent = self._held = 0
+        #: Whether any call was let through, or one of an earlier try counted: S3 had taken its claim by then.
+        self.used = False
 
     @property
     def spent(self) -> float:
@@ -50,6 +52,7 @@ class Budget:
             left = None if self._limit is None else self._limit - self._spent - self._held
             if left is None or (price is not None and units <= left + 1):
                 self._held += units
+                self.used = True
                 return Reservation(self, units)
             spent, held, limit = self._spent, self._held, self._limit
         cost = "an unknown price" if price is None else f"about {_dollars(units)}"
@@ -63,6 +66,7 @@ class Budget:
         """Count a call that an earlier try had paid."""
         with self._lock:
             self._spent += _units(price)
+            self.used = True
 
     def _settle(self, units: int, *, spent: bool) -> None:
         with self._lock:

@@ -20,7 +20,7 @@ from airflow_titan.bulk.requests import BulkRequests
 from airflow_titan.bulk.results import Results
 from airflow_titan.bulk.runner import DRAIN_SECONDS, Runner
 from airflow_titan.bulk.workers import threads_for
-from airflow_titan.errors import Problems
+from airflow_titan.errors import AccessDenied, Problems, StoreFailed, StoreRefused
 from airflow_titan.generation.request import Request
 from airflow_titan.models.tasks import TextToImage
 
@@ -154,7 +154,23 @@ class BulkJob:
             raise
         finally:
             runner.close()
-            self.published = publisher.publish_final(sorted(runner.models))
+            self.published = _publish(publisher, runner, paid=budget.used)
             log.info("%s", progress.table())
             log.info("All rows are in %s", self.published.results_uri)
         return JobResult(self.published, runner.ended, runner.may_pass)
+
+
+def _publish(publisher: Publisher, runner: Runner, *, paid: bool) -> Published:
+    """
+    Write all rows.
+
+    :param paid: whether anything may have been paid
+    :raises StoreRefused: if S3 refuses, and nothing was paid
+    :raises StoreFailed: if S3 fails, or refuses after payment; what is finished is found by another try
+    """
+    try:
+        return publisher.publish_final(sorted(runner.models))
+    except (StoreRefused, AccessDenied) as error:
+        if not paid:
+            raise
+        raise StoreFailed(f"{error} What was finished is kept, so that another try doesn't pay for it.") from error

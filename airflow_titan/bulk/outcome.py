@@ -19,6 +19,7 @@ from airflow_titan.errors import (
     TitanError,
     abbreviate,
     exhausted,
+    refused_after_all,
     request_status,
 )
 from airflow_titan.generation.generate import generate
@@ -125,13 +126,15 @@ def run_request(
         client = shared.clients.client_for(request)
         result = generate(request, client, shared.store, location, policy=meter.on(policy), log=request_log)
     except TitanError as error:
-        status = request_status(error)
         # a prompt that is blocked costs nothing, an answer does; nobody says which it was, but for a guardrail
         free = isinstance(error, NotExecuted | TerminalError | GuardrailFailed) and not isinstance(error, _PERHAPS_PAID)
         free = free or (isinstance(error, ContentBlocked) and error.unpaid)
         # other calls of this request, or of an earlier try, were paid
         free = free and not budget.used
-        return Outcome(error_row(bulk_request, status, 0.0 if free else None, error), error, model_id)
+        # S3 let another request in, so what it refuses now may pass
+        known = (shared.budget.used and refused_after_all(error)) or error
+        row = error_row(bulk_request, request_status(known), 0.0 if free else None, known)
+        return Outcome(row, known, model_id)
     except Exception as error:  # noqa: BLE001 - logged with its row
         if lack := exhausted(error):
             return Outcome(error_row(bulk_request, "failed", None, lack), lack, model_id)

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 from airflow_titan.bulk.log import RequestLog
 from airflow_titan.bulk.outcome import error_row, not_run_row, run_request, surprise_row, unsent_row
 from airflow_titan.bulk.workers import Workers
-from airflow_titan.errors import BackOff, BudgetSpent, TerminalError, TransientError
+from airflow_titan.errors import BackOff, BudgetSpent, TerminalError, TransientError, refused_after_all
 from airflow_titan.generation.inputs import InputReader
 from airflow_titan.generation.meter import Meter
 from airflow_titan.generation.prepare import prepare
@@ -196,7 +196,10 @@ class Runner:
                 model_id = request.exact_model
                 price = prepare(request, self._headers, location, read="header").price_usd
             except TerminalError as refusal:
-                row, error = error_row(bulk_request, "invalid", 0.0, refusal), refusal
+                if self._shared.location.owner.try_number > 1 and refused_after_all(refusal):
+                    log.debug("Line %d may not be looked at; its turn will show: %s", bulk_request.number, refusal)
+                else:
+                    row, error = error_row(bulk_request, "invalid", 0.0, refusal), refusal
             except TransientError as failure:
                 log.debug("Line %d could not be looked at; its turn will show: %s", bulk_request.number, failure)
             except Exception as surprise:  # noqa: BLE001 - logged with its row

@@ -44,6 +44,7 @@ from typing import TYPE_CHECKING
 
 from airflow_titan.errors.abbreviation import abbreviate as abbreviate
 from airflow_titan.errors.exhaustion import exhausted as exhausted
+from airflow_titan.errors.refusal import refused_after_all as refused_after_all
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -58,12 +59,14 @@ class Problem:
     :param value: what was given, short and without any prompt's words
     :param limit: what is allowed
     :param remedy: what to do
+    :param is_refusal: whether S3 refuses to show what it is about, which somebody may put right
     """
 
     parameter: str
     value: str
     limit: str
     remedy: str
+    is_refusal: bool = False
 
     def __str__(self) -> str:
         """Say the four parts in one line."""

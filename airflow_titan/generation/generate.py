@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from airflow_titan.aws.endpoint import is_aws
-from airflow_titan.errors import InvalidRequest, StoreFailed, StoreRefused
+from airflow_titan.errors import InvalidRequest, TerminalError, refused_after_all
 from airflow_titan.generation.alternatives import lifecycle_warning
 from airflow_titan.generation.call import PaidCall
 from airflow_titan.generation.guardrail import guardrail_of
@@ -69,11 +69,11 @@ def generate(
                 run = _GenerationRun(prepared, client, store, location, guardrail, policy=policy, log=log)
                 run.write_bodies(bodies, memory)
             return guardrail.accept(run.run(), store)
-    except StoreRefused as error:
-        if not retried:
-            raise
+    except TerminalError as error:
         # what S3 refuses now it allowed to an earlier try, which may have paid: that is worth another look
-        raise StoreFailed(f"{error} If an earlier try has paid, its answer is kept.") from error
+        if retried and (refusal := refused_after_all(error)):
+            raise refusal from error
+        raise
 
 
 def recall(

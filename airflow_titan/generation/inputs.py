@@ -225,4 +225,5 @@ def _unreadable(parameter: str, uri: Any, error: ValueError | StoreRefused) -> I
         return Image(str(uri), problem=problem)
     if error.reason:
         value, limit = f"{value}, of which S3 says {error.reason}", "an object that can be read"
-    return Image(uri, problem=Problem(parameter, value, limit, error.remedy or str(error)))
+    refused = bool(error.reason) and not error.is_missing
+    return Image(uri, problem=Problem(parameter, value, limit, error.remedy or str(error), is_refusal=refused))

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from airflow.providers.common.compat.sdk import AirflowException, AirflowFailException, AirflowSkipException
 
 from airflow_titan import config, errors
-from airflow_titan.errors import TerminalError, TransientError, exhausted
+from airflow_titan.errors import TerminalError, TransientError, exhausted, refused_after_all
 from airflow_titan.links import EXTRA_LINKS
 from airflow_titan.operators.base_lineage import LineageOperator
 from airflow_titan.operators.base_signature import refuse_unknown_parameters
@@ -123,6 +123,9 @@ class TitanBaseOperator(LineageOperator):
         except TerminalError as error:
             log.debug("What lies behind it", exc_info=error)
             known, ended = error, AirflowFailException(f"{type(error).__name__}: {error}")
+            # S3 allowed to an earlier try what it refuses now
+            if context["ti"].try_number > 1 and (refusal := refused_after_all(error)):
+                known = ended = refusal
         except (TransientError, AirflowException) as error:
             log.debug("What lies behind it", exc_info=error)
             known = ended = _without_history(error)

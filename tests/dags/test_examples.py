@@ -160,7 +160,9 @@ def test_a_bulk_task_that_fails_names_its_rows_too(
     """What collects the failed requests can run after it, and finds them all."""
     from airflow.providers.common.compat.sdk import TriggerRule
 
-    monkeypatch.setattr(dags["example_titan_catalogue"].task_dict["failed"], "trigger_rule", TriggerRule.ALL_DONE)
+    tasks = dags["example_titan_catalogue"].task_dict
+    monkeypatch.setattr(tasks["failed"], "trigger_rule", TriggerRule.ALL_DONE)
+    monkeypatch.setattr(tasks["pictures"], "retries", 0)
     emulator.inject("error_before", times=None)
     done = run("example_titan_catalogue")
     assert (done.tasks["pictures", -1], done.tasks["failed", -1]) == ("failed", "success")
@@ -180,6 +182,12 @@ def test_every_example_is_tested(dags: dict[str, Any]) -> None:
 def test_every_example_explains_itself(dags: dict[str, Any]) -> None:
     """Each example tells in the UI what it shows."""
     assert [dag_id for dag_id, dag in dags.items() if not dag.doc_md] == []
+
+
+def test_every_task_of_an_example_is_retried(dags: dict[str, Any]) -> None:
+    """What may pass is left to Airflow's retries, so whoever copies an example has some."""
+    once = [f"{dag_id}.{task.task_id}" for dag_id, dag in dags.items() for task in dag.tasks if task.retries < 2]
+    assert once == []
 
 
 def test_edit_photo_by_mask_prompt(run: Runs, s3: Any, bucket: str) -> None:

@@ -55,8 +55,11 @@ def test_a_task_without_a_model_links_to_none(run: Callable[..., Any]) -> None:
     assert "/s3/buckets/titan-images?" in each["_link_TitanS3PrefixLink"]
 
 
-def test_a_task_that_fails_links_to_what_is_said_of_it(run: Callable[..., Any], emulator: Any) -> None:
+def test_a_task_that_fails_links_to_what_is_said_of_it(
+    run: Callable[..., Any], dags: dict[str, Any], emulator: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """It has no result to link to; its page tells why."""
+    monkeypatch.setattr(dags["example_titan_chain"].task_dict["generate"], "retries", 0)
     emulator.inject("error_before", times=None)
     done = run("example_titan_chain")
     assert done.tasks["generate", -1] == "failed"

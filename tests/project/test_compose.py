@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import re
+import shlex
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,11 @@ from airflow_titan import __version__
 
 ROOT = Path(__file__).parents[2]
 ONE_SHOT = {"airflow-init"}
+#: What a health check may run: programs that start in milliseconds. Of Celery, only a ping that imports no app.
+CHEAP = {"pg_isready", "redis-cli", "curl", "grep", "celery"}
+#: MiB that three workers and the rest may need together.
+MEMORY = 4096
+_UNITS = {"s": 1, "m": 60}
 
 
 @pytest.fixture(scope="module")
@@ -25,6 +31,16 @@ def compose() -> Any:
 def dockerfile() -> str:
     """Give the image's recipe."""
     return (ROOT / "Dockerfile").read_text()
+
+
+def health_checks(compose: Any) -> dict[str, Any]:
+    """Give the health check of every service that has one."""
+    return {name: service["healthcheck"] for name, service in compose["services"].items() if "healthcheck" in service}
+
+
+def seconds(duration: str) -> int:
+    """Read a duration such as 30s or 10m."""
+    return int(duration[:-1]) * _UNITS[duration[-1]]
 
 
 def test_all_of_airflow_is_there(compose: Any) -> None:
@@ -39,6 +55,65 @@ def test_every_service_is_watched(compose: Any) -> None:
     """All services that stay up have a health check."""
     unwatched = {name for name, service in compose["services"].items() if "healthcheck" not in service}
     assert unwatched == ONE_SHOT
+
+
+def test_health_checks_are_rare_and_patient(compose: Any) -> None:
+    """Each runs every 30 to 60 seconds, ends before the next, and needs several failures to be believed."""
+    for check in health_checks(compose).values():
+        assert 30 <= seconds(check["interval"]) <= 60
+        assert seconds(check["timeout"]) < seconds(check["interval"])
+        assert check["retries"] >= 3
+
+
+def test_health_checks_cost_next_to_nothing(compose: Any) -> None:
+    """None imports Airflow, which takes seconds of CPU each time."""
+    for check in health_checks(compose).values():
+        kind, *command = check["test"]
+        assert kind in {"CMD", "CMD-SHELL"}
+        words = command if kind == "CMD" else shlex.split(command[0], comments=False)
+        steps = " ".join(words).split(" | ")
+        assert {step.split()[0] for step in steps} <= CHEAP
+        assert not {"--app", "-A"} & set(words)
+
+
+def test_a_worker_may_finish_its_calls(compose: Any) -> None:
+    """It is not killed while a call is under way that may have been paid for, which can take eight minutes."""
+    worker = compose["services"]["airflow-worker"]
+    assert seconds(worker["stop_grace_period"]) >= 480
+    assert worker["environment"]["DUMB_INIT_SETSID"] == "0"
+
+
+def test_the_emulator_heals_itself(compose: Any) -> None:
+    """Started again, it has the bucket that results go to, and every service that stays up is started again."""
+    command = compose["services"]["emulator"]["command"]
+    root = compose["services"]["airflow-worker"]["environment"]["AIRFLOW__TITAN__OUTPUT_ROOT"]
+    assert command[command.index("--bucket") + 1] == root.removeprefix("s3://").partition("/")[0]
+    assert {service["restart"] for name, service in compose["services"].items() if name not in ONE_SHOT} == {
+        "unless-stopped"
+    }
+
+
+def test_tasks_are_retried(compose: Any) -> None:
+    """A worker that dies fails no task for good, and the next try doesn't wait for minutes."""
+    environment = compose["services"]["airflow-worker"]["environment"]
+    assert int(environment["AIRFLOW__CORE__DEFAULT_TASK_RETRIES"]) >= 2
+    assert int(environment["AIRFLOW__CORE__DEFAULT_TASK_RETRY_DELAY"]) <= 60
+
+
+def test_memory_is_told(compose: Any) -> None:
+    """Each service says what it needs, and three workers and the rest fit into what the file promises."""
+    needs = {
+        name: int(service["mem_reservation"].removesuffix("m"))
+        for name, service in compose["services"].items()
+        if name not in ONE_SHOT
+    }
+    assert needs["airflow-worker"] == 512
+    assert sum(needs.values()) + 2 * needs["airflow-worker"] <= MEMORY
+    assert f"{MEMORY >> 10} GiB" in (ROOT / "docker-compose.yaml").read_text()
+    rows = re.findall(
+        r"^\| ([a-z-]+)(?:, each)? \| (\d+) \|$", (ROOT / "docs/howto/celery.md").read_text(), re.MULTILINE
+    )
+    assert {name: int(need) for name, need in rows} == needs
 
 
 def test_ports_are_open_to_this_machine_only(compose: Any) -> None:
@@ -63,12 +138,28 @@ def test_workers_can_be_many(compose: Any) -> None:
 
 
 def test_the_package_is_in_the_image(compose: Any) -> None:
-    """Airflow's services and the emulator run an image that is built here, with the package and its emulator."""
+    """Airflow's services and the emulator run an image with the package and its emulator."""
     ours = {name for name, service in compose["services"].items() if service["image"].startswith("airflow-titan:")}
     assert set(compose["services"]) - ours == {"postgres", "redis"}
-    assert all(compose["services"][name]["build"] == "." for name in ours)
     assert {compose["services"][name]["image"] for name in ours} == {f"airflow-titan:{__version__}"}
     assert "/opt/airflow-titan[emulator]" in dockerfile()
+
+
+def test_the_image_is_built_once(compose: Any) -> None:
+    """One service builds it, which all others wait for; several builds of one tag race, and no registry has it."""
+    services = compose["services"]
+    assert {name: service["build"] for name, service in services.items() if "build" in service} == {"emulator": "."}
+    others = {name for name in services if name.startswith("airflow-")}
+    assert {services[name]["pull_policy"] for name in others} == {"never"}
+    assert all("emulator" in services[name]["depends_on"] for name in others)
+
+
+def test_the_image_keeps_what_it_was_tested_with() -> None:
+    """What is in the image stays as its own constraints pin it; a broken set of packages breaks the build."""
+    install = dockerfile().replace("\\\n", " ").partition("RUN ")[2]
+    assert "${HOME}/constraints.txt" in install
+    assert re.search(r'pip install [^&]*--constraint \S+ [^&]*"apache-airflow==\$\{AIRFLOW_VERSION\}"', install)
+    assert re.search(r"pip install [^&]*&& pip check", install)
 
 
 def test_the_image_has_the_airflow_that_is_tested() -> None:

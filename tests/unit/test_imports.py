@@ -86,6 +86,7 @@ def test_airflow_may_ask_for_provider_info_while_it_starts() -> None:
         "airflow_titan.errors",
         "airflow_titan.errors.abbreviation",
         "airflow_titan.errors.exhaustion",
+        "airflow_titan.errors.refusal",
     ]
 
 
