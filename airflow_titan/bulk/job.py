@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from contextlib import ExitStack
+from contextlib import ExitStack, nullcontext
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +15,7 @@ from airflow_titan.bulk.manifest import Publisher
 from airflow_titan.bulk.memory import MemoryBudget, give_back_large_blocks
 from airflow_titan.bulk.outcome import Shared
 from airflow_titan.bulk.progress import Progress
+from airflow_titan.bulk.rate_group import join
 from airflow_titan.bulk.rate_limiter import SharedRateLimiter
 from airflow_titan.bulk.requests import BulkRequests
 from airflow_titan.bulk.results import Results
@@ -26,10 +27,12 @@ from airflow_titan.models.tasks import TextToImage
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from contextlib import AbstractContextManager
 
     from airflow_titan.aws.s3 import ObjectStore
     from airflow_titan.bulk.clients import ClientSource
     from airflow_titan.bulk.manifest import Published
+    from airflow_titan.bulk.rate_group import Place
     from airflow_titan.bulk.settings import JobSettings
     from airflow_titan.generation.location import ResultLocation
     from airflow_titan.models.routing import ModelRouting
@@ -63,6 +66,7 @@ class BulkJob:
     :param options: what lies under every request's own options
     :param routing: which model a request goes to
     :param patience: seconds that a service may let nothing in
+    :param rate_group: where the record of its rate group lies, if it is in one
     :raises ConfigurationError: if an option is wrong
     """
 
@@ -76,11 +80,12 @@ class BulkJob:
         options: Mapping[str, Any],
         routing: ModelRouting,
         patience: float,
+        rate_group: Place | None = None,
     ) -> None:
         self._settings = settings
         self._location, self._store, self._clients = location, store, clients
         self._options = {**options, "max_price_usd": settings.price_limit}
-        self._routing, self._patience = routing, patience
+        self._routing, self._patience, self._rate_group = routing, patience, rate_group
         self._runner: Runner | None = None
         self._stop_requested = False
         #: Where the rows lie; set once they do, also where the run ends with an error.
@@ -107,12 +112,20 @@ class BulkJob:
         with ExitStack() as open_files:
             bulk_requests = open_files.enter_context(BulkRequests.read(requests, self._store, self._settings.requests))
             results = open_files.enter_context(Results())
-            return self._run(bulk_requests, results)
+            limiter = open_files.enter_context(self._rate_limiter())
+            return self._run(bulk_requests, results, limiter)
 
-    def _run(self, bulk_requests: BulkRequests, results: Results) -> JobResult:
+    def _rate_limiter(self) -> AbstractContextManager[SharedRateLimiter]:
+        """Return the rate of all its calls: that of its rate group, or its own part of the user's limit."""
+        rate = self._settings.calls_per_minute
+        if rate and self._rate_group:
+            task = " ".join(map(str, self._location.owner.identity))
+            return join(self._store, self._rate_group, task=task, per_minute=rate, patience=self._patience)
+        shards = self._settings.requests.shards
+        return nullcontext(SharedRateLimiter(per_minute=rate and rate / shards, patience=self._patience))
+
+    def _run(self, bulk_requests: BulkRequests, results: Results, limiter: SharedRateLimiter) -> JobResult:
         settings, total = self._settings, bulk_requests.total
-        rate = settings.calls_per_minute
-        limiter = SharedRateLimiter(per_minute=rate and rate / settings.requests.shards, patience=self._patience)
         budget = Budget(settings.price_limit)
         progress = Progress(total, log=log, spent=lambda: budget.spent, refusals=lambda: limiter.refusals)
         shared = Shared(

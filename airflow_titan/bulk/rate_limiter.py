@@ -1,8 +1,9 @@
 """
 When a call may be made: one rate for all threads, the lower one of the user's limit and of what the service lets in.
 
-The user's limit is a token bucket (:class:`TokenBucket`). The service says no by refusing, and never says how often it
-would say yes; so its rate is learnt, by additive increase and multiplicative decrease
+The user's limit is a token bucket (:class:`~airflow_titan.bulk.token_bucket.TokenBucket`), or what a rate group lets
+its member call (:class:`~airflow_titan.bulk.slot_bucket.SlotBucket`). The service says no by refusing, and never says
+how often it would say yes; so its rate is learnt, by additive increase and multiplicative decrease
 (:class:`~airflow_titan.bulk.adaptive_rate.AdaptiveRate`). A refused call costs nothing and is made again, by the thread
 that has waited longest, while all others wait behind it.
 """
@@ -15,13 +16,17 @@ import logging
 import math
 import threading
 import time
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from airflow_titan import errors
 from airflow_titan.bulk.adaptive_rate import AdaptiveRate
+from airflow_titan.bulk.token_bucket import TokenBucket
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from airflow_titan.bulk.token_bucket import Bucket
 
 log = logging.getLogger(__name__)
 
@@ -30,36 +35,25 @@ LONGEST = 1800.0
 #: Seconds before its moment at which a call is called to the gate, so that what it has to do before is done by then;
 #: and after its call, if it doesn't come, it isn't reckoned with any more.
 _AHEAD, _NO_SHOW = 1.0, 5.0
+#: What the last call's time counts for in the time that calls take.
+_SHARE = 0.1
 #: Seconds between two lines of the log, and by how much the rate must have changed for another.
 _QUIET, _NOTICEABLE = 10.0, 1.25
 
 
-class TokenBucket:
+@dataclass(frozen=True)
+class Demand:
     """
-    The user's own limit: calls evenly spaced, and after a lull as many at once as are allowed in a second.
+    What calls there are to be made.
 
-    A token bucket that holds the tokens of one second, at least one; kept as one time, that of the next call were all
-    evenly spaced (the generic cell rate algorithm), so that nothing has to fill it.
-
-    :param per_minute: calls a minute
+    :param calls: how many wait or are under way
+    :param waiting: how many of them wait
+    :param seconds: how long a call takes from when it is sent; ``None`` if none has been answered yet
     """
 
-    def __init__(self, per_minute: float) -> None:
-        self._gap = 60 / per_minute
-        self._burst = max(0.0, 1 - self._gap)  # seconds by which calls may be ahead of even spacing
-        self._even = -math.inf  # when the next call would go, were all evenly spaced
-
-    def due(self) -> float:
-        """Return when the next call may go."""
-        return self._even - self._burst
-
-    def sent(self, now: float) -> None:
-        """Take a token for a call that goes out."""
-        self._even = max(self._even, now) + self._gap
-
-    def refused(self) -> None:
-        """Put the token of a refused call back: it doesn't count."""
-        self._even -= self._gap
+    calls: int
+    waiting: int
+    seconds: float | None
 
 
 class _Turn:
@@ -102,21 +96,28 @@ class SharedRateLimiter:
 
     :param per_minute: the most calls a minute that the user wants; ``None`` leaves it to the service
     :param patience: seconds after which a refusal is final, if nobody's call was let in meanwhile
+    :param bucket: what keeps the limit instead, where others share it
+    :param adaptive_rate: what the service lets in; default: to be learnt
     """
 
     #: Seconds that one call may wait in all, from when :meth:`admit` returns.
     longest = LONGEST
 
     def __init__(
-        self, *, per_minute: float | None, patience: float, clock: Callable[[], float] = time.monotonic
+        self,
+        *,
+        per_minute: float | None = None,
+        patience: float,
+        bucket: Bucket | None = None,
+        adaptive_rate: AdaptiveRate | None = None,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         #: How often the service said no.
         self.refusals = 0
         self._patience = patience
         self._clock = clock
-        self._adaptive_rate = AdaptiveRate()
-        self._token_bucket = TokenBucket(per_minute) if per_minute else None
-        self._per_minute = per_minute
+        self._adaptive_rate = adaptive_rate or AdaptiveRate()
+        self._token_bucket: Bucket | None = bucket or (TokenBucket(per_minute) if per_minute else None)
         self._lock = threading.Lock()
         self._numbers = itertools.count()
         self._line: list[_Turn] = []
@@ -124,6 +125,8 @@ class SharedRateLimiter:
         self._gate: list[_Turn] = []
         self._under_way: set[_Turn] = set()
         self._stopped = False
+        self._failure: str | None = None
+        self._seconds: float | None = None
         self._barren: float | None = None  # since when all were refused
         self._slowest_refusal = 0.5
         self._last_news: tuple[float, float | None] = -math.inf, None
@@ -132,7 +135,8 @@ class SharedRateLimiter:
     def rate(self) -> float | None:
         """Calls a minute that it allows itself now; ``None`` while nobody limits them."""
         spacing = self._adaptive_rate.spacing
-        limits = [limit for limit in (self._per_minute, 60 / spacing if spacing else None) if limit]
+        own = self._token_bucket.per_minute if self._token_bucket else None
+        limits = [limit for limit in (own, 60 / spacing if spacing else None) if limit]
         return min(limits, default=None)
 
     def admit(self) -> _Turn:
@@ -151,6 +155,26 @@ class SharedRateLimiter:
         """Let nobody call any more: who waits, and who would, raises :class:`~airflow_titan.errors.Stopped`."""
         with self._lock:
             self._stopped = True
+            for turn in (*self._line, *self._gate):
+                turn.changed.notify()
+
+    def demand(self) -> Demand:
+        """Tell what is to be called: who keeps the limit for all asks from time to time."""
+        with self._lock:
+            if self._stopped:
+                return Demand(0, 0, self._seconds)
+            waiting = len(self._line) + len(self._called) + len(self._gate)
+            return Demand(waiting + len(self._under_way), waiting, self._seconds)
+
+    def wake(self) -> None:
+        """Let those who wait look again, as more may be allowed now."""
+        with self._lock:
+            self._wake_first()
+
+    def fail(self, reason: str) -> None:
+        """Let nobody call any more, as nobody knows what is allowed: who waits raises it as throttling."""
+        with self._lock:
+            self._failure = reason
             for turn in (*self._line, *self._gate):
                 turn.changed.notify()
 
@@ -174,6 +198,8 @@ class SharedRateLimiter:
             while True:
                 if self._stopped:
                     raise errors.Stopped("The task is ending, so this request was not sent any more; nothing was paid.")
+                if self._failure:
+                    raise errors.Throttled(f"rate_group: nobody knows what calls are allowed: {self._failure}")
                 now, until = self._clock(), turn.latest
                 if now >= turn.latest:
                     raise errors.Throttled(
@@ -215,9 +241,11 @@ class SharedRateLimiter:
                 self._slowest_refusal = max(self._slowest_refusal, now - turn.sent)
                 self._adaptive_rate.refused(now, turn.sent)
                 if self._token_bucket:
-                    self._token_bucket.refused()
+                    self._token_bucket.refused(turn.sent)
             else:
                 self._barren = None
+                took = now - turn.sent
+                self._seconds = took if self._seconds is None else self._seconds + _SHARE * (took - self._seconds)
             self._wake_first()
             news = self._news(error if refused else None)
         _tell(news)

@@ -50,6 +50,7 @@ def titan_bulk(
     null_means: str | XComArg = ...,
     max_concurrency: int | str | XComArg = ...,
     requests_per_minute: float | str | XComArg | None = ...,
+    rate_group: str | XComArg | None = ...,
     max_in_flight_mb: int | str | XComArg = ...,
     validate: str | XComArg = ...,
     max_failures: float | str | XComArg = ...,

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow.providers.common.compat.sdk import AirflowException, AirflowFailException
 
+from airflow_titan import config
 from airflow_titan.operators.base_model import TitanModelOperator
 from airflow_titan.operators.base_signature import show_shared_parameters
 
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 
     from airflow_titan.bulk.job import BulkJob
     from airflow_titan.bulk.manifest import Published
+    from airflow_titan.bulk.rate_group import Place
     from airflow_titan.generation.request import Request
     from airflow_titan.hooks.bedrock import TitanBedrockHook
     from airflow_titan.operators.base_parameters import ModelParameters
@@ -47,6 +49,10 @@ class TitanBulkOperator(TitanModelOperator):
     :param max_concurrency: how many calls may be under way at once; 1 to 1,024, default 16. (templated)
     :param requests_per_minute: at most so many calls a minute; divided by the shards. Default: no limit but the
         service's, which slows all calls down together. (templated)
+    :param rate_group: a name; all tasks that give the same one, shards and those of other DAGs, share
+        ``requests_per_minute`` as they need it, and slow down together when the service refuses one of them. Its record
+        lies in S3, below ``[titan] output_root`` or else ``output_prefix``; ``s3://bucket/key`` names another place.
+        (templated)
     :param max_in_flight_mb: how many MiB of images and answers may be in memory at once; default 128. (templated)
     :param validate: check ``all`` requests before the first is paid (default), or ``each`` in its turn. (templated)
     :param max_failures: how many requests may fail before the task does: a count, or a fraction such as 0.05 or ``5%``;
@@ -60,8 +66,9 @@ class TitanBulkOperator(TitanModelOperator):
     """
 
     template_fields: Sequence[str] = (
-        "requests", "defaults", "images_as", "null_means", "max_concurrency", "requests_per_minute", "max_in_flight_mb",
-        "validate", "max_failures", "shard", "shards", "results_format", *TitanModelOperator.shared_fields,
+        "requests", "defaults", "images_as", "null_means", "max_concurrency", "requests_per_minute", "rate_group",
+        "max_in_flight_mb", "validate", "max_failures", "shard", "shards", "results_format",
+        *TitanModelOperator.shared_fields,
     )  # fmt: skip
     template_fields_renderers: ClassVar[dict[str, str]] = {
         **TitanModelOperator.template_fields_renderers,
@@ -78,6 +85,7 @@ class TitanBulkOperator(TitanModelOperator):
         null_means: str | XComArg = "nothing",
         max_concurrency: int | str | XComArg = 16,
         requests_per_minute: float | str | XComArg | None = None,
+        rate_group: str | XComArg | None = None,
         max_in_flight_mb: int | str | XComArg = 128,
         validate: str | XComArg = "all",
         max_failures: float | str | XComArg = 0,
@@ -94,6 +102,7 @@ class TitanBulkOperator(TitanModelOperator):
         self.null_means: Any = null_means
         self.max_concurrency: Any = max_concurrency
         self.requests_per_minute: Any = requests_per_minute
+        self.rate_group: Any = rate_group
         self.max_in_flight_mb: Any = max_in_flight_mb
         self.validate: Any = validate
         self.max_failures: Any = max_failures
@@ -125,6 +134,7 @@ class TitanBulkOperator(TitanModelOperator):
             shards=self.shards,
             max_concurrency=self.max_concurrency,
             requests_per_minute=self.requests_per_minute,
+            rate_group=self.rate_group,
             max_in_flight_mb=self.max_in_flight_mb,
             validate=self.validate,
             max_failures=self.max_failures,
@@ -145,6 +155,7 @@ class TitanBulkOperator(TitanModelOperator):
             options=options,
             routing=self.deployment,
             patience=self.patience,
+            rate_group=self._rate_group(settings.rate_group),
         )
         if self._stop_requested:
             job.request_stop()
@@ -169,6 +180,15 @@ class TitanBulkOperator(TitanModelOperator):
     def read_fields(self) -> tuple[str, ...]:
         """Return the parameter that names the file of requests."""
         return ("requests",)
+
+    def _rate_group(self, name: str | None) -> Place | None:
+        """Return the rate group of a name, with the place of its record."""
+        from airflow_titan.bulk.rate_group import Place
+
+        if name is None:
+            return None
+        prefix = self._texts("output_prefix")["output_prefix"]
+        return Place.of(name, root=config.output_root(), prefix=prefix, connection=self._s3_connection())
 
     def _push(self, context: Context, published: Published, prefix: str, regions: Collection[str | None]) -> None:
         from airflow_titan.bulk.lineage import bulk_lineage

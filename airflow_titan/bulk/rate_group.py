@@ -1,0 +1,136 @@
+"""
+One rate for many tasks, on any number of machines: a rate group, by a record in S3 that its members write in turn.
+
+Each member (:mod:`airflow_titan.bulk.rate_member`) renews its slots every few seconds, in a thread of its own: no call
+ever waits for the store. How slots are shared is said in :mod:`airflow_titan.bulk.rate_record`.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from airflow_titan.aws.uri import canonical_prefix, split
+from airflow_titan.bulk.rate_limiter import SharedRateLimiter
+from airflow_titan.bulk.rate_member import Membership
+from airflow_titan.bulk.slot_bucket import GroupRate
+from airflow_titan.errors import ConfigurationError, TransientError, abbreviate
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from airflow_titan.aws.s3 import ObjectStore
+
+log = logging.getLogger(__name__)
+
+#: Seconds between two looks at whether slots are needed.
+_TICK = 0.1
+#: Seconds that an ending task waits for a renewal under way.
+_FAREWELL = 5.0
+#: Seconds after a failed renewal until the next.
+_AGAIN = 1.0
+
+
+@dataclass(frozen=True)
+class Place:
+    """
+    A rate group.
+
+    :param name: what users call it
+    :param uri: where its record lies
+    """
+
+    name: str
+    uri: str
+
+    @classmethod
+    def of(cls, name: str, *, root: str | None, prefix: str | None, connection: str | None = None) -> Place:
+        """
+        Find the place of a rate group.
+
+        :param name: what it is called, or the URI of its record
+        :param root: the deployment's output root: all tasks have that in common
+        :param prefix: the task's own, for want of it
+        :param connection: the Airflow connection by which S3 is asked
+        :raises ConfigurationError: if that is no place in S3
+        """
+        try:
+            if "://" in name:
+                split(name, connection)
+                return cls(name, name)
+            # no id of a DAG has such a sign in it
+            return cls(name, f"{canonical_prefix(root or prefix, connection)}/rate_group={name}.json")
+        except ValueError as error:
+            raise ConfigurationError(
+                f"rate_group: got {abbreviate(name)}, whose place {error}; allowed is a name, or s3://bucket/key of "
+                "its record. Check [titan] output_root, or give it a key of its own."
+            ) from None
+
+
+class _Renewing:
+    """The thread that keeps a limiter in slots for as long as its block lasts."""
+
+    def __init__(self, membership: Membership, limiter: SharedRateLimiter, *, patience: float) -> None:
+        self._membership, self._limiter, self._patience = membership, limiter, patience
+        self._ended = threading.Event()
+        self._failing: float | None = None
+        self._thread = threading.Thread(target=self._run, name="titan-rate-group", daemon=True)
+
+    @contextmanager
+    def running(self) -> Iterator[None]:
+        """Renew until the block ends, and give back what is left then."""
+        self._thread.start()
+        try:
+            yield
+        finally:
+            self._ended.set()
+            self._thread.join(_FAREWELL)
+            self._membership.leave()
+
+    def _run(self) -> None:
+        while not self._ended.wait(_TICK):
+            demand = self._limiter.demand()
+            if not self._membership.needs_renewal(demand):
+                continue
+            try:
+                self._membership.renew(demand)
+            except Exception as error:  # noqa: BLE001 - those who wait are told
+                if not self._may_pass(error):
+                    self._limiter.fail(f"{type(error).__name__}: {error}")
+                    return
+                self._ended.wait(_AGAIN)
+            else:
+                self._failing = None
+                self._limiter.wake()
+
+    def _may_pass(self, error: Exception) -> bool:
+        """Tell whether to go on after a failure, as the store may be there again soon."""
+        now = time.monotonic()
+        if self._failing is None:
+            self._failing = now
+            log.warning("The record of the rate group could not be renewed, so calls wait: %s", error)
+        return isinstance(error, TransientError) and now - self._failing < self._patience
+
+
+@contextmanager
+def join(
+    store: ObjectStore, place: Place, *, task: str, per_minute: float, patience: float
+) -> Iterator[SharedRateLimiter]:
+    """
+    Share a rate with all tasks of a rate group while the block lasts.
+
+    :param task: which task this one is, for people
+    :param per_minute: the calls a minute of the whole group
+    :param patience: seconds after which a refusal is final, if nobody's call was let in meanwhile
+    :raises TitanError: if the group's record can't be kept
+    """
+    membership = Membership(store, place, task=task, per_minute=per_minute)
+    membership.join()
+    log.info("%g calls a minute are shared by rate group %s: %s", per_minute, place.name, place.uri)
+    limiter = SharedRateLimiter(bucket=membership.bucket, adaptive_rate=GroupRate(), patience=patience)
+    with _Renewing(membership, limiter, patience=patience).running():
+        yield limiter

@@ -1,0 +1,59 @@
+"""The clock of the store, which all machines share, from the second that each of its replies says."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+#: A reply says the second in which it was made, without its fraction.
+_RESOLUTION = 1.0
+#: How far two clocks drift apart in a second, at most.
+_DRIFT = 1e-4
+
+
+class StoreClock:
+    """
+    The store's clock, as far as its replies have told it; the clocks of machines may be minutes apart.
+
+    A reply was made between the moment at which it was asked for and that at which it was there, and at that time the
+    store's clock showed the second that the reply says. Each reply so leaves a span in which the difference of the two
+    clocks lies; all of them together leave the span that they share, which soon is short.
+
+    :param clock: a clock of this machine that nobody sets
+    """
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self.clock = clock
+        self._span = 0.0, 0.0
+        self._learnt = 0.0
+        #: Seconds by which it may be wrong; nothing is known before the first reply.
+        self.uncertainty = float("inf")
+
+    @property
+    def offset(self) -> float:
+        """Seconds that it is ahead of this machine's clock."""
+        return sum(self._span) / 2
+
+    def now(self) -> float:
+        """Return what it shows, in seconds since 1970."""
+        return self.clock() + self.offset
+
+    def learn(self, asked: float, answered: float, shown: float) -> None:
+        """
+        Learn from a reply.
+
+        :param asked: when it was asked for, by this machine's clock
+        :param answered: when it was there, by the same
+        :param shown: the second that it says, since 1970
+        """
+        least, most = shown - answered, shown + _RESOLUTION - asked
+        drift = _DRIFT * (answered - self._learnt)
+        known = max(least, self._span[0] - drift), min(most, self._span[1] + drift)
+        if self.uncertainty != float("inf") and known[0] <= known[1]:
+            least, most = known
+        # else one of the clocks was set, or stood still while the machine did: what was known of it is of no more use
+        self._span, self._learnt = (least, most), answered
+        self.uncertainty = (most - least) / 2

@@ -1,0 +1,176 @@
+"""The record of a rate group: conditional writes, what stands in their way, and the bulk tasks that share one."""
+
+from __future__ import annotations
+
+import json
+import math
+import threading
+import time
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from airflow.providers.common.compat.sdk import AirflowFailException
+from instance import Instance
+from rate_world import PLACE, World, member_of, record
+
+from airflow_titan.aws.s3 import ObjectStore
+from airflow_titan.bulk.rate_group import Place, join
+from airflow_titan.bulk.rate_limiter import Demand
+from airflow_titan.errors import ConfigurationError, DamagedRecord, StoreFailed, StoreRefused, Throttled
+from airflow_titan.generation.policy import make_attempts
+from airflow_titan.operators import TitanBulkOperator
+
+if TYPE_CHECKING:
+    from airflow_titan.emulator import Emulator
+
+#: Seconds after which a test that hangs is one that fails.
+LONG = 30.0
+
+
+def test_a_write_that_another_one_comes_before_is_made_anew() -> None:
+    """Both have slots in the end, and none of them twice."""
+    world = World()
+    first, second = member_of(world), member_of(world)
+    first.join()
+    second.join()
+    replace, others = world.replace, iter([second])
+
+    def replace_late(uri: str, data: bytes, etag: str) -> str | None:
+        for other in others:
+            other.renew(Demand(8, 8, None))
+        return replace(uri, data, etag)
+
+    world.replace = replace_late  # type: ignore[method-assign]
+    first.renew(Demand(8, 8, None))
+    slots = [member.slots for member in record(world).members.values()]
+    assert all(len(each) >= 8 for each in slots)
+    assert not set(slots[0]) & set(slots[1])
+
+
+def test_a_write_whose_reply_got_lost_gives_no_slots() -> None:
+    """What it wrote is not used, and the next renewal puts it right."""
+    world = World()
+    member = member_of(world)
+    member.join()
+    world.failure, world.objects[PLACE.uri] = StoreFailed("gone"), world.objects[PLACE.uri]
+    with pytest.raises(StoreFailed):
+        member.renew(Demand(8, 8, None))
+    assert member.bucket.due() == math.inf
+    world.failure = None
+    member.renew(Demand(8, 8, None))
+    assert member.bucket.due() < math.inf
+
+
+@pytest.mark.parametrize("data", [b"none", b'{"version": 2}'])
+def test_a_record_that_is_none_is_a_problem_before_anything_is_paid(data: bytes) -> None:
+    """Its URI and what to do are told."""
+    world = World()
+    world.objects[PLACE.uri] = data, "1"
+    with pytest.raises(DamagedRecord, match=r"rate_group=quota\.json.*delete it"):
+        member_of(world).join()
+
+
+def make_calls(limiter: Any, count: int) -> list[float]:
+    """Make calls one after the other; give their times."""
+    return [make_attempts(limiter.admit(), time.monotonic) for _ in range(count)]
+
+
+def test_two_tasks_share_a_rate_in_s3(s3: Any, bucket: str, caplog: pytest.LogCaptureFixture) -> None:
+    """Calls of two limiters with a record in S3 are as far apart as those of one; at the end nothing is held."""
+    caplog.set_level("INFO")
+    place = Place("quota", f"s3://{bucket}/rates/quota.json")
+    times: list[float] = []
+
+    def work(task: str) -> None:
+        with join(ObjectStore(s3), place, task=task, per_minute=600, patience=LONG) as limiter:
+            times.extend(make_calls(limiter, 10))
+
+    threads = [threading.Thread(target=work, args=(task,)) for task in ("first", "second")]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(LONG)
+    times.sort()
+    assert len(times) == 20
+    # twenty slots take 1.9 s, and one that is late comes up to 0.8 s closer to the others
+    assert times[-1] - times[0] >= 1.9 - 0.8
+    members = json.loads(s3.get_object(Bucket=bucket, Key="rates/quota.json")["Body"].read())["members"].values()
+    assert {member["task"] for member in members} == {"first", "second"}
+    assert {member["wants"] for member in members} == {0}
+    assert f"shared by rate group quota: {place.uri}" in caplog.text
+
+
+@pytest.mark.usefixtures("emulator")
+def test_a_record_that_can_not_be_kept_ends_the_task_before_it_pays(s3: Any) -> None:
+    """As where there is no such bucket."""
+    place = Place("quota", "s3://no-such-bucket/quota.json")
+    with (
+        pytest.raises(StoreRefused, match="no-such-bucket"),
+        join(ObjectStore(s3), place, task="task", per_minute=600, patience=LONG),
+    ):
+        pytest.fail("went on")
+
+
+def test_a_record_that_gets_lost_lets_nobody_wait_for_ever(s3: Any, bucket: str) -> None:
+    """Who waits for a slot is told why there is none, and has paid nothing."""
+    place = Place("quota", f"s3://{bucket}/quota.json")
+    with join(ObjectStore(s3), place, task="task", per_minute=600, patience=LONG) as limiter:
+        s3.put_object(Bucket=bucket, Key="quota.json", Body=b"none")
+        with pytest.raises(Throttled, match=r"rate_group.*quota\.json"):
+            make_calls(limiter, 1000)
+
+
+@pytest.mark.parametrize(
+    ("name", "uri"),
+    [
+        ("quota", "s3://root/titan/rate_group=quota.json"),
+        ("s3://other/rates/eu.json", "s3://other/rates/eu.json"),
+    ],
+)
+def test_a_group_lies_where_all_its_tasks_look(name: str, uri: str) -> None:
+    """Below the deployment's root, whatever the task's own prefix; or where it says itself."""
+    assert Place.of(name, root="s3://root/titan/", prefix="s3://mine/a").uri == uri
+
+
+def test_without_a_root_a_group_lies_below_the_tasks_prefix() -> None:
+    """Which its shards have in common."""
+    assert Place.of("quota", root=None, prefix="s3://mine/a").uri == "s3://mine/a/rate_group=quota.json"
+
+
+def test_a_group_that_names_no_place_is_refused() -> None:
+    """With its name and what it may be."""
+    with pytest.raises(ConfigurationError, match=r"rate_group: got .*s3://bucket/.*allowed is a name"):
+        Place.of("s3://bucket/", root=None, prefix=None)
+
+
+def bulk(**changes: Any) -> TitanBulkOperator:
+    """Ask for small pictures, in a rate group."""
+    requests = [{"id": str(number), "text": "a jar"} for number in range(4)]
+    defaults = {"task": "text_to_image", "width": 320, "height": 704}
+    given = {"requests": requests, "defaults": defaults, "requests_per_minute": 600, "rate_group": "quota"} | changes
+    return TitanBulkOperator(task_id="task", **given)
+
+
+def test_a_bulk_task_keeps_to_its_rate_group(emulator: Emulator, s3: Any, bucket: str) -> None:
+    """Its calls are made at the group's pace, whatever its shard, and its record lies below the output root."""
+    Instance().run(bulk(shard=0, shards=2))
+    assert len(emulator.calls) == 2
+    assert s3.get_object(Bucket=bucket, Key="results/rate_group=quota.json")
+
+
+@pytest.mark.parametrize(
+    ("wrong", "told"),
+    [
+        ({"requests_per_minute": None}, "without requests_per_minute; allowed is both or neither"),
+        ({"rate_group": "a/b"}, "rate_group: got 'a/b'; allowed is a name of letters"),
+        ({"rate_group": ""}, "rate_group: got nothing"),
+        ({"rate_group": "s3://bucket/"}, "rate_group: got 's3://bucket/'"),
+    ],
+)
+def test_a_group_that_can_not_be_is_told_before_anything_is_paid(
+    wrong: dict[str, Any], told: str, emulator: Emulator
+) -> None:
+    """With the parameter, and what is allowed."""
+    with pytest.raises(AirflowFailException, match=told):
+        Instance().run(bulk(**wrong))
+    assert not emulator.calls
