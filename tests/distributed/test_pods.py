@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Any
 
 import psutil  # type: ignore[import-untyped]
 from bursts import REQUESTS, Burst
+from compose_stack import PATIENCE
 from stored import read_rows, result_files
-from whole_airflow import HOST, PATIENCE
+from whole_airflow import HOST
 
 if TYPE_CHECKING:
     from compose_stack import Stack

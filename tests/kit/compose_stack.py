@@ -21,13 +21,15 @@ from airflow.utils.net import get_hostname
 from compose_services import ROOT, read_services
 from json_requests import send
 from process_trees import ending_all, kill_tree, titles_below
-from whole_airflow import HOST, PATIENCE, free_port
+from whole_airflow import HOST, free_port
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 T = TypeVar("T")
 
+#: Seconds that a slow machine may take for the longest that is waited for, all examples.
+PATIENCE = 420
 #: Workers, and how many tasks each runs at once.
 WORKERS, WORKER_CONCURRENCY = 3, 2
 WORKER = "airflow-worker"
