@@ -15,6 +15,7 @@ UV := $(BIN)/uv
 RUN_SET_UP := $(VENV)/.installed
 TEST_SET_UP := $(VENV)/.installed-test
 DIST_SET_UP := $(VENV)/.installed-dist
+DISTRIBUTED_SET_UP := $(VENV)/.installed-distributed
 BENCH_SET_UP := $(VENV)/.installed-bench
 DOCS_SET_UP := $(VENV)/.installed-docs
 PINS := --quiet --python $(BIN)/python --constraint constraints.txt --build-constraint constraints.txt
@@ -40,6 +41,11 @@ $(TEST_SET_UP): $(RUN_SET_UP)
 $(DIST_SET_UP): $(TEST_SET_UP)
 	@echo "installing what builds and checks packages"
 	@$(UV) pip install $(PINS) --group build
+	@touch $@
+
+$(DISTRIBUTED_SET_UP): $(TEST_SET_UP)
+	@echo "installing Celery and what speaks to Postgres and Redis"
+	@$(UV) pip install $(PINS) --group distributed
 	@touch $@
 
 $(BENCH_SET_UP): $(RUN_SET_UP)
@@ -86,6 +92,11 @@ test: lint ## Check everything: style, types, import law and all tests; some onl
 .PHONY: dist
 dist: $(DIST_SET_UP) ## Build what is published from the last commit, and try it in empty environments: dist/
 	@exec .ci/dist
+
+.PHONY: distributed
+distributed: $(DISTRIBUTED_SET_UP) ## Run the Compose file's services without containers: all examples, then kills and restarts; 8 minutes
+	@.ci/databases
+	@TITAN_DISTRIBUTED=required $(BIN)/python -m pytest --durations 0 tests/distributed
 
 .PHONY: bench
 bench: $(BENCH_SET_UP) ## Measure thousands of pictures side by side, about 45 minutes on an idle machine: [ARGS=--quick]

@@ -1,0 +1,135 @@
+"""Many requests in several shards, on several workers, with time to do something to them."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from stored import calls_without_answer, objects_written_twice, read, read_rows
+
+if TYPE_CHECKING:
+    from compose_stack import Stack
+
+REQUESTS, SHARDS, CONCURRENCY = 90, 3, 4
+SECONDS = 1.5  # that each answer takes
+#: Two DAGs; the task of the second waits for no worker that there is.
+DAGS = (
+    f"REQUESTS, SHARDS, CONCURRENCY = {REQUESTS}, {SHARDS}, {CONCURRENCY}"
+    """
+
+from airflow.sdk import DAG
+
+from airflow_titan.operators import TitanBulkOperator, TitanMergeResultsOperator
+
+settings = {
+    "task_id": "pictures",
+    "requests": [{"id": f"picture-{n}", "text": f"Lighthouse {n} of {{{{ run_id }}}}"} for n in range(REQUESTS)],
+    "defaults": {"task": "text_to_image", "width": 320, "height": 704},
+    "max_concurrency": CONCURRENCY,
+}
+
+with DAG("bursts", schedule=None):
+    pictures = TitanBulkOperator.partial(shards=SHARDS, **settings).expand(shard=list(range(SHARDS)))
+    TitanMergeResultsOperator(task_id="merged", results=pictures.output)
+
+with DAG("pods", schedule=None):
+    TitanBulkOperator(queue="pods", **settings)
+"""
+)
+
+
+@dataclass(frozen=True)
+class Struck:
+    """
+    What runs on one worker.
+
+    :param worker: its name
+    :param tasks: its task instances, by map index, and the id of the process of each
+    """
+
+    worker: str
+    tasks: dict[int, int]
+
+
+class Burst:
+    """
+    One run of a DAG.
+
+    :param run_id: says in every prompt whose it is
+    :param dag_id: of the two
+    """
+
+    def __init__(self, stack: Stack, run_id: str, dag_id: str = "bursts") -> None:
+        self.prefix = f"results/{dag_id}/{run_id}/"
+        self._stack = stack
+        self._run_id = run_id
+        self._path = f"dags/{dag_id}/dagRuns/{run_id}"
+        self._last = "merged" if dag_id == "bursts" else "pictures"
+        slow = {"kind": "latency", "seconds": SECONDS, "times": None, "text": f" of {run_id}$"}
+        stack.wait_until(lambda: stack.ask_emulator("faults", slow))
+        begin = {"dag_run_id": run_id, "logical_date": None, "conf": {}}
+        stack.wait_until(lambda: stack.ask(f"dags/{dag_id}/dagRuns", begin, "POST"))
+
+    def wait_until_under_way(self) -> None:
+        """Wait until a sixth of its pictures is paid for."""
+        self._stack.wait_until(lambda: self.paid() >= REQUESTS // 6)
+
+    def wait_until_ended(self) -> str:
+        """Wait until the run has ended; give its state."""
+
+        def ended() -> str | None:
+            state = str(self._stack.ask(self._path)["state"])
+            return state if state in {"success", "failed"} else None
+
+        return str(self._stack.wait_until(ended))
+
+    def paid(self) -> int:
+        """Give the number of its calls that the emulator, since its start, has billed."""
+        calls = self._stack.ask_emulator("calls")
+        return sum(call["billed"] for call in calls if f" of {self._run_id}" in json.dumps(call["body"]))
+
+    def calls_without_answer(self, store: Any, *shards: int) -> int:
+        """Count the calls of shards that were begun, and whose answers are not in S3."""
+        return sum(calls_without_answer(store, f"{self.prefix}pictures/{shard}/") for shard in shards)
+
+    def tries(self) -> dict[int, int]:
+        """Give the number of the last try of each shard."""
+        return {task["map_index"]: task["try_number"] for task in self._tasks() if task["task_id"] == "pictures"}
+
+    def busiest_worker(self) -> Struck:
+        """Wait until its shards run, and give the worker with most of them."""
+        found = self._stack.wait_until(self._on_workers)
+        return max(found, key=lambda struck: len(struck.tasks))
+
+    def assert_whole(self, store: Any, *, lost_calls: int) -> None:
+        """
+        Assert that every request has its row and pictures, and what was paid.
+
+        :param lost_calls: how many calls may have been under way when something was struck
+        """
+        assert self.wait_until_ended() == "success", self._stack.logs()
+        value = f"{self._path}/taskInstances/{self._last}/xcomEntries/return_value?deserialize=false"
+        rows = read_rows(store, self._stack.ask(value)["value"].strip('"'))
+        assert [row["id"] for row in rows] == [f"picture-{number}" for number in range(REQUESTS)]
+        assert {row["status"] for row in rows} == {"done"}
+        uris = [uri for row in rows for uri in row["images"]]
+        assert len(set(uris)) == REQUESTS
+        assert len({read(store, uri) for uri in uris}) == REQUESTS
+        assert objects_written_twice(store, self.prefix) == []
+        assert self.paid() <= REQUESTS + lost_calls
+
+    def _tasks(self) -> list[dict[str, Any]]:
+        return list(self._stack.ask(f"{self._path}/taskInstances?limit=100")["task_instances"])
+
+    def _on_workers(self) -> list[Struck]:
+        """Find the shards' processes, which Airflow names by the ids of their task instances."""
+        shards = {task["id"]: task["map_index"] for task in self._tasks() if task["task_id"] == "pictures"}
+        found = []
+        for worker in self._stack.workers:
+            named = self._stack.titles_below(worker).items()
+            ids = ((pid, title.removeprefix("airflow worker -- ").strip()) for pid, title in named)
+            tasks = {shards[task_id]: pid for pid, task_id in ids if task_id in shards}
+            if tasks:
+                found.append(Struck(worker, tasks))
+        return found

@@ -1,0 +1,46 @@
+"""What lies in the workers' S3."""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from typing import Any
+
+BUCKET = "titan-images"
+
+
+def read(store: Any, uri: str) -> bytes:
+    """Read an object."""
+    bucket, _, key = uri.removeprefix("s3://").partition("/")
+    return store.get_object(Bucket=bucket, Key=key)["Body"].read()  # type: ignore[no-any-return]
+
+
+def read_rows(store: Any, uri: str) -> list[dict[str, Any]]:
+    """Read a result file."""
+    return [json.loads(line) for line in read(store, uri).splitlines()]
+
+
+def result_files(store: Any, prefix: str) -> list[str]:
+    """Give the URIs of the result files below a prefix, the oldest first."""
+    pages = store.get_paginator("list_objects_v2").paginate(Bucket=BUCKET, Prefix=prefix)
+    found = [entry for page in pages for entry in page.get("Contents", []) if entry["Key"].endswith(".jsonl")]
+    return [f"s3://{BUCKET}/{entry['Key']}" for entry in sorted(found, key=lambda entry: entry["LastModified"])]
+
+
+def calls_without_answer(store: Any, prefix: str) -> int:
+    """Count the calls that were begun, and whose answers are not in S3: nobody will know what came of them."""
+    pages = store.get_paginator("list_objects_v2").paginate(Bucket=BUCKET, Prefix=prefix)
+    names = defaultdict(set)
+    for entry in (entry for page in pages for entry in page.get("Contents", [])):
+        folder, _, name = entry["Key"].rpartition("/")
+        names[folder].add(name)
+    return sum("slot-1.json" in there and not there & {"answer-1", "manifest.json"} for there in names.values())
+
+
+def objects_written_twice(store: Any, prefix: str = "") -> list[str]:
+    """Give the keys below which different pictures have lain."""
+    contents = defaultdict(set)
+    for page in store.get_paginator("list_object_versions").paginate(Bucket=BUCKET, Prefix=prefix):
+        for version in page.get("Versions", []):
+            contents[version["Key"]].add(version["ETag"])
+    return [key for key, etags in contents.items() if "/image-" in key and len(etags) > 1]

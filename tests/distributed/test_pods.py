@@ -1,0 +1,92 @@
+"""A task in a process of its own, as in a pod of Kubernetes: dumb-init above it, and namespaces that end with it."""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+import signal
+import subprocess
+import sys
+from typing import TYPE_CHECKING, Any
+
+import psutil  # type: ignore[import-untyped]
+from bursts import REQUESTS, Burst
+from compose_stack import PATIENCE
+from stored import read_rows, result_files
+from whole_airflow import HOST
+
+if TYPE_CHECKING:
+    from compose_stack import Stack
+
+QUEUE = "pods"
+#: What gives a process namespaces of its own, and lets nothing live in them longer than it does.
+NAMESPACES = [
+    "unshare",
+    *([] if os.geteuid() == 0 else ["--user", "--map-root-user"]),
+    "--pid",
+    "--fork",
+    "--mount-proc",
+]
+
+
+def namespaces() -> list[str]:
+    """Give the beginning of the pod's command; nothing where this machine allows no namespaces."""
+    tried = subprocess.run([*NAMESPACES, "true"], check=False, capture_output=True)  # noqa: S603 - a fixed list
+    return [] if tried.returncode else NAMESPACES
+
+
+def next_workload(stack: Stack) -> str:
+    """Wait for what Airflow's executor hands out for the pod, and take it."""
+    import redis  # which only this set of tests has
+
+    broker = redis.Redis(HOST, stack.ports["redis"])
+    message = json.loads(stack.wait_until(lambda: broker.lpop(QUEUE)))
+    (workload,), *_ = json.loads(base64.b64decode(message["body"]))
+    return str(workload)
+
+
+class Pod:
+    """One pod, with the command that Airflow's Kubernetes executor gives to the image's entry point."""
+
+    def __init__(self, stack: Stack) -> None:
+        workload = ["-m", "airflow.sdk.execution_time.execute_workload", "--json-string", next_workload(stack)]
+        with (stack.folder / "pod.log").open("ab") as log:
+            self._process = subprocess.Popen(  # noqa: S603 - a fixed list
+                [*namespaces(), "dumb-init", "--", sys.executable, *workload],
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                env=stack.airflow_environment(),
+                start_new_session=True,
+            )
+
+    def terminate(self) -> None:
+        """Tell its first process to stop, as Kubernetes does."""
+        inside = psutil.Process(self._process.pid)
+        (first,) = inside.children() if namespaces() else [inside]
+        first.send_signal(signal.SIGTERM)
+
+    def wait(self) -> int:
+        """Wait until it has ended; give its exit code."""
+        return self._process.wait(PATIENCE)
+
+
+def test_a_pod_that_is_told_to_stop_tells_its_task(stack: Stack, store: Any) -> None:
+    """
+    Answers under way land, all rows are written, and the next pod pays for nothing twice.
+
+    Only the first process gets the signal, and Airflow's supervisor hands it on to the task (apache/airflow#69034).
+    """
+    burst = Burst(stack, "pod-stopped", "pods")
+    pod = Pod(stack)
+    burst.wait_until_under_way()
+    pod.terminate()
+    pod.wait()
+    assert result_files(store, burst.prefix), stack.log("pod")
+    rows = read_rows(store, result_files(store, burst.prefix)[-1])
+    assert len(rows) == REQUESTS
+    assert {row["status"] for row in rows} == {"done", "not_run"}
+    assert sum(row["status"] == "done" for row in rows) == burst.paid()
+    Pod(stack).wait()
+    burst.assert_whole(store, lost_calls=0)
