@@ -73,16 +73,16 @@ class Burst:
 
     def wait_until_under_way(self) -> None:
         """Wait until a sixth of its pictures is paid for."""
-        self._stack.wait_until(lambda: self.paid() >= REQUESTS // 6)
+        self.wait_until_paid(REQUESTS // 6)
+
+    def wait_until_paid(self, count: int) -> None:
+        """Wait until so many of its calls are billed; with none, not even until a task runs."""
+        if count:
+            self._stack.wait_until(lambda: self.paid() >= count)
 
     def wait_until_ended(self) -> str:
         """Wait until the run has ended; give its state."""
-
-        def ended() -> str | None:
-            state = str(self._stack.ask(self._path)["state"])
-            return state if state in {"success", "failed"} else None
-
-        return str(self._stack.wait_until(ended))
+        return str(self._stack.wait_until(self._end, pause=1.0))
 
     def paid(self) -> int:
         """Give the number of its calls that the emulator, since its start, has billed."""
@@ -99,8 +99,17 @@ class Burst:
 
     def busiest_worker(self) -> Struck:
         """Wait until its shards run, and give the worker with most of them."""
-        found = self._stack.wait_until(self._on_workers)
-        return max(found, key=lambda struck: len(struck.tasks))
+        return self.struck()[0]
+
+    def struck(self) -> list[Struck]:
+        """Wait until its shards run, and give their workers, the busiest first; none if all has ended before."""
+
+        def look() -> tuple[list[Struck]] | None:
+            found = self._on_workers()
+            return (found,) if found or self._end() else None
+
+        (found,) = self._stack.wait_until(look)
+        return sorted(found, key=lambda struck: -len(struck.tasks))
 
     def assert_whole(self, store: Any, *, lost_calls: int) -> None:
         """
@@ -118,6 +127,11 @@ class Burst:
         assert len({read(store, uri) for uri in uris}) == REQUESTS
         assert objects_written_twice(store, self.prefix) == []
         assert self.paid() <= REQUESTS + lost_calls
+
+    def _end(self) -> str | None:
+        """Give its state if it has ended."""
+        state = str(self._stack.ask(self._path)["state"])
+        return state if state in {"success", "failed"} else None
 
     def _tasks(self) -> list[dict[str, Any]]:
         return list(self._stack.ask(f"{self._path}/taskInstances?limit=100")["task_instances"])

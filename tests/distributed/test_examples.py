@@ -39,7 +39,7 @@ def test_every_example_succeeds(stack: Stack, store: Any) -> None:
         here = {run["dag_id"] for run in runs} >= EXAMPLES
         return runs if here and all(run["state"] in ENDED for run in runs) else None
 
-    runs = stack.wait_until(ended)
+    runs = stack.wait_until(ended, pause=1.0)
     tasks = stack.ask("dags/~/dagRuns/~/taskInstances?limit=1000")["task_instances"]
     others = {(task["dag_id"], task["task_id"], task["state"]) for task in tasks if task["state"] not in GOOD}
     assert others == set()

@@ -7,6 +7,7 @@ import signal
 from typing import TYPE_CHECKING, Any
 
 from bursts import CONCURRENCY, REQUESTS, SHARDS, Burst
+from strikes import end_grace_period
 
 from airflow_titan.bulk.workers import threads_for
 
@@ -46,6 +47,14 @@ def test_the_tasks_of_a_worker_that_is_killed_run_on_others(stack: Stack, store:
         assert burst.tries() == {number: 2 if number in struck.tasks else 1 for number in range(SHARDS)}
     finally:
         stack.start(struck.worker)
+
+
+def test_a_worker_whose_grace_period_is_over_costs_the_calls_under_way(stack: Stack, store: Any) -> None:
+    """Told to stop, it waits for its tasks; killed before they have ended, it takes them along."""
+    burst = Burst(stack, "worker-cut-off")
+    burst.wait_until_under_way()
+    burst.assert_whole(store, lost_calls=end_grace_period(stack, burst))
+    assert max(burst.tries().values()) == 2
 
 
 def test_a_scheduler_that_restarts_disturbs_no_task(stack: Stack, store: Any) -> None:
