@@ -6,7 +6,7 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from stored import calls_without_answer, objects_written_twice, read, read_rows
+from stored import objects_written_twice, read, read_rows
 
 if TYPE_CHECKING:
     from compose_stack import Stack
@@ -88,10 +88,6 @@ class Burst:
         """Give the number of its calls that the emulator, since its start, has billed."""
         calls = self._stack.ask_emulator("calls")
         return sum(call["billed"] for call in calls if f" of {self._run_id}" in json.dumps(call["body"]))
-
-    def calls_without_answer(self, store: Any, *shards: int) -> int:
-        """Count the calls of shards that were begun, and whose answers are not in S3."""
-        return sum(calls_without_answer(store, f"{self.prefix}pictures/{shard}/") for shard in shards)
 
     def tries(self) -> dict[int, int]:
         """Give the number of the last try of each shard."""
