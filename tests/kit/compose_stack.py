@@ -20,7 +20,7 @@ import pytest
 from airflow.utils.net import get_hostname
 from compose_services import ROOT, read_services
 from json_requests import send
-from process_trees import ending_all, kill_tree, titles_below
+from process_trees import ending_all, kill_tree, titles_below, undisturbed
 from whole_airflow import HOST, free_port
 
 if TYPE_CHECKING:
@@ -175,6 +175,7 @@ class Stack:
         self.wait_until(lambda: self.ask("version"))
         for name in self.workers:
             self.start(name)
+        self.wait_until(lambda: all(f"celery@{name} ready" in self.log(name) for name in self.workers))
         self.wait_until(self.is_healthy)
 
     def end_all(self) -> None:
@@ -182,7 +183,8 @@ class Stack:
         for name in [name for name in self._processes if name != "postgres"]:
             self.kill(name)
         if "postgres" in self._processes:
-            self.stop("postgres")
+            self.tell_to_stop("postgres")
+            self._processes["postgres"].wait(60)
 
     def is_healthy(self) -> bool:
         """Tell whether Airflow's parts say that they are well."""
@@ -280,7 +282,8 @@ class Stack:
             "AIRFLOW__SCHEDULER__SCHEDULER_HEALTH_CHECK_SERVER_PORT": str(self.ports["airflow-scheduler"]),
             "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT": "20",
             "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT_DETECTION_INTERVAL": "3",
-            "AIRFLOW__SCHEDULER__TASK_QUEUED_TIMEOUT": "60",
+            # for so long a task may also begin: its token lasts no longer
+            "AIRFLOW__SCHEDULER__TASK_QUEUED_TIMEOUT": "180",
             "AIRFLOW__SCHEDULER__TASK_QUEUED_TIMEOUT_CHECK_INTERVAL": "5",
             "AIRFLOW__USAGE_DATA_COLLECTION__ENABLED": "False",
             "AIRFLOW__WORKERS__EXECUTION_API_TIMEOUT": "60",
@@ -315,6 +318,7 @@ def running_stack(dags: dict[str, str]) -> Iterator[Stack]:
                 stack.start_all()
                 yield stack
             finally:
-                stack.end_all()
+                with undisturbed():
+                    stack.end_all()
     finally:
         shutil.rmtree(folder, ignore_errors=True)
