@@ -271,8 +271,8 @@ class Stack:
             "AIRFLOW__CELERY__WORKER_CONCURRENCY": str(WORKER_CONCURRENCY),
             "AIRFLOW__CORE__DAGS_ARE_PAUSED_AT_CREATION": "False",
             "AIRFLOW__CORE__DAGS_FOLDER": str(self.folder / "dags"),
-            # tries come at once here
-            "AIRFLOW__CORE__DEFAULT_TASK_RETRIES": "5",
+            # tries come at once here, and each that begins while the api-server does takes one
+            "AIRFLOW__CORE__DEFAULT_TASK_RETRIES": "30",
             "AIRFLOW__CORE__DEFAULT_TASK_RETRY_DELAY": "1",
             # no task waits in Redis, where those of a lost worker stay for a day
             "AIRFLOW__CORE__PARALLELISM": str(WORKERS * WORKER_CONCURRENCY),
