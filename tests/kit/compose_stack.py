@@ -46,6 +46,7 @@ _STOP_SIGNALS = {"postgres": signal.SIGINT}
 _FALLS = 5
 #: What workers load before they fork for each task, which then needn't: most of the seconds of CPU that a task takes.
 _LOADED_BY_WORKERS = """
+import gc
 import sys
 from importlib import import_module
 
@@ -66,6 +67,7 @@ if "celery" in sys.argv:
             "PIL.PngImagePlugin",
         ):
             import_module(name)
+        gc.freeze()  # nor shall each look at all of it
 
 
 __all__ = []
@@ -280,14 +282,13 @@ class Stack:
             "AIRFLOW__SCHEDULER__ORPHANED_TASKS_CHECK_INTERVAL": "10",
             "AIRFLOW__SCHEDULER__SCHEDULER_HEALTH_CHECK_SERVER_HOST": HOST,
             "AIRFLOW__SCHEDULER__SCHEDULER_HEALTH_CHECK_SERVER_PORT": str(self.ports["airflow-scheduler"]),
-            "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT": "20",
+            "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT": "30",
             "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT_DETECTION_INTERVAL": "3",
             # for so long a task may also begin: its token lasts no longer
             "AIRFLOW__SCHEDULER__TASK_QUEUED_TIMEOUT": "180",
             "AIRFLOW__SCHEDULER__TASK_QUEUED_TIMEOUT_CHECK_INTERVAL": "5",
             "AIRFLOW__USAGE_DATA_COLLECTION__ENABLED": "False",
             "AIRFLOW__WORKERS__EXECUTION_API_TIMEOUT": "60",
-            "AIRFLOW__WORKERS__MIN_HEARTBEAT_INTERVAL": "2",
             "AWS_EC2_METADATA_DISABLED": "true",
             "AWS_CONFIG_FILE": os.devnull,
             "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
