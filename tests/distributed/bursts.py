@@ -12,10 +12,11 @@ if TYPE_CHECKING:
     from compose_stack import Stack
 
 REQUESTS, SHARDS, CONCURRENCY = 90, 3, 4
+POD_CONCURRENCY = SHARDS * CONCURRENCY
 SECONDS = 1.5  # that each answer takes
 #: Two DAGs; the task of the second waits for no worker that there is.
 DAGS = (
-    f"REQUESTS, SHARDS, CONCURRENCY = {REQUESTS}, {SHARDS}, {CONCURRENCY}"
+    f"REQUESTS, SHARDS, CONCURRENCY, POD_CONCURRENCY = {REQUESTS}, {SHARDS}, {CONCURRENCY}, {POD_CONCURRENCY}"
     """
 
 from airflow.sdk import DAG
@@ -26,15 +27,15 @@ settings = {
     "task_id": "pictures",
     "requests": [{"id": f"picture-{n}", "text": f"Lighthouse {n} of {{{{ run_id }}}}"} for n in range(REQUESTS)],
     "defaults": {"task": "text_to_image", "width": 320, "height": 704},
-    "max_concurrency": CONCURRENCY,
 }
 
 with DAG("bursts", schedule=None):
-    pictures = TitanBulkOperator.partial(shards=SHARDS, **settings).expand(shard=list(range(SHARDS)))
+    shards = TitanBulkOperator.partial(shards=SHARDS, max_concurrency=CONCURRENCY, **settings)
+    pictures = shards.expand(shard=list(range(SHARDS)))
     TitanMergeResultsOperator(task_id="merged", results=pictures.output)
 
 with DAG("pods", schedule=None):
-    TitanBulkOperator(queue="pods", **settings)
+    TitanBulkOperator(queue="pods", max_concurrency=POD_CONCURRENCY, **settings)
 """
 )
 

@@ -11,7 +11,7 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 import psutil  # type: ignore[import-untyped]
-from bursts import CONCURRENCY, REQUESTS, Burst
+from bursts import POD_CONCURRENCY, REQUESTS, Burst
 from compose_stack import PATIENCE
 from process_trees import kill_tree
 from stored import read_rows, result_files
@@ -113,8 +113,8 @@ def test_a_pod_whose_task_is_told_nothing_works_on_until_it_is_killed(stack: Sta
     burst.wait_until_under_way()
     pod.terminate()
     # more than were under way
-    burst.wait_until_paid(burst.paid() + 2 * CONCURRENCY)
+    burst.wait_until_paid(burst.paid() + 2 * POD_CONCURRENCY)
     pod.kill()
     assert result_files(store, burst.prefix) == []
     Pod(stack).wait()
-    burst.assert_whole(store, lost_calls=CONCURRENCY)
+    burst.assert_whole(store, lost_calls=POD_CONCURRENCY)
