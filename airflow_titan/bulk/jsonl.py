@@ -6,6 +6,7 @@ import io
 import json
 import math
 import os
+import sys
 from collections.abc import Mapping
 from decimal import Decimal
 from itertools import chain
@@ -175,6 +176,16 @@ def placed_lines(file: IO[bytes], start: int = 0, number: int = 0) -> Iterator[t
             yield at, number, data, complete
 
 
+def piece(file: IO[bytes], start: int, end: int, *, buffer: int = HEAD) -> io.BufferedReader:
+    """
+    Return a reader of a part of a temporary file; there may be many of them at a time, and all are one open file.
+
+    :param start: where the part begins, and ``end`` where it ends, in bytes
+    :param buffer: bytes that it reads at a time
+    """
+    return io.BufferedReader(_View(file.fileno(), start, end), buffer)
+
+
 def _only_nan(name: str) -> float:
     if name != "NaN":
         raise ValueError(f"JSON has no {name}")
@@ -182,16 +193,16 @@ def _only_nan(name: str) -> float:
 
 
 class _View(io.RawIOBase):
-    """Reads an open file at a place of its own."""
+    """Reads an open file at a place of its own, up to another."""
 
-    def __init__(self, descriptor: int, start: int) -> None:
+    def __init__(self, descriptor: int, start: int = 0, end: int = sys.maxsize) -> None:
         self._descriptor = descriptor
-        self._at = start
+        self._at, self._end = start, end
 
     def readable(self) -> bool:
         return True
 
     def readinto(self, buffer: Any) -> int:
-        count = os.preadv(self._descriptor, [buffer], self._at)
+        count = os.preadv(self._descriptor, [memoryview(buffer)[: self._end - self._at]], self._at)
         self._at += count
         return count

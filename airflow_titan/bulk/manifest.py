@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
     from airflow_titan.aws.s3 import ObjectStore
     from airflow_titan.bulk.formats import ResultsFormat
+    from airflow_titan.bulk.merge import MergedResults
     from airflow_titan.bulk.requests import BulkRequests
     from airflow_titan.bulk.results import Results
     from airflow_titan.bulk.rows import Row
@@ -154,7 +155,7 @@ class Published:
 
 
 def publish(
-    results: Results,
+    results: Results | MergedResults,
     *,
     store: ObjectStore,
     folder: str,

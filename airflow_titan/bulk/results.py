@@ -13,14 +13,14 @@ import msgspec
 from airflow_titan.bulk.formats import writer
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
     from types import TracebackType
 
     from airflow_titan.bulk.formats import ResultsFormat
     from airflow_titan.bulk.rows import Row
 
-#: Marks rows that are kept for the moment only.
-_LENT = -1
+#: Marks rows that are kept, and those that are for the moment only.
+_KEPT, _LENT = 0, 1
 
 
 class Written(NamedTuple):
@@ -33,6 +33,28 @@ class Written(NamedTuple):
 
     digest: str
     counts: Counter[str]
+
+
+def write_rows(rows: Iterable[bytes], file: IO[bytes], results_format: ResultsFormat) -> str:
+    """
+    Write rows one after the other.
+
+    :param rows: each as JSON
+    :return: the SHA-256 of them as JSON Lines, which is the same in every format, in hexadecimal digits
+    """
+    digest = hashlib.sha256()
+    table = None if results_format == "jsonl" else writer(results_format, file)
+    for row in rows:
+        digest.update(row)
+        digest.update(b"\n")
+        if table:
+            table.write(msgspec.json.decode(row))
+        else:
+            file.write(row)
+            file.write(b"\n")
+    if table:
+        table.close()
+    return digest.hexdigest()
 
 
 class Results:
@@ -51,9 +73,9 @@ class Results:
         # a database without a name lies in a temporary file that has none either, and is cached in little memory
         self._rows = sqlite3.connect("", check_same_thread=False)
         self._rows.execute("PRAGMA journal_mode = OFF")
-        self._rows.execute("CREATE TABLE rows (line INTEGER, size INTEGER, id BLOB, part INTEGER, row BLOB)")
+        self._rows.execute("CREATE TABLE rows (line INTEGER, size INTEGER, id BLOB, lent INTEGER, row BLOB)")
         # by their size first, so that sku-10 comes after sku-9
-        self._rows.execute("CREATE INDEX in_order ON rows (line, size, id, part)")
+        self._rows.execute("CREATE INDEX in_order ON rows (line, size, id)")
 
     def __enter__(self) -> Self:
         return self
@@ -70,29 +92,15 @@ class Results:
         """What the rows cost together, as far as it is known."""
         return round(self._price, 6)
 
-    def add(self, row: Row, *, part: int = 0) -> None:
-        """
-        Keep a row.
-
-        :param part: which result file it comes from, where several are joined
-        """
+    def add(self, row: Row) -> None:
+        """Keep a row."""
         name = row.id.encode("utf-8", "replace")
-        kept = (row.line, len(name), name, part, row.to_json())
+        kept = (row.line, len(name), name, _KEPT, row.to_json())
         with self._lock:
             self._rows.execute("INSERT INTO rows VALUES (?, ?, ?, ?, ?)", kept)
             self.counts[row.status] += 1
             self.images += len(row.images)
             self._price += row.price_usd or 0
-
-    def repeated(self, maximum: int = 10) -> list[int]:
-        """Name the first lines that are there twice: in one part with the same id, or in two parts."""
-        query = """
-            SELECT line FROM rows GROUP BY line HAVING min(part) < max(part)
-            UNION SELECT line FROM rows GROUP BY line, size, id HAVING count(*) > 1
-            ORDER BY line LIMIT ?
-        """
-        with self._lock:
-            return [line for (line,) in self._rows.execute(query, (maximum,))]
 
     def write(
         self, file: IO[bytes], provisional: Sequence[Row] = (), *, results_format: ResultsFormat = "jsonl"
@@ -103,22 +111,12 @@ class Results:
         :param provisional: rows of lines that may have none yet; they aren't kept
         :param results_format: as what; the digest is that of the rows, and the same in every format
         """
-        digest = hashlib.sha256()
         with self._lock:
             counts = self.counts + Counter(row.status for row in provisional if self._lend(row))
-            table = None if results_format == "jsonl" else writer(results_format, file)
-            for (row,) in self._rows.execute("SELECT row FROM rows ORDER BY line, size, id"):
-                digest.update(row)
-                digest.update(b"\n")
-                if table:
-                    table.write(msgspec.json.decode(row))
-                else:
-                    file.write(row)
-                    file.write(b"\n")
-            if table:
-                table.close()
-            self._rows.execute("DELETE FROM rows WHERE part = ?", (_LENT,))
-        return Written(digest.hexdigest(), counts)
+            in_order = self._rows.execute("SELECT row FROM rows ORDER BY line, size, id")
+            digest = write_rows((row for (row,) in in_order), file, results_format)
+            self._rows.execute("DELETE FROM rows WHERE lent = ?", (_LENT,))
+        return Written(digest, counts)
 
     def _lend(self, row: Row) -> bool:
         """Keep a row until it is taken out again, if its line has none; tell whether it hadn't."""

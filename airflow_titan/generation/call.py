@@ -1,8 +1,9 @@
 """
 One call of a request, from a free slot to a validated answer: here the money is spent.
 
-A claimed slot allows one call. Until its answer's headers are there, a call holds a part of the concurrency and of the
-budget; from then on, what its answer takes in memory. :meth:`PaidCall._pay` shows when each is held and let go.
+A claimed slot allows one call. Until its answer is in the journal, a call holds a part of the concurrency; until the
+answer's headers are there, of the budget; from the journal on, what the answer takes in memory. :meth:`PaidCall._pay`
+shows when each is held and let go.
 """
 
 from __future__ import annotations
@@ -51,8 +52,6 @@ log = logging.getLogger(__name__)
 _GRACE = 90.0
 #: How often a store may say that a slot is there and isn't before it is given up.
 _CONTRADICTIONS = 20
-#: Bytes that are reckoned for an answer whose length the service doesn't tell.
-_UNTOLD = 8 << 20
 #: Bytes of a pixel of an answer into which others are put back: the answer, the kept pixels and the result, each four
 #: bytes to Pillow, and which are kept, one; besides, the files of the kept pixels and of the result, three each.
 _COMPOSITE_PIXEL = 19
@@ -163,22 +162,25 @@ class PaidCall:
         :return: ``None`` if somebody else has the slot
         """
         policy = self._policy
-        # the concurrency comes before the claim: what is claimed is about to be paid; a killed worker leaves no other
-        with policy.concurrency:
-            turn = policy.rate_limiter.admit()
-            claim = self._claims.reclaim(slot, unused) if unused else self._claims.claim(slot)
-            if claim is None:
-                return None
-            with self._settling(claim), policy.budget.reserve(self._price):
-                self._announce(slot)
-                response = make_attempts(turn, lambda: self._send(slot))
-        # the model is free for another call, and the money is spent, whatever becomes of the answer
-        with self._telling_unknown(slot):
+        with policy.new_file() as file:
+            # what is claimed is about to be paid, and what is answered is kept before the next call: so a worker that
+            # is killed leaves no more calls whose outcome is unknown than may be under way
+            with policy.concurrency:
+                turn = policy.rate_limiter.admit()
+                claim = self._claims.reclaim(slot, unused) if unused else self._claims.claim(slot)
+                if claim is None:
+                    return None
+                with self._settling(claim), policy.budget.reserve(self._price):
+                    self._announce(slot)
+                    response = make_attempts(turn, lambda: self._send(slot))
+                # the money is spent, whatever becomes of the answer
+                with self._telling_unknown(slot):
+                    saved = response.save(file)
+                    self._journal.write(slot, saved)
+            self._request_log.info("Answered in %.1f s, AWS request id %s.", saved.elapsed_ms / 1000, saved.request_id)
             # its text, and what is decoded from it
-            memory.take(2 * (response.content_length or _UNTOLD) + self.composite_bytes)
-            raw = response.read()
-        self._request_log.info("Answered in %.1f s, AWS request id %s.", raw.elapsed_ms / 1000, raw.request_id)
-        self._journal.write(slot, raw)
+            memory.take(2 * saved.size + self.composite_bytes)
+            raw = saved.load()
         return self._validate(raw, slot)
 
     def _validate(self, raw: bedrock.RawResponse, slot: int) -> ValidatedResponse:

@@ -18,6 +18,7 @@ from airflow_titan.errors import AccessDenied, DamagedRecord, StoreFailed, Store
 from airflow_titan.generation.claims import call_prefix
 
 if TYPE_CHECKING:
+    from airflow_titan.aws.bedrock import SavedResponse
     from airflow_titan.aws.s3 import ObjectStore
 
 log = logging.getLogger(__name__)
@@ -41,7 +42,7 @@ class Journal:
         self._store = store
         self._prefix = f"{call_prefix(folder, call)}answer-"
 
-    def write(self, slot: int, response: RawResponse) -> None:
+    def write(self, slot: int, response: SavedResponse) -> None:
         """
         Keep a paid answer. If S3 doesn't take it, the worker has it still and goes on, so nothing is raised.
 
@@ -59,7 +60,7 @@ class Journal:
             reraise=True,
         )
         try:
-            insisting(self._store.write, self._uri(slot), response.body, metadata=facts)
+            insisting(self._store.upload, self._uri(slot), response.file, metadata=facts)
         except _STORE_ERRORS as error:
             log.warning("The paid answer could not be journaled; going on without: %s", error)
 

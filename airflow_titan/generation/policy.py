@@ -199,8 +199,8 @@ class CallPolicy:
     :param rate_limiter: when they may be made
     :param budget: what they are paid from
     :param memory: what bounds what is kept in memory for them
-    :param concurrency: is held by each call until its answer comes: how a task bounds its calls under way
-    :param new_file: makes the file that a body waits in: in memory (default), or on disk
+    :param concurrency: is held by each call until its answer is kept: how a task bounds its calls under way
+    :param new_file: makes the file that a request's or an answer's body waits in: in memory (default), or on disk
     """
 
     rate_limiter: RateLimiter = ExponentialBackoff()

@@ -79,18 +79,21 @@ class TitanFailedRequestsOperator(TitanBaseOperator):
         folder = self.location(context).folder(_SUBJECT)
         uris, statuses = result_uris(self.results), self._wanted()
         store = self.store(self._s3())
-        digest, written, lost = hashlib.sha256(), 0, []
+        digest, written = hashlib.sha256(), 0
+        # of a million no more are named than a message has room for
+        lost, named = 0, list[str]()
         with tempfile.TemporaryFile() as file:
             for name, request in self._requests(uris, statuses, store):
                 if request is None:
-                    lost.append(name)
+                    lost += 1
+                    named += [name] if lost <= _NAMED else []
                     continue
                 written += 1
                 digest.update(request)
                 file.write(request)
             if not written and not lost:
                 raise AirflowSkipException(f"No request is {' or '.join(statuses)}: there is nothing to try again.")
-            self._tell(lost, written)
+            self._tell(lost, named, written)
             uri = f"{folder}/requests-{digest.hexdigest()[:DIGITS]}.jsonl"
             store.upload(uri, file, LINES)
         self.log.info("Wrote %d request(s) to %s", written, uri)
@@ -125,19 +128,19 @@ class TitanFailedRequestsOperator(TitanBaseOperator):
                 own = {"id": row.id} if row.id and row.request.get("id") is None else {}
                 yield name, msgspec.json.encode(row.request | own) + b"\n"
 
-    def _tell(self, lost: Sequence[str], written: int) -> None:
-        """Name the requests that can't be written."""
+    def _tell(self, lost: int, named: Sequence[str], written: int) -> None:
+        """Name the first of the requests that can't be written."""
         if not lost:
             return
-        names = ", ".join(lost[:_NAMED]) + (f" and {len(lost) - _NAMED} more" if len(lost) > _NAMED else "")
+        names = ", ".join(named) + (f" and {lost - _NAMED} more" if lost > _NAMED else "")
         if not written:
-            value = f"no row with its request, of {len(lost)}: {names}"
+            value = f"no row with its request, of {lost}: {names}"
             remedy = "Take these from the first requests: they are too large for a row, or could not be read."
             raise InvalidRequest([Problem("results", value, "rows that hold their request", remedy)], _SUBJECT)
         self.log.warning(
             "%d request(s) are left out, as their rows don't hold them: larger than 64 KiB, or unreadable: %s. "
             "Take them from the first requests.",
-            len(lost),
+            lost,
             names,
         )
 

@@ -16,10 +16,8 @@ if TYPE_CHECKING:
 
     from airflow.providers.common.compat.sdk import Context, XComArg
 
-    from airflow_titan.aws.s3 import ObjectStore
     from airflow_titan.bulk.formats import ResultsFormat
     from airflow_titan.bulk.manifest import BulkManifest, ClaimedChunks
-    from airflow_titan.bulk.results import Results
     from airflow_titan.operators.base_parameters import OutputParameters
 
 _SUBJECT = "joining results"
@@ -70,8 +68,8 @@ class TitanMergeResultsOperator(TitanBaseOperator):
         # imported here because a DAG file that only names the operator must not pay for it
         from airflow_titan.bulk.lineage import bulk_lineage
         from airflow_titan.bulk.manifest import publish, read_manifest
-        from airflow_titan.bulk.results import Results
-        from airflow_titan.bulk.rows import result_uris
+        from airflow_titan.bulk.merge import LinesTwice, MergedResults
+        from airflow_titan.bulk.rows import read_rows, result_uris
         from airflow_titan.lineage.record import StoredItem
 
         location, results_format = self.location(context), self._format()
@@ -87,22 +85,26 @@ class TitanMergeResultsOperator(TitanBaseOperator):
                 len(uris) - len(manifests),
                 len(uris),
             )
-        with Results() as results:
-            for part, uri in enumerate(uris):
-                _add(uri, part, results, store, manifests.get(uri))
-            _check_lines(results)
-            published = publish(
-                results,
-                store=store,
-                folder=location.folder(_SUBJECT),
-                owner=location.owner,
-                requests=next((manifest.requests for manifest in manifests.values()), None),
-                requests_total=results.counts.total(),
-                models=sorted({model for manifest in manifests.values() for model in manifest.models}),
-                seconds=max((manifest.seconds or 0 for manifest in manifests.values()), default=None),
-                results_format=results_format,
-                complete=all(manifest.status == "complete" for manifest in manifests.values()),
-            )
+        with MergedResults() as results:
+            for uri in uris:
+                _check_count(uri, results.add(read_rows(uri, store)), manifests.get(uri))
+            try:
+                published = publish(
+                    results,
+                    store=store,
+                    folder=location.folder(_SUBJECT),
+                    owner=location.owner,
+                    requests=next((manifest.requests for manifest in manifests.values()), None),
+                    requests_total=results.counts.total(),
+                    models=sorted({model for manifest in manifests.values() for model in manifest.models}),
+                    seconds=max((manifest.seconds or 0 for manifest in manifests.values()), default=None),
+                    results_format=results_format,
+                    complete=all(manifest.status == "complete" for manifest in manifests.values()),
+                )
+            except LinesTwice as error:
+                remedy = "Give each shard's result file once, and only files of the same requests."
+                problem = Problem("results", f"line {_listed(error.lines)} more than once", "each line once", remedy)
+                raise InvalidRequest([problem], _SUBJECT) from None
         self.push_record(
             context,
             {"task": "merge_results", **published.manifest.summary(published.manifest_uri)},
@@ -201,26 +203,12 @@ def _spans(chunks: Sequence[int], size: int, lines: int) -> str:
     return ", ".join(named) + (" and more" if len(spans) > _NAMED else "")
 
 
-def _add(uri: str, part: int, results: Results, store: ObjectStore, manifest: BulkManifest | None) -> None:
-    """Add one file's rows, and see whether they are as many as its record says."""
-    from airflow_titan.bulk.rows import read_rows
-
-    count = 0
-    for count, row in enumerate(read_rows(uri, store), start=1):  # noqa: B007 - counted to the end
-        results.add(row, part=part)
+def _check_count(uri: str, count: int, manifest: BulkManifest | None) -> None:
+    """See whether a file's rows are as many as its record says."""
     if manifest and count != sum(manifest.counts.values()):
         value = f"{abbreviate(uri)} with {count:,} rows"
         limit = f"the {sum(manifest.counts.values()):,} rows that its record counts"
         raise InvalidRequest([Problem("results", value, limit, "Run that shard again.")], _SUBJECT)
-
-
-def _check_lines(results: Results) -> None:
-    """See that no line is there twice."""
-    repeated = results.repeated(_NAMED + 1)
-    if repeated:
-        remedy = "Give each shard's result file once, and only files of the same requests."
-        problem = Problem("results", f"line {_listed(repeated)} more than once", "each line once", remedy)
-        raise InvalidRequest([problem], _SUBJECT)
 
 
 def _listed(numbers: Sequence[int]) -> str:

@@ -154,19 +154,6 @@ def test_threads_add_rows_at_a_time() -> None:
         assert (results.counts["done"], results.images) == (2000, 2000)
 
 
-@pytest.mark.parametrize(
-    ("rows", "lines"),
-    [([("a", 1, 0), ("b", 2, 0), ("b-2", 2, 0)], []), ([("a", 1, 0), ("a", 1, 0)], [1]),
-     ([("a", 1, 0), ("b", 1, 1)], [1]), ([("a", 5, 0), ("a", 5, 1), ("b", 3, 0), ("b", 3, 0), ("c", 9, 0)], [3, 5])],
-)  # fmt: skip
-def test_lines_that_are_there_twice_are_named(rows: list[tuple[str, int, int]], lines: list[int]) -> None:
-    """One line may have several rows, each of its own name, in one part only."""
-    with Results() as results:
-        for name, line, part in rows:
-            results.add(Row(name, line, "done"), part=part)
-        assert results.repeated() == lines
-
-
 @pytest.mark.heavy
 def test_memory_is_flat_however_many_rows_there_are() -> None:
     """They lie on disk."""
