@@ -62,6 +62,21 @@ def _short_pauses() -> None:
     gc.freeze()
 
 
+@pytest.fixture(autouse=True, scope="session")
+def _descriptions_are_read_once() -> None:
+    """Let all sessions of the SDK share what they read of its services: that takes longer than most tests."""
+    from botocore.loaders import Loader
+
+    shared: dict[tuple[str, ...], dict[Any, Any]] = {}
+    begin = Loader.__init__
+
+    def begin_with_shared(loader: Loader, extra_search_paths: Any = None, **options: Any) -> None:
+        begin(loader, extra_search_paths, **options)
+        loader._cache = shared.setdefault(tuple(extra_search_paths or ()), {})  # noqa: SLF001 - it has no public name
+
+    Loader.__init__ = begin_with_shared
+
+
 @pytest.fixture(scope="session")
 def _emulator() -> Iterator[Emulator]:
     """One server for the whole run: starting it costs a second, emptying it nothing."""

@@ -15,12 +15,14 @@ if TYPE_CHECKING:
 
     from crew import Stage
 
+    from airflow_titan.emulator import Emulator
+
 MORTAL = '''
 """One picture, made by a worker that dies on its first try as soon as the answer is in S3."""
 
 import os
 import signal
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 import botocore
 from airflow.sdk import DAG
@@ -51,7 +53,7 @@ class MortalOperator(TitanTextToImageOperator):
         return super().execute(context)
 
 
-with DAG("mortal", schedule="@once", start_date=datetime(2025, 1, 1), catchup=False):
+with DAG("mortal", schedule=None):
     MortalOperator(
         task_id="picture", text="a lighthouse", width=320, height=704, number_of_images=2,
         retries=1, retry_delay=timedelta(seconds=1),
@@ -61,13 +63,11 @@ with DAG("mortal", schedule="@once", start_date=datetime(2025, 1, 1), catchup=Fa
 MANY = '''
 """More pictures than are made before somebody loses patience."""
 
-from datetime import datetime
-
 from airflow.sdk import DAG
 
 from airflow_titan.operators import TitanBulkOperator
 
-with DAG("many", schedule="@once", start_date=datetime(2025, 1, 1), catchup=False):
+with DAG("many", schedule=None):
     TitanBulkOperator(
         task_id="pictures", requests=[{"text": f"a lighthouse in {month}"} for month in range(1, 13)],
         defaults={"task": "text_to_image", "width": 320, "height": 704}, max_concurrency=3,
@@ -77,13 +77,13 @@ with DAG("many", schedule="@once", start_date=datetime(2025, 1, 1), catchup=Fals
 REFUSED = '''
 """A picture that can't be made: there are two things wrong with what is asked for."""
 
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 from airflow.sdk import DAG
 
 from airflow_titan.operators import TitanTextToImageOperator
 
-with DAG("refused", schedule="@once", start_date=datetime(2025, 1, 1), catchup=False):
+with DAG("refused", schedule=None):
     TitanTextToImageOperator(
         task_id="picture", text="a harbor", seed="soon", cfg_scale=0, retries=3, retry_delay=timedelta(seconds=1)
     )
@@ -92,16 +92,30 @@ with DAG("refused", schedule="@once", start_date=datetime(2025, 1, 1), catchup=F
 pytestmark = pytest.mark.skipif(airflow.__version__ < "3", reason="Airflow 2 has other parts, started otherwise")
 
 
-@pytest.fixture
-def whole_airflow(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Airflow]:
-    """Start Airflow with a DAG, in a home of its own; end it afterwards."""
-    with running_airflow(tmp_path, request.param, monkeypatch) as running:
-        yield running
+@pytest.fixture(scope="module")
+def airflow_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Give the home of the Airflow of all tests here."""
+    return tmp_path_factory.mktemp("airflow")
 
 
-@pytest.mark.parametrize("whole_airflow", [MORTAL], indirect=True)
+@pytest.fixture(scope="module")
+def whole_airflow(_emulator: Emulator, airflow_folder: Path) -> Iterator[Airflow]:
+    """Start Airflow with the DAGs, each of which waits for its test; end it afterwards."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("AWS_ENDPOINT_URL", _emulator.url)
+        with running_airflow(airflow_folder, MORTAL + MANY + REFUSED, patch) as running:
+            yield running
+
+
+def begin(whole_airflow: Airflow, dag_id: str) -> None:
+    """Start a run of a DAG, as soon as Airflow has read its file."""
+    whole_airflow.wait_until(lambda: whole_airflow.ask(f"dags/{dag_id}"))
+    whole_airflow.ask(f"dags/{dag_id}/dagRuns", {"logical_date": None}, "POST")
+
+
 def test_the_next_try_pays_nothing(stage: Stage, whole_airflow: Airflow) -> None:
     """A task whose process was killed with a journaled answer succeeds on its second try, paid once."""
+    begin(whole_airflow, "mortal")
     assert whole_airflow.wait_for_run("mortal") == "success", whole_airflow.logs()
     (task,) = whole_airflow.ask("dags/mortal/dagRuns/~/taskInstances")["task_instances"]
     found = stage.left()
@@ -111,10 +125,10 @@ def test_the_next_try_pays_nothing(stage: Stage, whole_airflow: Airflow) -> None
     assert (found.broken, found.journals) == ([], [])
 
 
-@pytest.mark.parametrize("whole_airflow", [MANY], indirect=True)
 def test_a_bulk_task_that_is_marked_failed_leaves_its_rows(stage: Stage, whole_airflow: Airflow) -> None:
     """Airflow kills it 5 s after it has told it to stop, before any answer has come; what became of each is known."""
     stage.emulator.inject("latency", seconds=60, times=None)
+    begin(whole_airflow, "many")
 
     def named(ending: str) -> list[str]:
         listed = stage.s3.list_objects_v2(Bucket=stage.bucket).get("Contents", [])
@@ -129,14 +143,16 @@ def test_a_bulk_task_that_is_marked_failed_leaves_its_rows(stage: Stage, whole_a
     assert len(named("slot-1.json")) == 3
 
 
-@pytest.mark.parametrize("whole_airflow", [REFUSED], indirect=True)
-def test_the_log_of_a_refused_task_says_what_to_do(stage: Stage, whole_airflow: Airflow, tmp_path: Path) -> None:
+def test_the_log_of_a_refused_task_says_what_to_do(stage: Stage, whole_airflow: Airflow, airflow_folder: Path) -> None:
     """It has few entries; that of the failure is the message, behind Airflow's own frames and one of ours."""
+    begin(whole_airflow, "refused")
     assert whole_airflow.wait_for_run("refused") == "failed", whole_airflow.logs()
     # those of the task above may still be on their way
     assert not [call for call in stage.emulator.calls if "harbor" in json.dumps(call.body)]
     # a slow machine may lose a try before it begins, and Airflow makes another
-    log = max((tmp_path / "logs").rglob("attempt=*.log"), key=lambda path: path.stat().st_mtime)
+    log = max(
+        (airflow_folder / "logs" / "dag_id=refused").rglob("attempt=*.log"), key=lambda path: path.stat().st_mtime
+    )
     entries = [json.loads(line) for line in log.read_text().splitlines()]
     (error,) = next(entry["error_detail"] for entry in entries if "error_detail" in entry)
     assert error["exc_value"].startswith("InvalidRequest: 2 problems with text_to_image")
