@@ -100,7 +100,7 @@ class Runner:
         """
         if self.ended is None:
             self.ended, self.may_pass = reason, may_pass
-        self._shared.rate_limiter.stop()
+        self._shared.quotas.stop()
 
     def check_all(self, limit: float | None) -> None:
         """
@@ -195,6 +195,7 @@ class Runner:
                 request = self._shared.request_of(bulk_request)
                 model_id = request.exact_model
                 price = prepare(request, self._headers, location, read="header").price_usd
+                self._shared.clients.way_for(request)
             except TerminalError as refusal:
                 if self._shared.location.owner.try_number > 1 and refused_after_all(refusal):
                     log.debug("Line %d may not be looked at; its turn will show: %s", bulk_request.number, refusal)
@@ -226,7 +227,7 @@ class Runner:
         outcome = run_request(bulk_request, self._shared, self._request_log, meter)
         if isinstance(outcome.error, BudgetSpent):
             self.stop(str(outcome.error))
-        elif isinstance(outcome.error, BackOff):
+        elif isinstance(outcome.error, BackOff) and self._shared.quotas.are_hopeless:
             # nobody's call was let in for as long as is bearable, so nobody's will be
             self.stop(f"the service lets nothing in: {outcome.error}", may_pass=True)
         elif outcome.error is None:

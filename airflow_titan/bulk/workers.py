@@ -15,8 +15,9 @@ T = TypeVar("T")
 
 log = logging.getLogger(__name__)
 
-#: Files that a process has open anyway; and a thread: a body for each of up to five calls, and two connections.
-_OWN_FILES, _FILES_EACH = 200, 7
+#: Files that a process has open anyway; and a thread: a body for each of up to five calls, an answer, and two
+#: connections.
+_OWN_FILES, _FILES_EACH = 200, 8
 
 
 class Workers(Generic[T]):

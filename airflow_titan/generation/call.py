@@ -1,8 +1,9 @@
 """
 One call of a request, from a free slot to a validated answer: here the money is spent.
 
-A claimed slot allows one call. Until its answer's headers are there, a call holds a part of the concurrency and of the
-budget; from then on, what its answer takes in memory. :meth:`PaidCall._pay` shows when each is held and let go.
+A claimed slot allows one call. Until its answer is in the journal, a call holds a part of the concurrency; until the
+answer's headers are there, of the budget; from the journal on, what the answer takes in memory. :meth:`PaidCall._pay`
+shows when each is held and let go.
 """
 
 from __future__ import annotations
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
 
     from airflow_titan.aws.s3 import ObjectStore
     from airflow_titan.generation.claims import ClaimRecord
+    from airflow_titan.generation.lane import Lane
     from airflow_titan.generation.location import ResultLocation
     from airflow_titan.generation.policy import CallPolicy, Log, MemoryReservation
     from airflow_titan.generation.prepare import Prepared
@@ -51,8 +53,6 @@ log = logging.getLogger(__name__)
 _GRACE = 90.0
 #: How often a store may say that a slot is there and isn't before it is given up.
 _CONTRADICTIONS = 20
-#: Bytes that are reckoned for an answer whose length the service doesn't tell.
-_UNTOLD = 8 << 20
 #: Bytes of a pixel of an answer into which others are put back: the answer, the kept pixels and the result, each four
 #: bytes to Pillow, and which are kept, one; besides, the files of the kept pixels and of the result, three each.
 _COMPOSITE_PIXEL = 19
@@ -161,22 +161,25 @@ class PaidCall:
         :return: ``None`` if somebody else has the slot
         """
         policy = self._policy
-        # the concurrency comes before the claim: what is claimed is about to be paid; a killed worker leaves no other
-        with policy.concurrency:
-            turn = policy.rate_limiter.admit()
-            claim = self._claims.reclaim(slot, unused) if unused else self._claims.claim(slot)
-            if claim is None:
-                return None
-            with self._settling(claim), policy.budget.reserve(self._price):
-                self._announce(slot)
-                response = make_attempts(turn, lambda: self._send(slot))
-        # the model is free for another call, and the money is spent, whatever becomes of the answer
-        with self._telling_unknown(slot):
+        with policy.new_file() as file:
+            # what is claimed is about to be paid, and what is answered is kept before the next call: so a worker that
+            # is killed leaves no more calls whose outcome is unknown than may be under way
+            with policy.concurrency:
+                turn = policy.rate_limiter.admit()
+                claim = self._claims.reclaim(slot, unused) if unused else self._claims.claim(slot)
+                if claim is None:
+                    return None
+                with self._settling(claim), policy.budget.reserve(self._price):
+                    self._announce(slot)
+                    response = make_attempts(turn, lambda: self._send(slot, turn.lane))
+                # the money is spent, whatever becomes of the answer
+                with self._telling_unknown(slot):
+                    saved = response.save(file)
+                    self._journal.write(slot, saved)
+            self._request_log.info("Answered in %.1f s, AWS request id %s.", saved.elapsed_ms / 1000, saved.request_id)
             # its text, and what is decoded from it
-            memory.take(2 * (response.content_length or _UNTOLD) + self.composite_bytes)
-            raw = response.read()
-        self._request_log.info("Answered in %.1f s, AWS request id %s.", raw.elapsed_ms / 1000, raw.request_id)
-        self._journal.write(slot, raw)
+            memory.take(2 * saved.size + self.composite_bytes)
+            raw = saved.load()
         return self._validate(raw, slot)
 
     def _validate(self, raw: bedrock.RawResponse, slot: int) -> ValidatedResponse:
@@ -228,12 +231,13 @@ class PaidCall:
             self._number, len(prepared.calls), slot, prepared.request.max_paid_calls,
         )  # fmt: skip
 
-    def _send(self, slot: int) -> bedrock.StreamedResponse:
+    def _send(self, slot: int, lane: Lane | None) -> bedrock.StreamedResponse:
         return bedrock.invoke(
-            self._client,
+            lane.client if lane else self._client,
             self._call.model_id or self._prepared.request.model_id,
             self._body,
             metadata=self._tags(slot),
+            origin=lane.origin if lane else bedrock.USUAL,
         )
 
     def _wait(self, slot: int, memory: MemoryReservation) -> ValidatedResponse | Result | str:
@@ -272,7 +276,7 @@ class PaidCall:
             return None
         memory.take(sum(image.bytes for image in images))
         paid = damaged.manifest.calls[self._number - 1]
-        response = kept_response(self._store, self._call, paid, images)
+        response = kept_response(self._store, self._call, paid, images, damaged.manifest.model.region)
         if response is None:
             memory.release()
             return None

@@ -9,15 +9,17 @@ from __future__ import annotations
 
 import logging
 from typing import TYPE_CHECKING
+from urllib.parse import quote, unquote
 
 import tenacity
 
 from airflow_titan import __version__
-from airflow_titan.aws.bedrock import RawResponse
+from airflow_titan.aws.bedrock import Origin, RawResponse
 from airflow_titan.errors import AccessDenied, DamagedRecord, StoreFailed, StoreRefused
 from airflow_titan.generation.claims import call_prefix
 
 if TYPE_CHECKING:
+    from airflow_titan.aws.bedrock import SavedResponse
     from airflow_titan.aws.s3 import ObjectStore
 
 log = logging.getLogger(__name__)
@@ -41,7 +43,7 @@ class Journal:
         self._store = store
         self._prefix = f"{call_prefix(folder, call)}answer-"
 
-    def write(self, slot: int, response: RawResponse) -> None:
+    def write(self, slot: int, response: SavedResponse) -> None:
         """
         Keep a paid answer. If S3 doesn't take it, the worker has it still and goes on, so nothing is raised.
 
@@ -52,6 +54,8 @@ class Journal:
             "elapsed-ms": str(response.elapsed_ms),
             "model-latency-ms": "" if response.model_latency_ms is None else str(response.model_latency_ms),
         }
+        # a header takes ASCII alone
+        facts |= {name: quote(value) for name, value in response.origin._asdict().items() if value}
         insisting = tenacity.Retrying(
             retry=tenacity.retry_if_exception_type((StoreFailed, AccessDenied)),
             wait=tenacity.wait_random_exponential(multiplier=0.5, max=10),
@@ -59,7 +63,7 @@ class Journal:
             reraise=True,
         )
         try:
-            insisting(self._store.write, self._uri(slot), response.body, metadata=facts)
+            insisting(self._store.upload, self._uri(slot), response.file, metadata=facts)
         except _STORE_ERRORS as error:
             log.warning("The paid answer could not be journaled; going on without: %s", error)
 
@@ -87,6 +91,7 @@ class Journal:
                 request_id=entry.metadata.get("request-id", ""),
                 model_latency_ms=int(latency) if latency else None,
                 elapsed_ms=int(entry.metadata.get("elapsed-ms", "0")),
+                origin=Origin(entry.metadata.get("region", ""), unquote(entry.metadata.get("connection", ""))),
             )
         except ValueError as error:
             raise DamagedRecord(

@@ -85,6 +85,24 @@ def test_a_killed_task_pays_only_for_what_was_not_answered(emulator: Emulator, s
     assert COUNT <= emulator.billed <= COUNT + AT_ONCE
 
 
+def test_no_call_is_begun_while_an_answer_is_not_kept(emulator: Emulator, s3: Any) -> None:
+    """Where S3 takes no answers, a task pays for as many calls as may be under way; a kill then loses no more."""
+    refusals = 10_000
+    emulator.inject("slow_down", method="PUT", key="/answer-", times=refusals)
+    first = start(emulator, 1)
+    while emulator.billed < AT_ONCE or refusals - (emulator.faults[0].left or 0) < 5 * AT_ONCE:
+        assert first.poll() is None
+        time.sleep(0.01)
+    assert emulator.billed == AT_ONCE
+    first.send_signal(signal.SIGKILL)
+    first.wait()
+    emulator.clear_faults()
+    second = start(emulator, 2)
+    told, _ = second.communicate(timeout=6000)
+    assert [row["status"] for row in rows(s3, told.split()[-1])] == ["done"] * COUNT
+    assert emulator.billed == COUNT + AT_ONCE
+
+
 def test_a_terminated_task_ends_in_time_and_pays_nothing_twice(emulator: Emulator, s3: Any) -> None:
     """On SIGTERM, as Airflow handles it, answers under way land; the next try does the rest."""
     code = TRY.replace("print(", "import signal\nsignal.signal(signal.SIGTERM, lambda *_: operator.on_kill())\nprint(")

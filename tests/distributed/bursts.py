@@ -6,16 +6,17 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from stored import calls_without_answer, objects_written_twice, read, read_rows
+from stored import objects_written_twice, read, read_rows
 
 if TYPE_CHECKING:
     from compose_stack import Stack
 
 REQUESTS, SHARDS, CONCURRENCY = 90, 3, 4
+POD_CONCURRENCY = SHARDS * CONCURRENCY
 SECONDS = 1.5  # that each answer takes
 #: Two DAGs; the task of the second waits for no worker that there is.
 DAGS = (
-    f"REQUESTS, SHARDS, CONCURRENCY = {REQUESTS}, {SHARDS}, {CONCURRENCY}"
+    f"REQUESTS, SHARDS, CONCURRENCY, POD_CONCURRENCY = {REQUESTS}, {SHARDS}, {CONCURRENCY}, {POD_CONCURRENCY}"
     """
 
 from airflow.sdk import DAG
@@ -26,15 +27,15 @@ settings = {
     "task_id": "pictures",
     "requests": [{"id": f"picture-{n}", "text": f"Lighthouse {n} of {{{{ run_id }}}}"} for n in range(REQUESTS)],
     "defaults": {"task": "text_to_image", "width": 320, "height": 704},
-    "max_concurrency": CONCURRENCY,
 }
 
 with DAG("bursts", schedule=None):
-    pictures = TitanBulkOperator.partial(shards=SHARDS, **settings).expand(shard=list(range(SHARDS)))
+    shards = TitanBulkOperator.partial(shards=SHARDS, max_concurrency=CONCURRENCY, **settings)
+    pictures = shards.expand(shard=list(range(SHARDS)))
     TitanMergeResultsOperator(task_id="merged", results=pictures.output)
 
 with DAG("pods", schedule=None):
-    TitanBulkOperator(queue="pods", **settings)
+    TitanBulkOperator(queue="pods", max_concurrency=POD_CONCURRENCY, **settings)
 """
 )
 
@@ -73,25 +74,21 @@ class Burst:
 
     def wait_until_under_way(self) -> None:
         """Wait until a sixth of its pictures is paid for."""
-        self._stack.wait_until(lambda: self.paid() >= REQUESTS // 6)
+        self.wait_until_paid(REQUESTS // 6)
+
+    def wait_until_paid(self, count: int) -> None:
+        """Wait until so many of its calls are billed; with none, not even until a task runs."""
+        if count:
+            self._stack.wait_until(lambda: self.paid() >= count)
 
     def wait_until_ended(self) -> str:
         """Wait until the run has ended; give its state."""
-
-        def ended() -> str | None:
-            state = str(self._stack.ask(self._path)["state"])
-            return state if state in {"success", "failed"} else None
-
-        return str(self._stack.wait_until(ended))
+        return str(self._stack.wait_until(self._end, pause=1.0))
 
     def paid(self) -> int:
         """Give the number of its calls that the emulator, since its start, has billed."""
         calls = self._stack.ask_emulator("calls")
         return sum(call["billed"] for call in calls if f" of {self._run_id}" in json.dumps(call["body"]))
-
-    def calls_without_answer(self, store: Any, *shards: int) -> int:
-        """Count the calls of shards that were begun, and whose answers are not in S3."""
-        return sum(calls_without_answer(store, f"{self.prefix}pictures/{shard}/") for shard in shards)
 
     def tries(self) -> dict[int, int]:
         """Give the number of the last try of each shard."""
@@ -99,8 +96,17 @@ class Burst:
 
     def busiest_worker(self) -> Struck:
         """Wait until its shards run, and give the worker with most of them."""
-        found = self._stack.wait_until(self._on_workers)
-        return max(found, key=lambda struck: len(struck.tasks))
+        return self.struck()[0]
+
+    def struck(self) -> list[Struck]:
+        """Wait until its shards run, and give their workers, the busiest first; none if all has ended before."""
+
+        def look() -> tuple[list[Struck]] | None:
+            found = self._on_workers()
+            return (found,) if found or self._end() else None
+
+        (found,) = self._stack.wait_until(look)
+        return sorted(found, key=lambda struck: -len(struck.tasks))
 
     def assert_whole(self, store: Any, *, lost_calls: int) -> None:
         """
@@ -118,6 +124,11 @@ class Burst:
         assert len({read(store, uri) for uri in uris}) == REQUESTS
         assert objects_written_twice(store, self.prefix) == []
         assert self.paid() <= REQUESTS + lost_calls
+
+    def _end(self) -> str | None:
+        """Give its state if it has ended."""
+        state = str(self._stack.ask(self._path)["state"])
+        return state if state in {"success", "failed"} else None
 
     def _tasks(self) -> list[dict[str, Any]]:
         return list(self._stack.ask(f"{self._path}/taskInstances?limit=100")["task_instances"])

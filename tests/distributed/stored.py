@@ -27,16 +27,6 @@ def result_files(store: Any, prefix: str) -> list[str]:
     return [f"s3://{BUCKET}/{entry['Key']}" for entry in sorted(found, key=lambda entry: entry["LastModified"])]
 
 
-def calls_without_answer(store: Any, prefix: str) -> int:
-    """Count the calls that were begun, and whose answers are not in S3: nobody will know what came of them."""
-    pages = store.get_paginator("list_objects_v2").paginate(Bucket=BUCKET, Prefix=prefix)
-    names = defaultdict(set)
-    for entry in (entry for page in pages for entry in page.get("Contents", [])):
-        folder, _, name = entry["Key"].rpartition("/")
-        names[folder].add(name)
-    return sum("slot-1.json" in there and not there & {"answer-1", "manifest.json"} for there in names.values())
-
-
 def objects_written_twice(store: Any, prefix: str = "") -> list[str]:
     """Give the keys below which different pictures have lain."""
     contents = defaultdict(set)

@@ -11,8 +11,9 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 import psutil  # type: ignore[import-untyped]
-from bursts import REQUESTS, Burst
+from bursts import POD_CONCURRENCY, REQUESTS, Burst
 from compose_stack import PATIENCE
+from process_trees import kill_tree
 from stored import read_rows, result_files
 from whole_airflow import HOST
 
@@ -47,13 +48,18 @@ def next_workload(stack: Stack) -> str:
 
 
 class Pod:
-    """One pod, with the command that Airflow's Kubernetes executor gives to the image's entry point."""
+    """
+    One pod, with the command that Airflow's Kubernetes executor gives to the image's entry point.
 
-    def __init__(self, stack: Stack) -> None:
+    :param hands_on: whether its first process hands signals on, or keeps SIGTERM for itself
+    """
+
+    def __init__(self, stack: Stack, *, hands_on: bool = True) -> None:
+        init = ["dumb-init", *([] if hands_on else ["--rewrite", "15:0"]), "--"]
         workload = ["-m", "airflow.sdk.execution_time.execute_workload", "--json-string", next_workload(stack)]
         with (stack.folder / "pod.log").open("ab") as log:
             self._process = subprocess.Popen(  # noqa: S603 - a fixed list
-                [*namespaces(), "dumb-init", "--", sys.executable, *workload],
+                [*namespaces(), *init, sys.executable, *workload],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
@@ -66,6 +72,10 @@ class Pod:
         inside = psutil.Process(self._process.pid)
         (first,) = inside.children() if namespaces() else [inside]
         first.send_signal(signal.SIGTERM)
+
+    def kill(self) -> None:
+        """End it with all that is in it, as when its grace period is over, or its node is gone."""
+        kill_tree(self._process)
 
     def wait(self) -> int:
         """Wait until it has ended; give its exit code."""
@@ -90,3 +100,21 @@ def test_a_pod_that_is_told_to_stop_tells_its_task(stack: Stack, store: Any) -> 
     assert sum(row["status"] == "done" for row in rows) == burst.paid()
     Pod(stack).wait()
     burst.assert_whole(store, lost_calls=0)
+
+
+def test_a_pod_whose_task_is_told_nothing_works_on_until_it_is_killed(stack: Stack, store: Any) -> None:
+    """
+    It begins requests as if nothing was; killed, it costs at most the calls under way.
+
+    So it is where Airflow's supervisor doesn't hand the signal on, as after apache/airflow#69034.
+    """
+    burst = Burst(stack, "pod-killed", "pods")
+    pod = Pod(stack, hands_on=False)
+    burst.wait_until_under_way()
+    pod.terminate()
+    # more than were under way
+    burst.wait_until_paid(burst.paid() + 2 * POD_CONCURRENCY)
+    pod.kill()
+    assert result_files(store, burst.prefix) == []
+    Pod(stack).wait()
+    burst.assert_whole(store, lost_calls=POD_CONCURRENCY)

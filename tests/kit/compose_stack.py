@@ -20,7 +20,7 @@ import pytest
 from airflow.utils.net import get_hostname
 from compose_services import ROOT, read_services
 from json_requests import send
-from process_trees import ending_all, kill_tree, titles_below
+from process_trees import ending_all, kill_tree, titles_below, undisturbed
 from whole_airflow import HOST, free_port
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 #: Seconds that a slow machine may take for the longest that is waited for, all examples.
-PATIENCE = 420
+PATIENCE = 900
 #: Workers, and how many tasks each runs at once.
 WORKERS, WORKER_CONCURRENCY = 3, 2
 WORKER = "airflow-worker"
@@ -44,6 +44,34 @@ _MORE_ARGUMENTS = {
 _STOP_SIGNALS = {"postgres": signal.SIGINT}
 #: How often a service may fall without being told to.
 _FALLS = 5
+#: What workers load before they fork for each task, which then needn't: most of the seconds of CPU that a task takes.
+_LOADED_BY_WORKERS = """
+import gc
+import sys
+from importlib import import_module
+
+if "celery" in sys.argv:
+    from celery.signals import worker_init
+
+    @worker_init.connect(weak=False)
+    def load(**_):
+        for name in (
+            "airflow.dag_processing.bundles.manager",
+            "airflow.dag_processing.dagbag",
+            "airflow.sdk.execution_time.supervisor",
+            "airflow.sdk.execution_time.task_runner",
+            "airflow_titan.bulk.job",
+            "airflow_titan.hooks.bedrock",
+            "airflow_titan.operators",
+            "boto3.session",
+            "PIL.PngImagePlugin",
+        ):
+            import_module(name)
+        gc.freeze()  # nor shall each look at all of it
+
+
+__all__ = []
+"""
 
 
 class Stack:
@@ -82,15 +110,19 @@ class Stack:
         """Ask the emulator, or ``POST`` a change."""
         return send("GET" if change is None else "POST", f"{self.emulator_url}/_titan/{path}", change)
 
-    def wait_until(self, what: Callable[[], T]) -> T:
-        """Wait until something is there, and give it; what doesn't answer yet is waited for."""
+    def wait_until(self, what: Callable[[], T], *, pause: float = 0.2) -> T:
+        """
+        Wait until something is there, and give it; what doesn't answer yet is waited for.
+
+        :param pause: seconds between two looks
+        """
         deadline = time.monotonic() + PATIENCE
         while time.monotonic() < deadline:
             self._start_fallen()
             with suppress(OSError, ValueError, LookupError, HTTPException):
                 if found := what():
                     return found
-            time.sleep(0.2)
+            time.sleep(pause)
         pytest.fail(f"nothing was there in {PATIENCE} s\n{self.logs()}")
 
     def titles_below(self, name: str) -> dict[int, str]:
@@ -101,15 +133,18 @@ class Stack:
         """Let a service end as with its machine: with everything below it, and without a word."""
         kill_tree(self._processes.pop(name))
 
+    def tell_to_stop(self, name: str) -> None:
+        """Tell a service to stop, as Compose does; it isn't waited for."""
+        self._processes[name].send_signal(_STOP_SIGNALS.get(name, signal.SIGTERM))
+
     def stop(self, name: str) -> int:
         """
-        Tell a service to stop, as Compose does, and wait until it has.
+        Tell a service to stop, and wait until it has.
 
         :return: its exit code
         """
-        process = self._processes.pop(name)
-        process.send_signal(_STOP_SIGNALS.get(name, signal.SIGTERM))
-        return process.wait(PATIENCE)
+        self.tell_to_stop(name)
+        return self._processes.pop(name).wait(PATIENCE)
 
     def start(self, name: str) -> None:
         """Start a service; it isn't waited for."""
@@ -137,10 +172,12 @@ class Stack:
         databases.make_database(self.ports["postgres"])
         self.start("airflow-init")
         assert self._processes.pop("airflow-init").wait(PATIENCE) == 0, self.logs()
-        self.start("airflow-apiserver")
-        self.wait_until(lambda: self.ask("version"))
-        for name in ("airflow-scheduler", "airflow-dag-processor", "airflow-triggerer", *self.workers):
+        for name in ("airflow-apiserver", "airflow-scheduler", "airflow-dag-processor", "airflow-triggerer"):
             self.start(name)
+        self.wait_until(lambda: self.ask("version"))
+        for name in self.workers:
+            self.start(name)
+        self.wait_until(lambda: all(f"celery@{name} ready" in self.log(name) for name in self.workers))
         self.wait_until(self.is_healthy)
 
     def end_all(self) -> None:
@@ -148,7 +185,8 @@ class Stack:
         for name in [name for name in self._processes if name != "postgres"]:
             self.kill(name)
         if "postgres" in self._processes:
-            self.stop("postgres")
+            self.tell_to_stop("postgres")
+            self._processes["postgres"].wait(60)
 
     def is_healthy(self) -> bool:
         """Tell whether Airflow's parts say that they are well."""
@@ -201,7 +239,9 @@ class Stack:
     def _environment(self, name: str) -> dict[str, str]:
         inherited = {key: value for key, value in os.environ.items() if not key.startswith(("AIRFLOW", "AWS_"))}
         path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-        environment = {**inherited, **self._service(name).environment, "PATH": path}
+        # what lies for a moment in the folder for that stays there when its process is killed
+        here = {"PATH": path, "TMPDIR": str(self.folder / "tmp")}
+        environment = {**inherited, **self._service(name).environment, **here}
         return environment | self._settings() if name.startswith("airflow-") else environment
 
     def _addresses(self) -> dict[str, str]:
@@ -233,8 +273,8 @@ class Stack:
             "AIRFLOW__CELERY__WORKER_CONCURRENCY": str(WORKER_CONCURRENCY),
             "AIRFLOW__CORE__DAGS_ARE_PAUSED_AT_CREATION": "False",
             "AIRFLOW__CORE__DAGS_FOLDER": str(self.folder / "dags"),
-            # tries come at once here
-            "AIRFLOW__CORE__DEFAULT_TASK_RETRIES": "5",
+            # tries come at once here, and each that begins while the api-server does takes one
+            "AIRFLOW__CORE__DEFAULT_TASK_RETRIES": "30",
             "AIRFLOW__CORE__DEFAULT_TASK_RETRY_DELAY": "1",
             # no task waits in Redis, where those of a lost worker stay for a day
             "AIRFLOW__CORE__PARALLELISM": str(WORKERS * WORKER_CONCURRENCY),
@@ -242,13 +282,13 @@ class Stack:
             "AIRFLOW__SCHEDULER__ORPHANED_TASKS_CHECK_INTERVAL": "10",
             "AIRFLOW__SCHEDULER__SCHEDULER_HEALTH_CHECK_SERVER_HOST": HOST,
             "AIRFLOW__SCHEDULER__SCHEDULER_HEALTH_CHECK_SERVER_PORT": str(self.ports["airflow-scheduler"]),
-            "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT": "20",
+            "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT": "30",
             "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT_DETECTION_INTERVAL": "3",
-            "AIRFLOW__SCHEDULER__TASK_QUEUED_TIMEOUT": "60",
+            # for so long a task may also begin: its token lasts no longer
+            "AIRFLOW__SCHEDULER__TASK_QUEUED_TIMEOUT": "180",
             "AIRFLOW__SCHEDULER__TASK_QUEUED_TIMEOUT_CHECK_INTERVAL": "5",
             "AIRFLOW__USAGE_DATA_COLLECTION__ENABLED": "False",
             "AIRFLOW__WORKERS__EXECUTION_API_TIMEOUT": "60",
-            "AIRFLOW__WORKERS__MIN_HEARTBEAT_INTERVAL": "2",
             "AWS_EC2_METADATA_DISABLED": "true",
             "AWS_CONFIG_FILE": os.devnull,
             "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
@@ -269,12 +309,17 @@ def running_stack(dags: dict[str, str]) -> Iterator[Stack]:
         shutil.copytree(ROOT / "example_dags", folder / "dags", ignore=shutil.ignore_patterns("__pycache__"))
         for name, text in dags.items():
             (folder / "dags" / name).write_text(text)
+        (folder / "tmp").mkdir()
+        settings = folder / "airflow/config/airflow_local_settings.py"
+        settings.parent.mkdir(parents=True)
+        settings.write_text(_LOADED_BY_WORKERS)
         with ending_all():
             stack = Stack(folder)
             try:
                 stack.start_all()
                 yield stack
             finally:
-                stack.end_all()
+                with undisturbed():
+                    stack.end_all()
     finally:
         shutil.rmtree(folder, ignore_errors=True)

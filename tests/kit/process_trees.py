@@ -74,12 +74,24 @@ def ending_all() -> Iterator[None]:
         yield
     finally:
         deadline = time.monotonic() + _PATIENCE
-        # orphans come up to this process as their parents go, so look until there are none
-        while left := [process for process in below(me.pid) if process not in before]:
-            assert time.monotonic() < deadline, f"these can't be ended: {left}"
-            _kill(left)
+        with undisturbed():
+            # orphans come up to this process as their parents go, so look until there are none
+            while left := [process for process in below(me.pid) if process not in before]:
+                assert time.monotonic() < deadline, f"these can't be ended: {left}"
+                _kill(left)
         signal.signal(signal.SIGTERM, handler)
         _adopt_orphans(adopt=False)
+
+
+@contextmanager
+def undisturbed() -> Iterator[None]:
+    """Let no second Ctrl-C, and no SIGTERM, keep this process from tidying up meanwhile."""
+    handlers = {number: signal.signal(number, signal.SIG_IGN) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
 
 
 def _kill(processes: Iterable[psutil.Process]) -> None:

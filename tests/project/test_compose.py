@@ -1,10 +1,12 @@
-"""docker-compose.yaml, read without a container engine."""
+"""docker-compose.yaml, read without a container engine; and by Compose, the older or the newer, where that is."""
 
 from __future__ import annotations
 
 import base64
 import re
 import shlex
+import shutil
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -111,7 +113,7 @@ def test_memory_is_told(compose: Any) -> None:
     assert sum(needs.values()) + 2 * needs["airflow-worker"] <= MEMORY
     assert f"{MEMORY >> 10} GiB" in (ROOT / "docker-compose.yaml").read_text()
     rows = re.findall(
-        r"^\| ([a-z-]+)(?:, each)? \| (\d+) \|$", (ROOT / "docs/howto/celery.md").read_text(), re.MULTILINE
+        r"^\| ([a-z-]+)(?:, each)? \| (\d+) \| \d+ \|$", (ROOT / "docs/howto/celery.md").read_text(), re.MULTILINE
     )
     assert {name: int(need) for name, need in rows} == needs
 
@@ -206,3 +208,18 @@ def test_the_fernet_key_is_one(compose: Any) -> None:
     key = compose["services"]["airflow-worker"]["environment"]["AIRFLOW__CORE__FERNET_KEY"]
     default = key.removeprefix("${FERNET_KEY:-").removesuffix("}")
     assert len(base64.urlsafe_b64decode(default)) == 32
+
+
+@pytest.mark.parametrize("command", [["docker-compose"], ["docker", "compose"]], ids=" ".join)
+def test_compose_itself_accepts_the_file(command: list[str], compose: Any) -> None:
+    """Debian's Compose as well as Docker's own finds it right, and finds all services."""
+    program = shutil.which(command[0])
+    if not program or subprocess.run([program, *command[1:], "version"], check=False, capture_output=True).returncode:  # noqa: S603 - ours
+        pytest.skip(f"{' '.join(command)} is not installed")
+    asked = [program, *command[1:], "--file", str(ROOT / "docker-compose.yaml"), "config"]
+    read = subprocess.run(asked, check=False, capture_output=True, text=True, timeout=120)  # noqa: S603 - ours
+    assert read.returncode == 0, read.stderr
+    assert read.stderr == ""
+    services = yaml.safe_load(read.stdout)["services"]
+    assert set(services) == set(compose["services"])
+    assert services["airflow-worker"]["environment"]["DUMB_INIT_SETSID"] == "0"

@@ -54,7 +54,7 @@ def client(monkeypatch: pytest.MonkeyPatch, kept: dict[str, Any]) -> Callable[..
 def call(client: Any, **options: Any) -> RawResponse:
     """Invoke without patience, unless told otherwise."""
     turn, body = ExponentialBackoff(options.pop("patience", 0)).admit(), BytesIO(b'{"a": 1}')
-    return make_attempts(turn, lambda: invoke(client, MODEL, body, **options)).read()
+    return make_attempts(turn, lambda: invoke(client, MODEL, body, **options)).save(BytesIO()).load()
 
 
 def test_what_is_sent_and_what_comes_back(client: Callable[..., Any]) -> None:

@@ -1,11 +1,15 @@
-"""A file on its way to a server: large pieces, and nothing of it in a log."""
+"""A file on its way to a server: large pieces, and nothing of it in a log; and one that comes from it."""
 
 from __future__ import annotations
 
+import errno
 import io
-from typing import Any
+import tempfile
+from typing import Any, BinaryIO, cast
 
-from airflow_titan.aws.body import PIECE, RequestBody
+import pytest
+
+from airflow_titan.aws.body import PIECE, RequestBody, save_pieces
 from airflow_titan.aws.s3 import ObjectStore
 
 DATA = bytes(range(256)) * (3 * PIECE // 256) + b"end"
@@ -20,6 +24,21 @@ class Counted(io.BytesIO):
         """Count, and read."""
         self.reads += 1
         return super().read(size)
+
+
+class SmallDisk(io.BytesIO):
+    """A file whose disk has room for some bytes."""
+
+    def __init__(self, room: int) -> None:
+        super().__init__()
+        self._room = room
+
+    def write(self, data: Any, /) -> int:
+        """Write what there is room for."""
+        written = super().write(memoryview(data)[: self._room - self.tell()])
+        if not written:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        return written
 
 
 def test_who_asks_for_little_gets_much() -> None:
@@ -62,3 +81,20 @@ def test_s3_is_sent_few_pieces(s3: Any, bucket: str) -> None:
     ObjectStore(s3).upload(f"s3://{bucket}/k", file)
     assert s3.get_object(Bucket=bucket, Key="k")["Body"].read() == DATA
     assert file.reads <= 4 * 5
+
+
+def test_what_comes_is_written_to_a_file() -> None:
+    """Also to one with a buffer."""
+    with tempfile.TemporaryFile() as file:
+        assert save_pieces([DATA, b"more"], cast("BinaryIO", file)) is file
+        file.seek(0)
+        assert file.read() == DATA + b"more"
+
+
+@pytest.mark.parametrize("room", [0, 1, 5, 6, 9, 10])
+def test_what_a_full_disk_doesnt_take_is_kept_in_memory(room: int, caplog: pytest.LogCaptureFixture) -> None:
+    """Wherever in a piece the room ends; it has been paid for."""
+    saved = save_pieces(iter([b"first", b"then", b"end"]), SmallDisk(room))
+    saved.seek(0)
+    assert saved.read() == b"firstthenend"
+    assert caplog.text.count("TMPDIR") == 1

@@ -159,7 +159,7 @@ def client(service: str, url: str, **options: Any) -> Any:
 
 def ask(url: str, size: int = 10) -> bytes:
     """Invoke a model, and read its answer."""
-    return bedrock.invoke(client("bedrock-runtime", url), "m", io.BytesIO(bytes(size))).read().body
+    return bedrock.invoke(client("bedrock-runtime", url), "m", io.BytesIO(bytes(size))).save(io.BytesIO()).load().body
 
 
 @pytest.mark.parametrize("serve", [status, headers, body, endless, closing])
