@@ -12,7 +12,7 @@ import os
 import re
 import time
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple
 
 from airflow_titan.aws.body import PIECE, RequestBody, save_pieces
 from airflow_titan.aws.deadline import Deadline, answer_seconds, transfer_seconds, watch
@@ -26,6 +26,22 @@ if TYPE_CHECKING:
 MAX_ANSWER = 25_000_000
 
 
+class Origin(NamedTuple):
+    """
+    Where an answer comes from, where that is the request's own choice; both empty where it is its task's.
+
+    :param region: the region that was asked
+    :param connection: the Airflow connection by which it was
+    """
+
+    region: str = ""
+    connection: str = ""
+
+
+#: Where a task asks.
+USUAL = Origin()
+
+
 @dataclass(frozen=True)
 class RawResponse:
     """
@@ -35,12 +51,14 @@ class RawResponse:
     :param request_id: AWS's name for the request
     :param model_latency_ms: how long the model worked, as the service measured it
     :param elapsed_ms: how long the call took, as seen from here
+    :param origin: where the service was asked
     """
 
     body: bytes
     request_id: str
     model_latency_ms: int | None
     elapsed_ms: int
+    origin: Origin = USUAL
 
 
 @dataclass(frozen=True)
@@ -52,12 +70,14 @@ class SavedResponse:
     :param request_id: AWS's name for the request
     :param model_latency_ms: how long the model worked, as the service measured it
     :param elapsed_ms: how long the call took, as seen from here
+    :param origin: where the service was asked
     """
 
     file: BinaryIO
     request_id: str
     model_latency_ms: int | None
     elapsed_ms: int
+    origin: Origin = USUAL
 
     @property
     def size(self) -> int:
@@ -67,7 +87,7 @@ class SavedResponse:
     def load(self) -> RawResponse:
         """Return the answer with its body in memory."""
         self.file.seek(0)
-        return RawResponse(self.file.read(), self.request_id, self.model_latency_ms, self.elapsed_ms)
+        return RawResponse(self.file.read(), self.request_id, self.model_latency_ms, self.elapsed_ms, self.origin)
 
 
 @dataclass(frozen=True)
@@ -82,6 +102,7 @@ class StreamedResponse:
     :param started: when the request was sent, by this process's monotonic clock
     :param deadline: ends the reading of a body that doesn't come to its end
     :param seconds: how long the body may take, from when it is begun to be read
+    :param origin: where the service was asked
     """
 
     request_id: str
@@ -91,6 +112,7 @@ class StreamedResponse:
     started: float
     deadline: Deadline
     seconds: float
+    origin: Origin = USUAL
 
     def save(self, file: BinaryIO) -> SavedResponse:
         """
@@ -109,7 +131,7 @@ class StreamedResponse:
         finally:
             self.deadline.close()
         elapsed_ms = round((time.monotonic() - self.started) * 1000)
-        return SavedResponse(saved, self.request_id, self.model_latency_ms, elapsed_ms)
+        return SavedResponse(saved, self.request_id, self.model_latency_ms, elapsed_ms, self.origin)
 
     def _pieces(self) -> Iterator[bytes]:
         """Read the body, and never more of it than an answer can have."""
@@ -133,7 +155,7 @@ class StreamedResponse:
 
 
 def invoke(
-    client: Any, model_id: str, body: BinaryIO, *, metadata: Mapping[str, str] | None = None
+    client: Any, model_id: str, body: BinaryIO, *, metadata: Mapping[str, str] | None = None, origin: Origin = USUAL
 ) -> StreamedResponse:
     """
     Invoke a model, once; return as soon as the answer's headers are there.
@@ -142,6 +164,7 @@ def invoke(
     :param model_id: model id or ARN
     :param body: the request in the model's dialect; it is closed when the service has accepted it
     :param metadata: tags for AWS's invocation log; left out where the installed botocore doesn't know them
+    :param origin: what the answer is to say of where it comes from
     :raises TitanError: one of :mod:`airflow_titan.errors`; :class:`~airflow_titan.errors.BackOff` where the model did
         no work, and the same request may be sent again
     """
@@ -176,6 +199,7 @@ def invoke(
         started=started,
         deadline=deadline,
         seconds=transfer_seconds(client),
+        origin=origin,
     )
 
 

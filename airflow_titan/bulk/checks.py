@@ -66,6 +66,7 @@ class Checker:
             request = self._shared.request_of(bulk_request)
             model_id = request.exact_model
             price = prepare(request, self._headers, location, read="header").price_usd
+            self._shared.clients.way_for(request)
         except TerminalError as refusal:
             if self._shared.location.owner.try_number > 1 and refused_after_all(refusal):
                 log.debug("Line %d may not be looked at; its turn will show: %s", bulk_request.number, refusal)

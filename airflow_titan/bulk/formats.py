@@ -35,7 +35,7 @@ CONTENT_TYPES: dict[ResultsFormat, str] = {
     "parquet": "application/vnd.apache.parquet",
 }
 #: What a row of a result file has.
-ROW = ("id", "line", "status", "images", "manifest_uri", "price_usd", "error", "request")
+ROW = ("id", "line", "status", "images", "manifest_uri", "price_usd", "error", "request", "region", "connection")
 
 _GZIP, _PIECE = b"\x1f\x8b", 1 << 20
 _CSV, _PARQUET = (".csv", ".tsv"), (".parquet", ".parq", ".pq")

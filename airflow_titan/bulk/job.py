@@ -15,6 +15,7 @@ from airflow_titan.bulk.manifest import Publisher
 from airflow_titan.bulk.memory import MemoryBudget, give_back_large_blocks
 from airflow_titan.bulk.outcome import Shared
 from airflow_titan.bulk.progress import Progress
+from airflow_titan.bulk.quotas import Quotas
 from airflow_titan.bulk.rate_group import join
 from airflow_titan.bulk.rate_limiter import SharedRateLimiter
 from airflow_titan.bulk.requests import BulkRequests
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
     from airflow_titan.bulk.rate_group import Place
     from airflow_titan.bulk.settings import JobSettings
     from airflow_titan.bulk.turns import Turns
+    from airflow_titan.generation.lane import Endpoint
     from airflow_titan.generation.location import ResultLocation
     from airflow_titan.models.routing import ModelRouting
 
@@ -122,8 +124,8 @@ class BulkJob:
         with ExitStack() as open_files:
             bulk_requests = open_files.enter_context(BulkRequests.read(requests, self._store, self._settings.requests))
             results = open_files.enter_context(Results())
-            limiter = open_files.enter_context(self._rate_limiter())
-            return self._run(bulk_requests, results, limiter)
+            quotas = open_files.enter_context(Quotas(self._rate_limiter))
+            return self._run(bulk_requests, results, quotas)
 
     def _turns(self, bulk_requests: BulkRequests) -> Turns:
         """Return which of the requests it begins: its own, or also those that other shards leave."""
@@ -131,27 +133,28 @@ class BulkJob:
             return AllInTurn(bulk_requests)
         return StealingTurns(bulk_requests, bulk_requests.chunks, self._store, self._images)
 
-    def _rate_limiter(self) -> AbstractContextManager[SharedRateLimiter]:
-        """Return the rate of all its calls: that of its rate group, or its own part of the user's limit."""
+    def _rate_limiter(self, endpoint: Endpoint) -> AbstractContextManager[SharedRateLimiter]:
+        """Return the rate of all its calls to a place: that of its rate group, or its own part of the user's limit."""
         rate = self._settings.calls_per_minute
         if rate and self._rate_group:
             task = " ".join(map(str, self._location.owner.identity))
-            return join(self._store, self._rate_group, task=task, per_minute=rate, patience=self._patience)
+            place = self._rate_group.at(endpoint)
+            return join(self._store, place, task=task, per_minute=rate, patience=self._patience)
         shards = self._settings.requests.shards
         return nullcontext(SharedRateLimiter(per_minute=rate and rate / shards, patience=self._patience))
 
-    def _run(self, bulk_requests: BulkRequests, results: Results, limiter: SharedRateLimiter) -> JobResult:
+    def _run(self, bulk_requests: BulkRequests, results: Results, quotas: Quotas) -> JobResult:
         settings, turns = self._settings, self._turns(bulk_requests)
         total = turns.total
         budget = Budget(settings.price_limit)
-        progress = Progress(total, log=log, spent=lambda: budget.spent, refusals=lambda: limiter.refusals)
+        progress = Progress(total, log=log, spent=lambda: budget.spent, refusals=lambda: quotas.refusals)
         shared = Shared(
             location=self._images,
             store=self._store,
             routing=self._routing,
             options=self._options,
-            clients=BedrockClients(self._clients),
-            rate_limiter=limiter,
+            clients=BedrockClients(self._clients, quotas),
+            quotas=quotas,
             budget=budget,
             memory=MemoryBudget(settings.memory_mib << 20),
             concurrency=threading.BoundedSemaphore(settings.concurrency),

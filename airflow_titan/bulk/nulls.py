@@ -11,6 +11,7 @@ from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 from airflow_titan.bulk.settings import NAMES
+from airflow_titan.generation.regions import lay_under
 from airflow_titan.models.tasks import TASKS
 from airflow_titan.parameters import is_blank, is_nothing, parse_word
 
@@ -66,8 +67,8 @@ def lay_over_defaults(given: dict[str, Any], settings: RequestSettings) -> dict[
     """
     own = {name: value for name, value in given.items() if not _leaves_default(name, value, settings)}
     if len(own) == len(given):
-        return settings.defaults | given
-    fields = settings.defaults | own
+        return lay_under(settings.defaults, given)
+    fields = lay_under(settings.defaults, own)
     # a row of a table has cells for what its task doesn't take; that they are empty says that no default is meant there
     names = NAMES.get(task_name(fields.get("task")), fields.keys())
     return fields | {name: None for name in given.keys() - own.keys() if name not in names or name not in fields}

@@ -25,6 +25,7 @@ from airflow_titan.errors import (
 from airflow_titan.generation.generate import generate
 from airflow_titan.generation.meter import Meter
 from airflow_titan.generation.policy import CallPolicy
+from airflow_titan.generation.regions import lay_under
 from airflow_titan.generation.request import OPTIONS, Request
 from airflow_titan.models.tasks import TASKS
 from airflow_titan.parameters import is_nothing
@@ -38,7 +39,7 @@ if TYPE_CHECKING:
     from airflow_titan.bulk.clients import BedrockClients
     from airflow_titan.bulk.log import RequestLog
     from airflow_titan.bulk.memory import MemoryBudget
-    from airflow_titan.bulk.rate_limiter import SharedRateLimiter
+    from airflow_titan.bulk.quotas import Quotas
     from airflow_titan.bulk.requests import BulkRequest
     from airflow_titan.generation.location import ResultLocation
     from airflow_titan.models.routing import ModelRouting
@@ -64,7 +65,7 @@ class Shared:
     routing: ModelRouting
     options: Mapping[str, Any]
     clients: BedrockClients
-    rate_limiter: SharedRateLimiter
+    quotas: Quotas
     budget: Budget
     memory: MemoryBudget
     concurrency: AbstractContextManager[Any]
@@ -86,7 +87,7 @@ class Shared:
         if "guardrail_id" in options:
             # the task's version is of the task's guardrail
             options.setdefault("guardrail_version", None)
-        return Request.from_parameters(task_class(**own), {**self.options, **options}, self.routing)
+        return Request.from_parameters(task_class(**own), lay_under(self.options, options), self.routing)
 
 
 @dataclass(frozen=True)
@@ -116,15 +117,15 @@ def run_request(
         request = shared.request_of(bulk_request)
         model_id = request.exact_model
         location = shared.location.for_request(bulk_request.id)
+        way = shared.clients.way_for(request)
         policy = CallPolicy(
-            rate_limiter=shared.rate_limiter,
+            rate_limiter=way.rate_limiter,
             budget=budget,
             memory=shared.memory,
             concurrency=shared.concurrency,
             new_file=on_disk,
         )
-        client = shared.clients.client_for(request)
-        result = generate(request, client, shared.store, location, policy=meter.on(policy), log=request_log)
+        result = generate(request, way.client, shared.store, location, policy=meter.on(policy), log=request_log)
     except TitanError as error:
         # a prompt that is blocked costs nothing, an answer does; nobody says which it was, but for a guardrail
         free = isinstance(error, NotExecuted | TerminalError | GuardrailFailed) and not isinstance(error, _PERHAPS_PAID)
@@ -147,6 +148,8 @@ def run_request(
         tuple(manifest.uris),
         result.manifest_uri,
         price_usd=manifest.price_usd,
+        region=", ".join(manifest.regions) if way.is_own else None,
+        connection=next((call.connection for call in manifest.calls if call.connection), None),
     )
     return Outcome(row, None, manifest.model.id)
 

@@ -102,6 +102,8 @@ class ParquetWriter:
                 "price_usd": pyarrow.float64(),
                 "error": pyarrow.struct({"kind": text, "message": text}),
                 "request": text,
+                "region": text,
+                "connection": text,
             }
         )
         self._writer = pyarrow.parquet.ParquetWriter(file, self._schema)

@@ -13,6 +13,7 @@ import time
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
+from urllib.parse import quote
 
 from airflow_titan.aws.uri import canonical_prefix, split
 from airflow_titan.bulk.rate_limiter import SharedRateLimiter
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from airflow_titan.aws.s3 import ObjectStore
+    from airflow_titan.generation.lane import Endpoint
 
 log = logging.getLogger(__name__)
 
@@ -69,6 +71,15 @@ class Place:
                 f"rate_group: got {abbreviate(name)}, whose place {error}; allowed is a name, or s3://bucket/key of "
                 "its record. Check [titan] output_root, or give it a key of its own."
             ) from None
+
+    def at(self, endpoint: Endpoint) -> Place:
+        """Return the group's place for calls that go elsewhere than tasks usually do, whose quota is another."""
+        if not any(endpoint):
+            return self
+        where = quote(str(endpoint), safe="@")
+        stem, dot, ending = self.uri.rpartition(".")
+        uri = f"{stem}@{where}.{ending}" if dot and "/" not in ending else f"{self.uri}@{where}"
+        return Place(f"{self.name} in {endpoint}", uri)
 
 
 class _Renewing:

@@ -37,6 +37,8 @@ LONGEST = 1800.0
 _AHEAD, _NO_SHOW = 1.0, 5.0
 #: What the last call's time counts for in the time that calls take.
 _SHARE = 0.1
+#: What a sum of thirds may be off.
+_ROUNDING = 1e-6
 #: Seconds between two lines of the log, and by how much the rate must have changed for another.
 _QUIET, _NOTICEABLE = 10.0, 1.25
 
@@ -65,6 +67,7 @@ class _Turn:
         self.since = 0.0
         self.latest = math.inf
         self.sent = 0.0
+        self.lane = None
         self._limiter = limiter
 
     def wait(self) -> None:
@@ -124,6 +127,7 @@ class SharedRateLimiter:
         self._called: dict[_Turn, float] = {}  # out of the line, not yet at the gate
         self._gate: list[_Turn] = []
         self._under_way: set[_Turn] = set()
+        self._expected = 0.0
         self._stopped = False
         self._failure: str | None = None
         self._seconds: float | None = None
@@ -139,6 +143,11 @@ class SharedRateLimiter:
         limits = [limit for limit in (own, 60 / spacing if spacing else None) if limit]
         return min(limits, default=None)
 
+    @property
+    def is_hopeless(self) -> bool:
+        """Whether nobody was let in for so long that one more try is no use."""
+        return self._failure is not None or (self._barren is not None and self._is_hopeless())
+
     def admit(self) -> _Turn:
         """
         Wait until a call is about to be let out, and return its turn.
@@ -150,6 +159,38 @@ class SharedRateLimiter:
             turn.since = self._called[turn] = self._stand(turn, self._line, self._call_after)
             turn.latest = turn.since + self.longest
         return turn
+
+    def soonest(self) -> float:
+        """Return when one more call might go out, behind those who wait here; who may go elsewhere asks for it."""
+        with self._lock:
+            if self._stopped or self._failure:
+                # whoever comes now is told why
+                return -math.inf
+            before, rate = len(self._line) + len(self._called) + len(self._gate), self.rate
+            return self._due() + (before * 60 / rate if rate else 0.0)
+
+    def take(self) -> _Turn | None:
+        """
+        Let a call go out now that doesn't wait here.
+
+        :return: its turn, whose wait is over; ``None`` if it may not go yet
+        :raises Stopped: if the task is ending
+        :raises Throttled: if nobody knows what is allowed
+        """
+        with self._lock:
+            self._refuse_if_over()
+            now = self._clock()
+            if self._line or self._gate or self._due() > now:
+                return None
+            turn = _Turn(self, next(self._numbers), threading.Condition(self._lock))
+            news = self._goes(turn, now)
+        _tell(news)
+        return turn
+
+    def expect(self, calls: float) -> None:
+        """Take note of calls that wait for this limiter among others; of a call that may go to three, it is a third."""
+        with self._lock:
+            self._expected += calls
 
     def stop(self) -> None:
         """Let nobody call any more: who waits, and who would, raises :class:`~airflow_titan.errors.Stopped`."""
@@ -163,7 +204,7 @@ class SharedRateLimiter:
         with self._lock:
             if self._stopped:
                 return Demand(0, 0, self._seconds)
-            waiting = len(self._line) + len(self._called) + len(self._gate)
+            waiting = len(self._line) + len(self._called) + len(self._gate) + math.ceil(self._expected - _ROUNDING)
             return Demand(waiting + len(self._under_way), waiting, self._seconds)
 
     def wake(self) -> None:
@@ -182,24 +223,31 @@ class SharedRateLimiter:
         """Return at the moment at which a call goes out, and take note that it does."""
         with self._lock:
             self._called.pop(turn, None)
-            turn.sent = now = self._stand(turn, self._gate, lambda _: self._due())
-            self._adaptive_rate.sent(now)
-            if self._token_bucket:
-                self._token_bucket.sent(now)
-            self._under_way.add(turn)
-            self._wake_first()
-            news = self._news()
+            news = self._goes(turn, self._stand(turn, self._gate, lambda _: self._due()))
         _tell(news)
+
+    def _goes(self, turn: _Turn, now: float) -> str | None:
+        """Take note that a call goes out, and return what is new."""
+        turn.sent = now
+        self._adaptive_rate.sent(now)
+        if self._token_bucket:
+            self._token_bucket.sent(now)
+        self._under_way.add(turn)
+        self._wake_first()
+        return self._news()
+
+    def _refuse_if_over(self) -> None:
+        if self._stopped:
+            raise errors.Stopped("The task is ending, so this request was not sent any more; nothing was paid.")
+        if self._failure:
+            raise errors.Throttled(f"rate_group: nobody knows what calls are allowed: {self._failure}")
 
     def _stand(self, turn: _Turn, queue: list[_Turn], due: Callable[[float], float]) -> float:
         """Stand in a queue, by age, until one is its first and the time is due; return the time."""
         bisect.insort(queue, turn, key=lambda other: other.number)
         try:
             while True:
-                if self._stopped:
-                    raise errors.Stopped("The task is ending, so this request was not sent any more; nothing was paid.")
-                if self._failure:
-                    raise errors.Throttled(f"rate_group: nobody knows what calls are allowed: {self._failure}")
+                self._refuse_if_over()
                 now, until = self._clock(), turn.latest
                 if now >= turn.latest:
                     raise errors.Throttled(

@@ -50,6 +50,8 @@ class Row:
     :param price_usd: what it cost; ``None`` where nobody knows
     :param error: ``kind`` and ``message``, where there are no pictures
     :param request: the line as it was given, likewise; it isn't written if it is empty or larger than 64 KiB
+    :param region: where its calls were made, where the request says itself where it goes
+    :param connection: by which Airflow connection, where that is its own
     """
 
     id: str
@@ -60,6 +62,8 @@ class Row:
     price_usd: float | None = None
     error: dict[str, str] | None = None
     request: dict[str, Any] | None = None
+    region: str | None = None
+    connection: str | None = None
 
     def to_json(self) -> bytes:
         """Write the row as a line, without its end."""
@@ -72,6 +76,7 @@ class Row:
             "price_usd": self.price_usd,
             "error": self.error,
         }
+        row |= {name: value for name, value in (("region", self.region), ("connection", self.connection)) if value}
         if self.request and not self.images:
             request = _encode(self.request)
             if len(request) <= MAXIMUM_REQUEST:

@@ -104,7 +104,7 @@ class Runner:
         """
         if self.ended is None:
             self.ended, self.may_pass = reason, may_pass
-        self._shared.rate_limiter.stop()
+        self._shared.quotas.stop()
 
     def check_all(self, limit: float | None) -> None:
         """
@@ -252,7 +252,7 @@ class Runner:
         outcome = run_request(bulk_request, self._shared, self._request_log, meter)
         if isinstance(outcome.error, BudgetSpent):
             self.stop(str(outcome.error))
-        elif isinstance(outcome.error, BackOff):
+        elif isinstance(outcome.error, BackOff) and self._shared.quotas.are_hopeless:
             # nobody's call was let in for as long as is bearable, so nobody's will be
             self.stop(f"the service lets nothing in: {outcome.error}", may_pass=True)
         elif outcome.error is None:

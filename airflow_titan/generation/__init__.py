@@ -9,6 +9,7 @@ imported here, so that naming one module doesn't bring boto3 along.
 - ``prepare``, ``inputs``: read the inputs, check, encode
 - ``call``: one call: when slot, concurrency, money and memory are held and let go
 - ``policy``: what a call is made by: rate limiter, budget, memory, concurrency
+- ``regions``, ``lane``, ``lanes``: where a request goes, the ways there, and which of several each call takes
 - ``claims``, ``process``: the numbered slots that bound what is paid, and who claims them
 - ``journal``: the raw answer of each paid call, kept until the manifest stands
 - ``response``: decode an answer and verify its images

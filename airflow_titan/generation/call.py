@@ -40,6 +40,7 @@ if TYPE_CHECKING:
 
     from airflow_titan.aws.s3 import ObjectStore
     from airflow_titan.generation.claims import ClaimRecord
+    from airflow_titan.generation.lane import Lane
     from airflow_titan.generation.location import ResultLocation
     from airflow_titan.generation.policy import CallPolicy, Log, MemoryReservation
     from airflow_titan.generation.prepare import Prepared
@@ -172,7 +173,7 @@ class PaidCall:
                     return None
                 with self._settling(claim), policy.budget.reserve(self._price):
                     self._announce(slot)
-                    response = make_attempts(turn, lambda: self._send(slot))
+                    response = make_attempts(turn, lambda: self._send(slot, turn.lane))
                 # the money is spent, whatever becomes of the answer
                 with self._telling_unknown(slot):
                     saved = response.save(file)
@@ -232,12 +233,13 @@ class PaidCall:
             self._number, len(prepared.calls), slot, prepared.request.max_paid_calls,
         )  # fmt: skip
 
-    def _send(self, slot: int) -> bedrock.StreamedResponse:
+    def _send(self, slot: int, lane: Lane | None) -> bedrock.StreamedResponse:
         return bedrock.invoke(
-            self._client,
+            lane.client if lane else self._client,
             self._call.model_id or self._prepared.request.model_id,
             self._body,
             metadata=self._tags(slot),
+            origin=lane.origin if lane else bedrock.USUAL,
         )
 
     def _wait(self, slot: int, memory: MemoryReservation) -> ValidatedResponse | Result | str:
@@ -276,7 +278,7 @@ class PaidCall:
             return None
         memory.take(sum(image.bytes for image in images))
         paid = damaged.manifest.calls[self._number - 1]
-        response = kept_response(self._store, self._call, paid, images)
+        response = kept_response(self._store, self._call, paid, images, damaged.manifest.model.region)
         if response is None:
             memory.release()
             return None

@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import logging
 from typing import TYPE_CHECKING
+from urllib.parse import quote, unquote
 
 import tenacity
 
 from airflow_titan import __version__
-from airflow_titan.aws.bedrock import RawResponse
+from airflow_titan.aws.bedrock import Origin, RawResponse
 from airflow_titan.errors import AccessDenied, DamagedRecord, StoreFailed, StoreRefused
 from airflow_titan.generation.claims import call_prefix
 
@@ -53,6 +54,8 @@ class Journal:
             "elapsed-ms": str(response.elapsed_ms),
             "model-latency-ms": "" if response.model_latency_ms is None else str(response.model_latency_ms),
         }
+        # a header takes ASCII alone
+        facts |= {name: quote(value) for name, value in response.origin._asdict().items() if value}
         insisting = tenacity.Retrying(
             retry=tenacity.retry_if_exception_type((StoreFailed, AccessDenied)),
             wait=tenacity.wait_random_exponential(multiplier=0.5, max=10),
@@ -88,6 +91,7 @@ class Journal:
                 request_id=entry.metadata.get("request-id", ""),
                 model_latency_ms=int(latency) if latency else None,
                 elapsed_ms=int(entry.metadata.get("elapsed-ms", "0")),
+                origin=Origin(entry.metadata.get("region", ""), unquote(entry.metadata.get("connection", ""))),
             )
         except ValueError as error:
             raise DamagedRecord(

@@ -49,7 +49,7 @@ class Model(Record):
     :param invoked: what Bedrock was told: the same id, or an ARN
     :param asked_for: the model that the task named, where the deployment sent it to another
     :param family: the wire format that it speaks
-    :param region: where Bedrock was asked
+    :param region: where Bedrock was asked; of several calls, where the first was made
     """
 
     id: str
@@ -153,6 +153,8 @@ class Paid(Record):
     :param model_latency_ms: how long the model worked, as Bedrock measured it
     :param price_usd: an estimate of this call, from the model data
     :param seed: the seed of this call, where each image has a call of its own
+    :param region: where it was made; left out of the record where it is the region of ``model``
+    :param connection: by which Airflow connection, where the request named one of its own; else left out
     """
 
     model_id: str
@@ -162,6 +164,17 @@ class Paid(Record):
     model_latency_ms: int | None
     price_usd: float | None
     seed: int | None
+    region: str | None = None
+    connection: str | None = None
+
+    @model_serializer(mode="wrap")
+    def _without_nothing(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Leave out what earlier versions don't know, wherever there is nothing to say."""
+        record: dict[str, Any] = dump(self)
+        for name in ("region", "connection"):
+            if record[name] is None:
+                del record[name]
+        return record
 
 
 class Blocked(Record):
@@ -278,6 +291,11 @@ class Manifest(Record):
         return record
 
     @property
+    def regions(self) -> list[str]:
+        """Where its calls were made, each region once."""
+        return list(dict.fromkeys(call.region or self.model.region for call in self.calls))
+
+    @property
     def uris(self) -> list[str]:
         """The URIs of the images, in the model's order."""
         return [output.uri for output in self.outputs]
@@ -292,6 +310,7 @@ class Manifest(Record):
 
         :param manifest_uri: where the complete record lies
         """
+        several = {"regions": self.regions} if len(self.regions) > 1 else {}
         return {
             "manifest_uri": manifest_uri,
             "status": self.status,
@@ -304,6 +323,7 @@ class Manifest(Record):
             "height": self.outputs[0].height,
             "price_usd": self.price_usd,
             "blocked": self.blocked.message[:_MAX_MESSAGE] if self.blocked else None,
+            **several,
         }
 
 

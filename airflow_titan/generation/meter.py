@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from types import TracebackType
 
+    from airflow_titan.generation.lane import Lane
     from airflow_titan.generation.manifest import Manifest
     from airflow_titan.generation.policy import Budget, CallPolicy, RateLimiter, Turn
 
@@ -116,6 +117,10 @@ class _MeteredTurn:
     def __init__(self, turn: Turn, meter: Meter) -> None:
         self._turn, self._meter = turn, meter
         self._sent = 0.0
+
+    @property
+    def lane(self) -> Lane | None:
+        return self._turn.lane
 
     def wait(self) -> None:
         began = self._meter.clock()

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from contextlib import AbstractContextManager
 
+    from airflow_titan.generation.lane import Lane
+
 log = logging.getLogger(__name__)
 
 T = TypeVar("T")
@@ -29,11 +31,15 @@ Log = logging.Logger | logging.LoggerAdapter[Any]
 #: Seconds that one invocation may spend on waiting for a throttled or unavailable service.
 PATIENCE = 120.0
 #: Seconds of the first pause, and of the longest, at most.
-_FIRST_PAUSE, _LONGEST_PAUSE = 1.0, 20.0
+FIRST_PAUSE, LONGEST_PAUSE = 1.0, 20.0
 
 
 class Turn(Protocol):
     """One call's turn at a rate limiter, for as many attempts as it takes."""
+
+    @property
+    def lane(self) -> Lane | None:
+        """Where the attempt goes for which it has waited; ``None`` where there is one way alone."""
 
     def wait(self) -> None:
         """
@@ -107,6 +113,8 @@ class ExponentialBackoff:
 class _BackoffTurn:
     """One call's attempts, with longer and longer pauses between them."""
 
+    lane = None
+
     def __init__(self, longest: float) -> None:
         self._longest = longest
         self._began: float | None = None
@@ -126,7 +134,7 @@ class _BackoffTurn:
     def failed(self, error: BaseException) -> bool:
         if not isinstance(error, BackOff):
             return False
-        self._pause = random.uniform(0, min(_FIRST_PAUSE * 2 ** (self._attempts - 1), _LONGEST_PAUSE))
+        self._pause = random.uniform(0, min(FIRST_PAUSE * 2 ** (self._attempts - 1), LONGEST_PAUSE))
         if time.monotonic() - (self._began or 0.0) + self._pause >= self._longest:
             return False
         log.info("Try %d found %s; waiting %.1f s.", self._attempts, type(error).__name__, self._pause)

@@ -46,7 +46,7 @@ def publish(
 
     :param responses: the answer of each call
     :param guardrail: what saw them, if anything did
-    :param region: where the model was asked
+    :param region: where the model was asked, unless an answer says where it comes from
     :param damaged: the result that is made anew, because images of it are gone
     :return: the result that stands, which is the other worker's if that was faster
     :raises ContentBlocked: if the content filter, or the guardrail, left nothing
@@ -113,7 +113,8 @@ def _manifest(
 ) -> Manifest:
     """Return the record of what was asked for and what came back."""
     request = prepared.request
-    calls = tuple(_paid(prepared, response) for response in responses)
+    region = responses[0].raw.origin.region or region
+    calls = tuple(_paid(prepared, response, region) for response in responses)
     latencies = [call.model_latency_ms for call in calls if call.model_latency_ms is not None]
     return Manifest(
         status="partial" if blocked else "complete",
@@ -147,7 +148,8 @@ def _manifest(
     )
 
 
-def _paid(prepared: Prepared, response: ValidatedResponse) -> Paid:
+def _paid(prepared: Prepared, response: ValidatedResponse, usual_region: str) -> Paid:
+    origin = response.raw.origin
     config = response.call.message.get("imageGenerationConfig", response.call.message)
     return Paid(
         model_id=response.call.model_id or prepared.request.model_id,
@@ -157,6 +159,8 @@ def _paid(prepared: Prepared, response: ValidatedResponse) -> Paid:
         model_latency_ms=response.raw.model_latency_ms,
         price_usd=prepared.price_of(response.call),
         seed=config.get("seed"),
+        region=origin.region if origin.region not in {"", usual_region} else None,
+        connection=origin.connection or None,
     )
 
 

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from pydantic import ValidationError
 
 from airflow_titan import __version__
-from airflow_titan.aws.bedrock import RawResponse
+from airflow_titan.aws.bedrock import Origin, RawResponse
 from airflow_titan.errors import DamagedRecord, ImagesMissing, StoreRefused
 from airflow_titan.generation.journal import Journal
 from airflow_titan.generation.manifest import Manifest, Output, Paid
@@ -144,12 +144,15 @@ def delete_journals(store: ObjectStore, folder: str, manifest: Manifest) -> None
         Journal(store, folder, call=call).delete(paid.slot)
 
 
-def kept_response(store: ObjectStore, call: Call, paid: Paid, images: Sequence[Output]) -> ValidatedResponse | None:
+def kept_response(
+    store: ObjectStore, call: Call, paid: Paid, images: Sequence[Output], region: str
+) -> ValidatedResponse | None:
     """
     Return the answer of one call as it was published, so that the others alone are paid for again.
 
     :param paid: what is recorded of the call
     :param images: what it brought
+    :param region: where it was made, unless it is recorded of it
     :return: ``None`` if that is something else by now
     """
     found = []
@@ -158,7 +161,8 @@ def kept_response(store: ObjectStore, call: Call, paid: Paid, images: Sequence[O
         if hashlib.sha256(data).hexdigest() != image.sha256:
             return None
         found.append(ResponseImage(data, read_answer_header(data), put_back=image.kept_pixels))
-    raw = RawResponse(b"", paid.aws_request_id, paid.model_latency_ms, paid.latency_ms)
+    origin = Origin(paid.region or region, paid.connection or "")
+    raw = RawResponse(b"", paid.aws_request_id, paid.model_latency_ms, paid.latency_ms, origin)
     return ValidatedResponse(call, raw, paid.slot, tuple(found), blocked=None, mask=None)
 
 

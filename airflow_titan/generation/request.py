@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from airflow_titan.errors import ConfigurationError, Problem, Problems, abbreviate
-from airflow_titan.models.catalog import find
+from airflow_titan.generation.regions import read_regions
+from airflow_titan.models.catalog import called, find
 from airflow_titan.models.values import without_nothing
 from airflow_titan.parameters import ParameterReader, parse_whole_number
 
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 
     from airflow_titan.generation.inputs import MaskFit
     from airflow_titan.models.routing import ModelRouting
+    from airflow_titan.models.spec import ModelSpec
     from airflow_titan.models.tasks import Task
 
     OnBlocked = Literal["fail", "skip", "keep"]
@@ -24,7 +26,7 @@ if TYPE_CHECKING:
 #: The parameters that are read here.
 OPTIONS = (
     "model_id", "model_family", "on_blocked", "on_missing", "max_paid_calls", "max_price_usd", "translate",
-    "auto_orient", "mask_fit", "guardrail_id", "guardrail_version",
+    "auto_orient", "mask_fit", "guardrail_id", "guardrail_version", "region_name", "regions", "aws_conn_id",
 )  # fmt: skip
 _MASK_FITS: tuple[MaskFit, ...] = ("exact", "clean")
 _ON_BLOCKED: tuple[OnBlocked, ...] = ("fail", "skip", "keep")
@@ -108,6 +110,9 @@ class Request:
     :param mask_fit: ``exact`` refuses a mask that isn't pure black and white and as large as its image; ``clean`` makes
         it so, black where it is dark
     :param guardrail: what is to look at its words and at each picture; ``None`` for nothing
+    :param region_name: where it is to be sent; ``None`` leaves it to the connection
+    :param regions: over which regions its calls are spread, in place of one
+    :param aws_conn_id: by which Airflow connection the model is asked; ``None`` for the task's
     :param problems: what is wrong with all these, to be told together with what is wrong with the task
     """
 
@@ -123,6 +128,9 @@ class Request:
     auto_orient: bool = False
     mask_fit: MaskFit = "exact"
     guardrail: GuardrailName | None = None
+    region_name: str | None = None
+    regions: tuple[str, ...] = ()
+    aws_conn_id: str | None = None
     problems: tuple[Problem, ...] = ()
 
     @property
@@ -137,6 +145,20 @@ class Request:
             return find(self.model_id, self.model_family).id
         except ConfigurationError:
             return ""
+
+    def problems_with(self, parameter: str) -> tuple[Problem, ...]:
+        """Return what is wrong with one of the options."""
+        return tuple(problem for problem in self.problems if problem.parameter == parameter)
+
+    @property
+    def doer(self) -> ModelSpec:
+        """
+        What is known of the model that is to do the work, where a family has several for several jobs.
+
+        :raises ConfigurationError: if the model is unknown
+        """
+        spec = find(self.model_id, self.model_family)
+        return called(spec, spec.job_for(self.task))
 
     @classmethod
     def from_parameters(cls, task: Task, options: Mapping[str, Any], routing: ModelRouting) -> Request:
@@ -174,6 +196,9 @@ class Request:
             auto_orient=reader.truth("auto_orient", options.get("auto_orient"), default=False),
             mask_fit=reader.word("mask_fit", options.get("mask_fit"), _MASK_FITS, default="exact"),
             guardrail=GuardrailName.read(reader, options.get("guardrail_id"), options.get("guardrail_version")),
+            region_name=reader.text("region_name", options.get("region_name"), default=None),
+            regions=read_regions(reader, options, route.model_id),
+            aws_conn_id=reader.text("aws_conn_id", options.get("aws_conn_id"), default=None),
             # the last, when all are read
             problems=tuple(problems),
         )

@@ -32,6 +32,9 @@ _ONE_ATTEMPT = Config(retries={"total_max_attempts": 1})
 
 #: The clients of this process, by a hash of what they are made of.
 _kept: dict[str, tuple[Any, Any]] = {}
+#: Clients of Bedrock alone, likewise, and how many: those of each region and connection of a task.
+_kept_alone: dict[str, Any] = {}
+_MOST_ALONE = 32
 
 
 class TitanBedrockHook(WatchedConnection, BedrockRuntimeHook):
@@ -67,6 +70,7 @@ class TitanBedrockHook(WatchedConnection, BedrockRuntimeHook):
         super().__init__(aws_conn_id=aws_conn_id, region_name=region_name, verify=verify)
         self.s3_conn_id = s3_conn_id
         self.model_region = model_region
+        self.botocore_defaults = botocore_defaults
         self.own_config = Config(**(botocore_defaults or {})).merge(parse_config("botocore_config", botocore_config))
         self._session: boto3.session.Session | None = None
 
@@ -145,6 +149,20 @@ class TitanBedrockHook(WatchedConnection, BedrockRuntimeHook):
             _kept[key] = self._new_clients(s3_hook)
         return _kept[key]
 
+    def bedrock_client(self, region: str | None) -> Any:
+        """
+        Return a client of ``bedrock-runtime`` alone, kept likewise: of several regions or connections each has one.
+
+        :param region: where it asks
+        :raises TitanError: as :meth:`clients` does
+        """
+        key = _hash(self, self.own_config, region)
+        if key not in _kept_alone:
+            if len(_kept_alone) >= _MOST_ALONE:
+                _kept_alone.clear()
+            _kept_alone[key] = self._new_bedrock_client(region)
+        return _kept_alone[key]
+
     def s3_client(self) -> Any:
         """Return a client of ``s3`` alone, which needs no region and no rights on Bedrock."""
         return self._new_s3_client(self._s3_hook())
@@ -166,18 +184,21 @@ class TitanBedrockHook(WatchedConnection, BedrockRuntimeHook):
     def _new_clients(self, s3_hook: _S3Hook) -> tuple[Any, Any]:
         if self.s3_conn_id in {None, self.aws_conn_id}:
             s3_hook.shared_session = self.get_session(self.region_name)
+        return self._new_bedrock_client(self.model_region), self._new_s3_client(s3_hook)
+
+    def _new_bedrock_client(self, region: str | None) -> Any:
         config = _DEFAULTS.merge(self.config).merge(self.own_config).merge(_ONE_ATTEMPT)
-        if self.model_region:
-            config = config.merge(Config(region_name=self.model_region))
-        if region := self.usual_region:
-            check_region(region, str(self.aws_conn_id))
+        if region:
+            config = config.merge(Config(region_name=region))
+        for name in filter(None, (region, self.usual_region)):
+            check_region(name, str(self.aws_conn_id))
         with naming(self.connection_name):
             bedrock = self.get_client_type(region_name=self.region_name, config=config)
         if BEARER_TOKEN in os.environ:
             config = config.merge(Config(signature_version="bearer"))
         self.check(self.get_session(self.region_name), config)
         self.watch(bedrock)
-        return bedrock, self._new_s3_client(s3_hook)
+        return bedrock
 
     def _new_s3_client(self, s3_hook: _S3Hook) -> Any:
         config = s3_hook.config.merge(self.own_config)

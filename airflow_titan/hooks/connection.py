@@ -93,6 +93,8 @@ class WatchedConnection:
 
     #: The parameter that names the connection.
     connection_parameter = "aws_conn_id"
+    #: Whether it is a mistake if there is none: the environment's credentials are of another account, perhaps.
+    must_exist = False
     aws_conn_id: str | None
     _region_name: str | None
     _verify: bool | str | None
@@ -124,12 +126,12 @@ class WatchedConnection:
         """
         Return the connection; nothing if there is none, and the environment has credentials.
 
-        :raises ConfigurationError: if there is none, and no credentials
+        :raises ConfigurationError: if there is none, and no credentials may stand in for it
         """
         try:
             return self.get_connection(conn_id)  # type: ignore[attr-defined]
         except AirflowNotFoundException:
-            if botocore.session.Session().get_credentials() is not None:
+            if not self.must_exist and botocore.session.Session().get_credentials() is not None:
                 log.warning(
                     "%s, a connection that doesn't exist; taking the environment's credentials.", self.connection_name
                 )
@@ -140,11 +142,14 @@ class WatchedConnection:
                 f"{self.connection_name}, and {variable} holds no connection that Airflow can read; allowed is a URI "
                 "or a JSON object. Correct it."
             )
+        why = "" if self.must_exist else ", and the environment has no credentials"
+        or_else = "or give None where the machine has credentials of its own"
+        if self.must_exist:
+            or_else = "or leave it out for the task's own connection"
         others = [name.removeprefix(_PREFIX).lower() for name in os.environ if name.startswith(_PREFIX)]
         raise ConfigurationError(
-            f"{self.connection_name}, a connection that doesn't exist, and the environment has no credentials; allowed "
-            f"is the id of a connection.{suggestion(conn_id, others)} Add it with airflow connections add {conn_id} "
-            f"--conn-type aws, or give None where the machine has credentials of its own."
+            f"{self.connection_name}, a connection that doesn't exist{why}; allowed is the id of a connection."
+            f"{suggestion(conn_id, others)} Add it with airflow connections add {conn_id} --conn-type aws, {or_else}."
         )
 
     def check(self, session: boto3.session.Session, config: Config) -> None:

@@ -13,6 +13,18 @@ _REGION = re.compile(
 )
 
 
+def is_region(name: str) -> bool:
+    """Tell whether something can be the name of a region."""
+    return bool(_REGION.fullmatch(name))
+
+
+def suggest_region(name: str) -> str:
+    """Return a sentence on the region that may be meant, with a space before it; nothing if none is near."""
+    from botocore.session import get_session
+
+    return suggestion(name, get_session().get_available_regions("s3"))
+
+
 def check_region(region: str, connection: str) -> None:
     """
     Refuse what can't be the name of a region: its endpoint has no address, and each try would ask for it.
@@ -20,12 +32,8 @@ def check_region(region: str, connection: str) -> None:
     :param connection: the Airflow connection that the region may come from, for the message
     :raises ConfigurationError: if it is none
     """
-    if _REGION.fullmatch(region):
-        return
-    from botocore.session import get_session
-
-    known = get_session().get_available_regions("s3")
-    raise ConfigurationError(
-        f"region_name: got {abbreviate(region)}; allowed is the name of an AWS region, such as us-west-2."
-        f"{suggestion(region, known)} Correct it on the task, or in the extra of connection {connection!r}."
-    )
+    if not is_region(region):
+        raise ConfigurationError(
+            f"region_name: got {abbreviate(region)}; allowed is the name of an AWS region, such as us-west-2."
+            f"{suggest_region(region)} Correct it on the task, or in the extra of connection {connection!r}."
+        )

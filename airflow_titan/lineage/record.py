@@ -143,7 +143,7 @@ def of_manifest(manifest: Manifest, manifest_uri: str) -> TaskLineage:
             model=manifest.model.id,
             asked_for=manifest.model.asked_for,
             family=manifest.model.family,
-            region=manifest.model.region,
+            region=", ".join(manifest.regions),
             seed=manifest.seed,
             images=len(manifest.outputs),
             images_blocked=manifest.blocked.missing if manifest.blocked else 0,

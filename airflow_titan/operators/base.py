@@ -209,17 +209,20 @@ class TitanBaseOperator(LineageOperator):
             request_payer=self._request_payer(),
         )
 
-    def hook(self, botocore_defaults: Mapping[str, Any] | None = None) -> TitanBedrockHook:
+    def hook(
+        self, botocore_defaults: Mapping[str, Any] | None = None, *, aws_conn_id: str | None = None
+    ) -> TitanBedrockHook:
         """
         Return the hook that the clients come from.
 
         :param botocore_defaults: arguments of ``botocore.config.Config`` that lie under the operator's own
+        :param aws_conn_id: another connection than the operator's
         """
         from airflow_titan.hooks.bedrock import TitanBedrockHook
 
         texts = self._texts("aws_conn_id", "s3_conn_id", "region_name")
         return TitanBedrockHook(
-            texts["aws_conn_id"],
+            aws_conn_id or texts["aws_conn_id"],
             s3_conn_id=texts["s3_conn_id"],
             region_name=texts["region_name"],
             verify=self._verified_by(),

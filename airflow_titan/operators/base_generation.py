@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context, XComArg
 
     from airflow_titan.aws.s3 import ObjectStore
+    from airflow_titan.generation.policy import RateLimiter
     from airflow_titan.generation.request import Request
     from airflow_titan.lineage.record import GenerationFigures
     from airflow_titan.models.tasks import Task
@@ -49,16 +50,15 @@ class TitanTaskOperator(TitanModelOperator):
         # imported here because a DAG file that only names the operator must not pay for boto3 and the hooks
         from airflow_titan.generation.generate import CallPolicy, generate
         from airflow_titan.generation.meter import Measurement
-        from airflow_titan.generation.policy import ExponentialBackoff
         from airflow_titan.lineage.record import of_manifest
 
-        policy = CallPolicy(rate_limiter=ExponentialBackoff(self.patience))
         try:
             with Measurement(self.task_class.name, "") as measurement:
                 request = self._request()
                 measurement.model_id = request.exact_model
                 location = self.location(context, rerun_key=self.rerun_key(context))
-                client, store = self._client_and_store(request)
+                client, rate_limiter, store = self._way(request)
+                policy = CallPolicy(rate_limiter=rate_limiter)
                 result = generate(request, client, store, location, policy=measurement.meter.on(policy))
                 measurement.take(result.manifest)
         except ContentBlocked as error:
@@ -91,12 +91,22 @@ class TitanTaskOperator(TitanModelOperator):
         options |= self.guardrail
         return Request.from_parameters(task, options, self.deployment)
 
-    def _client_and_store(self, request: Request) -> tuple[Any, ObjectStore]:
-        """Return the Bedrock client and the store, from one session."""
+    def _way(self, request: Request) -> tuple[Any, RateLimiter, ObjectStore]:
+        """Return the Bedrock client, when calls may be made and where, and the store."""
+        from airflow_titan.generation.lane import BackoffQuota, Lane
+        from airflow_titan.generation.lanes import Lanes
+        from airflow_titan.generation.policy import ExponentialBackoff
+        from airflow_titan.operators.model_clients import ModelClients
+
         hook = self.hook()
-        hook.model_region = self.other_region(request, hook)
-        client, s3 = hook.clients()
-        return client, self.store(s3)
+        clients = ModelClients(self, hook, request.regions)
+        endpoints = clients.endpoints_for(request)
+        if not request.regions:
+            hook.model_region = endpoints[0].region
+            client, s3 = hook.clients()
+            return client, ExponentialBackoff(self.patience), self.store(s3)
+        lanes = [Lane(clients.bedrock_client(endpoint), BackoffQuota()) for endpoint in endpoints]
+        return lanes[0].client, Lanes(lanes, self.patience), self.store(hook.clients()[1])
 
 
 class TitanGenerationOperator(TitanTaskOperator):

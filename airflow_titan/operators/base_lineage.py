@@ -142,5 +142,7 @@ class LineageOperator(BaseOperator):
         def location(self, context: Context, *, rerun_key: str = "") -> ResultLocation:
             """Return where the results lie."""
 
-        def hook(self, botocore_defaults: Mapping[str, Any] | None = None) -> TitanBedrockHook:
+        def hook(
+            self, botocore_defaults: Mapping[str, Any] | None = None, *, aws_conn_id: str | None = None
+        ) -> TitanBedrockHook:
             """Return the hook."""

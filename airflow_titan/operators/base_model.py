@@ -14,7 +14,6 @@ if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context, XComArg
 
     from airflow_titan.generation.request import Request
-    from airflow_titan.hooks.bedrock import TitanBedrockHook
     from airflow_titan.models.routing import ModelRouting
     from airflow_titan.operators.base_parameters import OutputParameters
 
@@ -50,6 +49,9 @@ class TitanModelOperator(TitanBaseOperator):
         guardrail_id``, or none. (templated)
     :param guardrail_version: ``DRAFT`` (default) or the number of the guardrail's version; where the guardrail is that
         of ``[titan]``, by default ``[titan] guardrail_version``. (templated)
+    :param regions: names of AWS regions over which calls are spread, in place of ``region_name``: each call goes where
+        it can go soonest, and elsewhere where a region refuses it or can't be asked, so that it surely wasn't paid.
+        Regions in which the model isn't known to live are left out. (templated)
     """
 
     ui_color = "#f7e3c6"
@@ -57,7 +59,7 @@ class TitanModelOperator(TitanBaseOperator):
     #: What every operator that asks a model takes besides its task's own parameters.
     shared_fields: ClassVar[tuple[str, ...]] = (
         "model_id", "model_family", "on_blocked", "on_missing", "max_paid_calls", "reuse", "max_price_usd", "translate",
-        "auto_orient", "mask_fit", "guardrail_id", "guardrail_version",
+        "auto_orient", "mask_fit", "guardrail_id", "guardrail_version", "regions",
         *TitanBaseOperator.shared_fields,
     )  # fmt: skip
     template_fields: Sequence[str] = shared_fields
@@ -77,6 +79,7 @@ class TitanModelOperator(TitanBaseOperator):
         mask_fit: str | XComArg = "exact",
         guardrail_id: str | XComArg | None = None,
         guardrail_version: int | str | XComArg | None = None,
+        regions: Sequence[str] | str | XComArg | None = None,
         **kwargs: Unpack[OutputParameters],
     ) -> None:
         super().__init__(**kwargs)
@@ -92,6 +95,7 @@ class TitanModelOperator(TitanBaseOperator):
         self.mask_fit = mask_fit
         self.guardrail_id = guardrail_id
         self.guardrail_version = guardrail_version
+        self.regions: Any = regions
 
     @property
     def deployment(self) -> ModelRouting:
@@ -128,16 +132,21 @@ class TitanModelOperator(TitanBaseOperator):
         # Airflow raises a task instance's max_tries with each clear, and leaves it alone on a retry
         return "" if reuse else str(getattr(context["ti"], "max_tries", ""))
 
-    def other_region(self, request: Request, hook: TitanBedrockHook) -> str | None:
-        """Return the region of a model that isn't offered where the task would ask; ``None`` where it is."""
+    def other_region(self, request: Request, usual: str | None, *, named: bool) -> str | None:
+        """
+        Return the region of a model that isn't offered where the task would ask; ``None`` where it is.
+
+        :param usual: where it would ask
+        :param named: whether the request itself says so
+        """
         from airflow_titan.models.catalog import find
         from airflow_titan.models.routing import ModelRoute
 
         if request.model_id.startswith("arn:"):
             return None
         route = ModelRoute(request.model_id, request.model_family, request.asked_for)
-        spec, usual = find(request.model_id, request.model_family), hook.usual_region
-        region = route.region(spec, usual, named=bool(self.region_name))
+        spec = find(request.model_id, request.model_family)
+        region = route.region(spec, usual, named=named)
         if region == usual:
             return None
         self.log.warning("%s is not offered in %s; asking in %s.", request.model_id, usual, region)

@@ -13,7 +13,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, TypedDict
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, MutableMapping
+    from collections.abc import Callable, Mapping, MutableMapping, Sequence
     from datetime import datetime, timedelta
 
     from airflow.providers.common.compat.sdk import DAG, TaskGroup, XComArg
@@ -113,6 +113,7 @@ class ModelOptions(OutputOptions, total=False):
     mask_fit: str | XComArg
     guardrail_id: str | XComArg | None
     guardrail_version: int | str | XComArg | None
+    regions: Sequence[str] | str | XComArg | None
 
 
 class GenerationOptions(ModelOptions, total=False):

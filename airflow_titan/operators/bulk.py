@@ -19,8 +19,6 @@ if TYPE_CHECKING:
     from airflow_titan.bulk.job import BulkJob
     from airflow_titan.bulk.manifest import Published
     from airflow_titan.bulk.rate_group import Place
-    from airflow_titan.generation.request import Request
-    from airflow_titan.hooks.bedrock import TitanBedrockHook
     from airflow_titan.operators.base_parameters import ModelParameters
 
 
@@ -47,8 +45,8 @@ class TitanBulkOperator(TitanModelOperator):
     :param null_means: what ``null`` in a request means where there is a default, such as data frames write for an empty
         cell: ``nothing`` (default) takes the default away, ``default`` leaves it. (templated)
     :param max_concurrency: how many calls may be under way at once; 1 to 1,024, default 16. (templated)
-    :param requests_per_minute: at most so many calls a minute; divided by the shards. Default: no limit but the
-        service's, which slows all calls down together. (templated)
+    :param requests_per_minute: at most so many calls a minute, in each region; divided by the shards. Default: no
+        limit but the service's, which slows all calls down together. (templated)
     :param rate_group: a name; all tasks that give the same one, shards and those of other DAGs, share
         ``requests_per_minute`` as they need it, and slow down together when the service refuses one of them. Its record
         lies in S3, below ``[titan] output_root`` or else ``output_prefix``; ``s3://bucket/key`` names another place.
@@ -129,8 +127,10 @@ class TitanBulkOperator(TitanModelOperator):
         from airflow_titan.bulk.workers import raise_open_file_limit, threads_for
         from airflow_titan.generation.request import OPTIONS, Request
         from airflow_titan.models.tasks import TextToImage
+        from airflow_titan.operators.model_clients import ModelClients
 
         options = {name: getattr(self, name) for name in OPTIONS} | {"max_price_usd": None} | self.guardrail
+        shared = Request.from_parameters(TextToImage(), options, self.deployment)
         settings = JobSettings.from_parameters(
             defaults=self.defaults,
             images_as=self.images_as,
@@ -146,13 +146,13 @@ class TitanBulkOperator(TitanModelOperator):
             max_failures=self.max_failures,
             max_price_usd=self.price_limit,
             results_format=self.results_format,
-            problems=Request.from_parameters(TextToImage(), options, self.deployment).problems,
+            problems=shared.problems,
         )
         threads = threads_for(settings.concurrency)
         raise_open_file_limit(threads)
         hook = self.hook({"max_pool_connections": threads})
         location = self.location(context, rerun_key=self.rerun_key(context))
-        clients = _Clients(self, hook)
+        clients = ModelClients(self, hook, shared.regions)
         job = self._job = BulkJob(
             settings,
             location=location,
@@ -202,29 +202,8 @@ class TitanBulkOperator(TitanModelOperator):
         summary = {"task": "bulk", **published.manifest.summary(published.manifest_uri)}
         if len(regions) == 1:
             summary["region"] = next(iter(regions))
+        elif regions:
+            summary["regions"] = sorted(filter(None, regions))
         self.push_record(context, summary, bulk_lineage(published, "bulk", images_prefix=prefix))
         # of a task that fails, Airflow would keep no value; those who go on from its rows look here for them
         context["ti"].xcom_push(key="return_value", value=published.results_uri)
-
-
-class _Clients:
-    """Makes the Bedrock clients of a bulk task, as its operator is connected."""
-
-    def __init__(self, operator: TitanBulkOperator, hook: TitanBedrockHook) -> None:
-        self._operator, self._hook = operator, hook
-        #: Where models were asked.
-        self.regions: set[str | None] = set()
-
-    def region_for(self, request: Request) -> str | None:
-        """Return the region of a request's model, where it is another than the usual one."""
-        region = self._operator.other_region(request, self._hook)
-        self.regions.add(region or self._hook.usual_region)
-        return region
-
-    def bedrock_client(self, region: str | None) -> Any:
-        """Make the client of a region; ``None`` is the usual one."""
-        self._hook.model_region = region
-        try:
-            return self._hook.clients()[0]
-        finally:
-            self._hook.model_region = None

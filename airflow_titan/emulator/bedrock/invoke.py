@@ -92,7 +92,7 @@ class InvokeModel:
             del raw  # many calls may wait for the model side by side
             if not self._throttle.admits(model.id, region):
                 raise _throttled()
-            self._run(model, body, response)
+            self._run(model, body, region, response)
         except Refused as refusal:
             response.refuse(refusal)
         except ConnectionCut:
@@ -129,14 +129,14 @@ class InvokeModel:
             raise Refused(f"The request body has {len(raw)} bytes; at most {MAXIMUM_BODY} are allowed.")
         return parse_without_images(raw) if self._canned else schema.parse(raw)
 
-    def _run(self, model: Model, body: Any, response: Response) -> None:
+    def _run(self, model: Model, body: Any, region: str, response: Response) -> None:
         """Check a body, filter its texts, do the work, and fill in the response."""
         dialect = self._dialects[model.dialect]
         job = dialect.parse(model, body)
         texts = dialect.texts(job)
         if content_filter.is_flagged(texts):
             raise dialect.blocked()
-        response.faults = faults = self._faults.for_call(texts)
+        response.faults = faults = self._faults.for_call(texts, region)
         faults.before_work()
         time.sleep(self._latency)  # the model's time; a refused request doesn't reach it
         images = dialect.generate(job)

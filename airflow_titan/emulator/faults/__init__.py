@@ -9,6 +9,7 @@ A fault is a kind from the tables in ``kinds`` with options, which ``fault`` rea
 ``seconds``    how long, for the kinds that take time
 ``text``       Bedrock only: a regular expression that one of the request's texts must match
 ``operation``  Bedrock only: ``ApplyGuardrail`` in the place of ``InvokeModel``
+``region``     Bedrock only: the region that the call must be signed for
 ``method``     S3 only: GET, PUT, HEAD, DELETE or POST
 ``key``        S3 only: a regular expression that the object's key must match
 =============  ==========================================================================================

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 _TABLES = {"bedrock": BEDROCK, "s3": S3}
 #: Options of every fault, and of those of one service.
 _OPTIONS = ("times", "after", "seconds")
-_OWN_OPTIONS: dict[str, tuple[str, ...]] = {"bedrock": ("text", "operation"), "s3": ("method", "key")}
+_OWN_OPTIONS: dict[str, tuple[str, ...]] = {"bedrock": ("text", "operation", "region"), "s3": ("method", "key")}
 _INVOKE, _APPLY = "InvokeModel", "ApplyGuardrail"
 #: Kinds that change an answer, whatever is in it; the others change its images.
 _OF_ANY_ANSWER = frozenset({"truncated_json", "not_json", "json_list"})
@@ -34,6 +34,7 @@ class Fault:
     :param seconds: how long, or how far apart, for the kinds that take time
     :param text: a regular expression that one of the request's texts must match
     :param operation: ``InvokeModel`` or ``ApplyGuardrail``; None for the first
+    :param region: the region that a call must be signed for; None for any
     :param method: the HTTP method that it waits for; None for any
     :param key: a regular expression that the object's key must match
     """
@@ -45,6 +46,7 @@ class Fault:
     seconds: float = 0.0
     text: str | None = None
     operation: str | None = None
+    region: str | None = None
     method: str | None = None
     key: str | None = None
 
@@ -76,11 +78,12 @@ class Fault:
         """What the table says of its kind."""
         return _TABLES[self.service][self.kind]
 
-    def matches_call(self, texts: Iterable[str], operation: str = _INVOKE) -> bool:
-        """Say whether a call of Bedrock with these texts can meet it."""
+    def matches_call(self, texts: Iterable[str], operation: str = _INVOKE, region: str = "") -> bool:
+        """Say whether a call of Bedrock with these texts, in this region, can meet it."""
         return (
             self.service == "bedrock"
             and (self.operation or _INVOKE) == operation
+            and self.region in {None, region}
             and (self.text is None or any(re.search(self.text, text) for text in texts))
         )
 
@@ -119,6 +122,7 @@ _VALUES: dict[str, tuple[str, Callable[[Any], bool]]] = {
     "seconds": ("a number", _is_number),
     "text": ("a regular expression", _is_pattern),
     "key": ("a regular expression", _is_pattern),
+    "region": ("the name of a region", lambda value: value is None or isinstance(value, str)),
     "operation": (f"{_INVOKE} or {_APPLY}", lambda value: value in {None, _INVOKE, _APPLY}),
     "method": (f"one of {', '.join(_METHODS)}", lambda value: value is None or value in _METHODS),
 }

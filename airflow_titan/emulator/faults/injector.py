@@ -45,10 +45,10 @@ class FaultInjector:
         with self._lock:
             return [replace(fault) for fault in self._active]
 
-    def for_call(self, texts: Iterable[str], operation: str = "InvokeModel") -> RequestFaults:
-        """Return what a call of an operation of Bedrock with these texts meets."""
+    def for_call(self, texts: Iterable[str], region: str, operation: str = "InvokeModel") -> RequestFaults:
+        """Return what a call of an operation of Bedrock with these texts meets in a region."""
         texts = tuple(texts)
-        return self._meet(lambda fault: fault.matches_call(texts, operation))
+        return self._meet(lambda fault: fault.matches_call(texts, operation, region))
 
     def for_object(self, method: str, key: str) -> RequestFaults:
         """Return what a request to S3 meets."""

@@ -20,19 +20,19 @@ if TYPE_CHECKING:
 ONCE = Config(retries={"total_max_attempts": 1}, read_timeout=5)
 
 
-def client(service: str, emulator: Emulator, config: Config = ONCE) -> Any:
+def client(service: str, emulator: Emulator, config: Config = ONCE, region: str | None = None) -> Any:
     """Make a client that asks once and never again."""
-    return boto3.client(service, endpoint_url=emulator.url, config=config)
+    return boto3.client(service, endpoint_url=emulator.url, config=config, region_name=region)
 
 
-def invoke(emulator: Emulator, text: str = "a harbour") -> bytes:
+def invoke(emulator: Emulator, text: str = "a harbour", region: str | None = None) -> bytes:
     """Ask for two small pictures."""
     body = {
         "taskType": "TEXT_IMAGE",
         "textToImageParams": {"text": text},
         "imageGenerationConfig": {"numberOfImages": 2, "width": 320, "height": 704},
     }
-    answer = client("bedrock-runtime", emulator).invoke_model(
+    answer = client("bedrock-runtime", emulator, region=region).invoke_model(
         modelId="amazon.titan-image-generator-v1", body=json.dumps(body)
     )
     return answer["body"].read()  # type: ignore[no-any-return]
@@ -44,6 +44,15 @@ def ask(emulator: Emulator, method: str, path: str, body: object = None) -> tupl
     connection.request(method, path, json.dumps(body) if body is not None else None)
     answer = connection.getresponse()
     return answer.status, json.loads(answer.read())
+
+
+def test_a_fault_of_a_region_strikes_no_other(emulator: Emulator) -> None:
+    """As many regions are down as a test says, at one address."""
+    emulator.inject("unavailable", region="us-east-1", times=None)
+    invoke(emulator, region="us-west-2")
+    with pytest.raises(ClientError, match="ServiceUnavailable"):
+        invoke(emulator, region="us-east-1")
+    assert [(call.region, call.billed) for call in emulator.calls] == [("us-west-2", True), ("us-east-1", False)]
 
 
 def test_only_what_fits_meets_a_fault(emulator: Emulator, bucket: str) -> None:

@@ -127,5 +127,5 @@ def test_memory_is_flat_however_many_rows_there_are(files: int) -> None:
             tracemalloc.stop()
 
     most(100)
-    few, many = most(20_000), most(40_000)
+    few, many = most(2_000), most(12_000)
     assert many < few + 50_000

@@ -39,7 +39,7 @@ class Quiet:
 
 def runner(requests: Any, results: Results) -> Runner:
     """Make the run of one thread, which no request may fail."""
-    shared: Any = SimpleNamespace(store=None, rate_limiter=Quiet(), memory=Quiet())
+    shared: Any = SimpleNamespace(store=None, quotas=Quiet(), memory=Quiet())
     quiet: Any = Quiet()
     return Runner(
         requests,

@@ -77,6 +77,7 @@ class Limiter:
     """Lets each call go at once, and a refused one once more."""
 
     longest = 0.0
+    lane = None
 
     def __init__(self, watch: Watch) -> None:
         self._watch = watch

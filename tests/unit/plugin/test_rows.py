@@ -81,9 +81,16 @@ def test_a_file_is_brought_once(s3: Any) -> None:
     """However many pages are looked at."""
     record = _published(s3, map(_row, range(1, 50)))
     asked: list[str] = []
-    s3.meta.events.register("before-call.s3", lambda model, **_: asked.append(model.name))
-    for offset in range(0, 50, 10):
-        result_file(record).page(None, "", offset, 10)
+
+    def note(model: Any, **_: Any) -> None:
+        asked.append(model.name)
+
+    s3.meta.events.register("before-call.s3", note)
+    try:
+        for offset in range(0, 50, 10):
+            result_file(record).page(None, "", offset, 10)
+    finally:
+        s3.meta.events.unregister("before-call.s3", note)
     assert asked == ["HeadObject", "GetObject"]
 
 
