@@ -1,9 +1,9 @@
 """
 A catalogue over several workers.
 
-Each mapped task instance takes every third request of the same list, on whatever machine it runs. They share one rate,
-with all tasks that name the same group: what one doesn't need the others use. A last task joins their result files into
-one, in the order of the requests.
+Each mapped task instance takes every third request of the same list, on whatever machine it runs; when it is done, it
+goes on with what the others haven't begun. They share one rate, with all tasks that name the same group: what one
+doesn't need the others use. A last task joins their result files into one, in the order of the requests.
 """
 
 from airflow.providers.common.compat.sdk import DAG
@@ -20,6 +20,7 @@ with DAG("example_titan_catalogue_shards", schedule=None, default_args={"retries
         requests=[{"id": color, "text": f"A {color} balloon over a lake"} for color in COLOURS],
         defaults={"task": "text_to_image", "width": 512, "height": 512},
         shards=SHARDS,
+        work_stealing=True,
         requests_per_minute=600,
         rate_group="catalogue",
     ).expand(shard=list(range(SHARDS)))

@@ -217,6 +217,22 @@ class ObjectStore(ConditionalWrites):
             raise s3_error(error, "read", uri, permission="s3:GetObject and s3:ListBucket") from error
 
     @_bounded
+    def names(self, prefix: str) -> list[str]:
+        """
+        Return what follows a prefix in the key of each object that has it, in order.
+
+        :raises StoreRefused: if S3 refuses
+        :raises StoreFailed: if S3 fails in a way that may pass
+        """
+        where = self._checked(prefix)
+        start = where["Prefix"] = where.pop("Key")
+        try:
+            pages = self._s3.get_paginator("list_objects_v2").paginate(**where)
+            return [entry["Key"][len(start) :] for page in pages for entry in page.get("Contents", ())]
+        except AWS_ERRORS as error:
+            raise s3_error(error, "list", prefix, permission="s3:ListBucket") from error
+
+    @_bounded
     def download(self, uri: str, file: IO[bytes]) -> str | None:
         """
         Read an object into a file, a piece at a time.

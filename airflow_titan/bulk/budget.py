@@ -24,6 +24,8 @@ class Budget:
     """
 
     def __init__(self, limit: float | None) -> None:
+        #: The most that may be spent, in US dollars; ``None`` if there is no limit.
+        self.limit = limit
         self._limit = None if limit is None else _units(limit)
         self._lock = threading.Lock()
         self._spent = self._held = 0

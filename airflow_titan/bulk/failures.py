@@ -33,12 +33,12 @@ class Failures:
     """
     The failures of a run. The caller sees to it that one thread at a time adds to it.
 
-    :param maximum: how many are allowed
+    :param allowed: how many are: a count as ``int``, or a share of all as ``float``
     :param total: how many requests there are
     """
 
-    def __init__(self, maximum: int, total: int) -> None:
-        self._maximum, self._total = maximum, total
+    def __init__(self, allowed: float, total: int) -> None:
+        self._allowed, self._total = allowed, total
         self._first = ""
         #: How many there are, and how many of them no other try can help.
         self.count = self._lasting = 0
@@ -54,6 +54,18 @@ class Failures:
             log.warning("%s", line)
         elif self.count == _NAMED + 1:
             log.warning("More lines are wrong; the result file names them all.")
+
+    def expect(self, total: int) -> None:
+        """Take note that there are more requests; of fewer, as many may fail as before."""
+        self._total = max(self._total, total)
+
+    def allow(self, more: int) -> bool:
+        """Tell whether so many more may fail."""
+        return self.count + more <= self._maximum
+
+    @property
+    def _maximum(self) -> int:
+        return allowed_failures(self._allowed, self._total)
 
     @property
     def too_many(self) -> str | None:

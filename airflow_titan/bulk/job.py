@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_titan.bulk.budget import Budget
 from airflow_titan.bulk.clients import BedrockClients
-from airflow_titan.bulk.failures import Failures, allowed_failures
+from airflow_titan.bulk.failures import Failures
 from airflow_titan.bulk.manifest import Publisher
 from airflow_titan.bulk.memory import MemoryBudget, give_back_large_blocks
 from airflow_titan.bulk.outcome import Shared
@@ -21,6 +21,7 @@ from airflow_titan.bulk.rate_limiter import SharedRateLimiter
 from airflow_titan.bulk.requests import BulkRequests
 from airflow_titan.bulk.results import Results
 from airflow_titan.bulk.runner import DRAIN_SECONDS, Runner
+from airflow_titan.bulk.turns import AllInTurn, StealingTurns
 from airflow_titan.bulk.workers import threads_for
 from airflow_titan.errors import AccessDenied, Problems, StoreFailed, StoreRefused
 from airflow_titan.generation.request import Request
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
     from airflow_titan.bulk.manifest import Published
     from airflow_titan.bulk.rate_group import Place
     from airflow_titan.bulk.settings import JobSettings
+    from airflow_titan.bulk.turns import Turns
     from airflow_titan.generation.lane import Endpoint
     from airflow_titan.generation.location import ResultLocation
     from airflow_titan.models.routing import ModelRouting
@@ -88,6 +90,9 @@ class BulkJob:
         self._location, self._store, self._clients = location, store, clients
         self._options = {**options, "max_price_usd": settings.price_limit}
         self._routing, self._patience, self._rate_group = routing, patience, rate_group
+        requested = settings.requests
+        #: Where the requests' own results lie: with work stealing, whichever shard makes them.
+        self._images = location.for_shards(requested.shard, requested.shards) if requested.steals else location
         self._runner: Runner | None = None
         self._stop_requested = False
         #: Where the rows lie; set once they do, also where the run ends with an error.
@@ -96,6 +101,11 @@ class BulkJob:
         problems = Problems()
         problems.extend(Request.from_parameters(TextToImage(), self._options, routing).problems)
         problems.raise_if_any()
+
+    @property
+    def images_prefix(self) -> str:
+        """Below which all its pictures lie."""
+        return self._images.prefix
 
     def request_stop(self) -> None:
         """Ask for an end soon. Does so little that a signal's handler may call it."""
@@ -117,6 +127,12 @@ class BulkJob:
             quotas = open_files.enter_context(Quotas(self._rate_limiter))
             return self._run(bulk_requests, results, quotas)
 
+    def _turns(self, bulk_requests: BulkRequests) -> Turns:
+        """Return which of the requests it begins: its own, or also those that other shards leave."""
+        if bulk_requests.chunks is None:
+            return AllInTurn(bulk_requests)
+        return StealingTurns(bulk_requests, bulk_requests.chunks, self._store, self._images)
+
     def _rate_limiter(self, endpoint: Endpoint) -> AbstractContextManager[SharedRateLimiter]:
         """Return the rate of all its calls to a place: that of its rate group, or its own part of the user's limit."""
         rate = self._settings.calls_per_minute
@@ -128,11 +144,12 @@ class BulkJob:
         return nullcontext(SharedRateLimiter(per_minute=rate and rate / shards, patience=self._patience))
 
     def _run(self, bulk_requests: BulkRequests, results: Results, quotas: Quotas) -> JobResult:
-        settings, total = self._settings, bulk_requests.total
+        settings, turns = self._settings, self._turns(bulk_requests)
+        total = turns.total
         budget = Budget(settings.price_limit)
         progress = Progress(total, log=log, spent=lambda: budget.spent, refusals=lambda: quotas.refusals)
         shared = Shared(
-            location=self._location,
+            location=self._images,
             store=self._store,
             routing=self._routing,
             options=self._options,
@@ -143,16 +160,17 @@ class BulkJob:
             concurrency=threading.BoundedSemaphore(settings.concurrency),
         )
         publisher = Publisher(
-            results, bulk_requests, self._store, self._location, results_format=settings.results_format
+            results, bulk_requests, self._store, self._location, turns=turns, results_format=settings.results_format
         )
         runner = Runner(
             bulk_requests,
             results,
             shared,
             threads=threads_for(settings.concurrency),
-            failures=Failures(allowed_failures(settings.max_failures, total), total),
+            failures=Failures(settings.max_failures, total),
             progress=progress,
             publisher=publisher,
+            turns=turns,
         )
         self._runner = runner
         if self._stop_requested:

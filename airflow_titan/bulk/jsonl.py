@@ -151,18 +151,29 @@ def raw_lines(file: IO[bytes]) -> Iterator[tuple[int, bytes, bool]]:
     :return: its number from 1, its bytes, and whether these are all of it: of a line of more than 16 MiB only the
         beginning is given
     """
-    reader = io.BufferedReader(_View(file.fileno()), HEAD)
-    number = 0
+    return (line[1:] for line in placed_lines(file))
+
+
+def placed_lines(file: IO[bytes], start: int = 0, number: int = 0) -> Iterator[tuple[int, int, bytes, bool]]:
+    """
+    Give each line as :func:`raw_lines` does, and before it the byte at which it begins.
+
+    :param start: the byte at which to begin, which is that of a line
+    :param number: of the line before it
+    """
+    reader = io.BufferedReader(_View(file.fileno(), start), HEAD)
+    end = start
     while data := reader.readline(MAXIMUM_LINE + 1):
         number += 1
+        at, end = end, end + len(data)
         complete = len(data) <= MAXIMUM_LINE or data.endswith(b"\n")
         if not complete:
             data, rest = data[:HEAD], data
             while not rest.endswith(b"\n") and (rest := reader.readline(_PIECE)):
-                pass
+                end += len(rest)
         data = (data.removeprefix(_BOM) if number == 1 else data).strip(_BLANK)
         if data or not complete:
-            yield number, data, complete
+            yield at, number, data, complete
 
 
 def piece(file: IO[bytes], start: int, end: int, *, buffer: int = HEAD) -> io.BufferedReader:

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from airflow_titan.bulk.requests import BulkRequests
     from airflow_titan.bulk.results import Results
     from airflow_titan.bulk.rows import Row
+    from airflow_titan.bulk.turns import Turns
     from airflow_titan.generation.location import ResultLocation
 
 log = logging.getLogger(__name__)
@@ -54,6 +55,22 @@ class Source(_Record):
     etag: str | None
 
 
+class ClaimedChunks(_Record):
+    """
+    Which of the chunks of a file a shard has claimed, where shards take them from each other.
+
+    :param digest: SHA-256 of the requests and of how they are divided
+    :param lines: how many lines there are in all, blank ones not counted
+    :param size: lines of a chunk
+    :param claimed: the numbers of the shard's chunks, from 0
+    """
+
+    digest: str
+    lines: int
+    size: int
+    claimed: tuple[int, ...]
+
+
 class BulkManifest(_Record):
     """
     The record of one bulk task, beside its result file.
@@ -73,6 +90,7 @@ class BulkManifest(_Record):
     :param seconds: how long it took; of joined results, the longest of them; ``None`` where nobody knows
     :param models: the models that worked
     :param task_instance: whose result it is
+    :param chunks: which of all chunks it has rows of, with work stealing
     """
 
     version: Literal[1] = _VERSION
@@ -90,10 +108,12 @@ class BulkManifest(_Record):
     seconds: float | None
     models: tuple[str, ...]
     task_instance: TaskInstance
+    chunks: ClaimedChunks | None = None
 
     def to_json(self) -> bytes:
         """Write the record as JSON for people and programs."""
-        return self.model_dump_json(indent=2).encode()
+        # earlier versions know of no chunks, and take a record without them
+        return self.model_dump_json(indent=2, exclude=None if self.chunks else {"chunks"}).encode()
 
     def summary(self, manifest_uri: str) -> dict[str, Any]:
         """
@@ -149,6 +169,7 @@ def publish(
     complete: bool = True,
     provisional: Sequence[Row] = (),
     results_format: ResultsFormat = "jsonl",
+    chunks: ClaimedChunks | None = None,
 ) -> Published:
     """
     Write the rows, and then the record.
@@ -157,6 +178,7 @@ def publish(
     :param complete: whether every request had its turn; rows of the status ``not_run`` say that one had not
     :param provisional: rows of lines that may have none yet, where more is to be published later
     :param results_format: as what the rows are written
+    :param chunks: of which chunks they are, with work stealing
     :raises StoreRefused: if S3 refuses
     :raises StoreFailed: if S3 fails in a way that may pass
     """
@@ -179,6 +201,7 @@ def publish(
         seconds=None if seconds is None else round(seconds, 3),
         models=tuple(models),
         task_instance=owner,
+        chunks=chunks,
     )
     manifest_uri = f"{folder}/{_MANIFEST}"
     store.write(manifest_uri, manifest.to_json())
@@ -192,6 +215,7 @@ class Publisher:
     :param results: the rows
     :param requests: what they are the rows of
     :param location: below which they are written
+    :param turns: which requests they are the rows of
     :param results_format: as what
     """
 
@@ -202,9 +226,10 @@ class Publisher:
         store: ObjectStore,
         location: ResultLocation,
         *,
+        turns: Turns,
         results_format: ResultsFormat = "jsonl",
     ) -> None:
-        self._results, self._requests = results, requests
+        self._results, self._requests, self._turns = results, requests, turns
         self._format = results_format
         self._store, self._location = store, location
         self._began = time.monotonic()
@@ -246,13 +271,15 @@ class Publisher:
             folder=self._location.folder("bulk"),
             owner=self._location.owner,
             requests=None if requests.uri is None else Source(uri=requests.uri, etag=requests.etag),
-            requests_total=requests.total,
+            requests_total=self._turns.total,
             models=models,
             seconds=time.monotonic() - self._began,
             shard=requests.settings.shard,
             shards=requests.settings.shards,
+            complete=self._turns.all_begun,
             provisional=provisional,
             results_format=self._format,
+            chunks=self._turns.claimed,
         )
 
 

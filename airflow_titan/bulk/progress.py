@@ -59,6 +59,10 @@ class Progress:
         self._recent: deque[list[int]] = deque()  # second, requests and pictures that ended in it
         self._metrics = Metrics("titan.bulk")
 
+    def expect(self, total: int) -> None:
+        """Note how many requests there are by now."""
+        self._total = total
+
     def started(self, line: BulkRequest) -> None:
         """Note that a request is under way."""
         with self._lock:

@@ -6,11 +6,13 @@ import sqlite3
 import tempfile
 from contextlib import closing
 from dataclasses import dataclass
+from itertools import islice
 from typing import IO, TYPE_CHECKING, Any, Self
 
 from airflow_titan.aws.uri import split
+from airflow_titan.bulk.chunks import Chunks, Division
 from airflow_titan.bulk.formats import bring
-from airflow_titan.bulk.jsonl import fill, raw_lines, wrong
+from airflow_titan.bulk.jsonl import fill, placed_lines, raw_lines, wrong
 from airflow_titan.bulk.line import ParsedLine, parse_line
 from airflow_titan.bulk.nulls import Nulls, lay_over_defaults, task_name
 from airflow_titan.bulk.settings import EVERY_NAME, NAMES
@@ -83,6 +85,12 @@ class BulkRequests:
         self._ours = is_table or uri is None
         self.settings = settings
         self.uri, self.etag = uri, etag
+        self._division = Division(settings.shards)
+        #: Where the chunks of all shards lie, if shards take them from each other.
+        self.chunks: Chunks | None = None
+        if settings.steals:
+            self._division = Division.into_chunks(sum(1 for _ in raw_lines(file)), settings.shards)
+            self.chunks = Chunks(self._division)
         #: For each line and id that is there a second time, the number of the first line.
         self._repeated: dict[tuple[int, str], int] = {}
         #: In how many of them ``null`` takes which defaults away.
@@ -130,10 +138,19 @@ class BulkRequests:
         self._file.close()
 
     def __iter__(self) -> Iterator[BulkRequest]:
-        for mine, number, data, complete in self._mine():
-            if mine:
-                for parsed in self._parse(number, data, complete=complete):
-                    yield self._request(number, parsed)
+        for index, (number, data, complete) in enumerate(raw_lines(self._file)):
+            if self._division.home(index) == self.settings.shard:
+                yield from self._requests(number, data, complete=complete)
+
+    def chunk(self, chunk: int) -> Iterator[BulkRequest]:
+        """Give the requests of a chunk, whichever shard has it; there must be chunks."""
+        start, before = self.chunks.place(chunk) if self.chunks is not None else (0, 0)
+        lines = placed_lines(self._file, start, before)
+        for _, number, data, complete in islice(lines, self._division.size):
+            yield from self._requests(number, data, complete=complete)
+
+    def _requests(self, number: int, data: bytes, *, complete: bool) -> Iterator[BulkRequest]:
+        return (self._request(number, parsed) for parsed in self._parse(number, data, complete=complete))
 
     def _look_through(self) -> tuple[int, int]:
         """Count the requests of this shard and of all, and find ids that are there twice, among all of them."""
@@ -142,22 +159,21 @@ class BulkRequests:
         with closing(sqlite3.connect("")) as seen:
             seen.execute("PRAGMA journal_mode = OFF")
             seen.execute("CREATE TABLE ids (id TEXT PRIMARY KEY, line INTEGER) WITHOUT ROWID")
-            for mine, number, data, complete in self._mine():
-                for parsed in self._parse(number, data, complete=complete):
+            for index, (start, number, data, complete) in enumerate(placed_lines(self._file)):
+                mine = self._division.home(index) == self.settings.shard
+                requests = tuple(self._parse(number, data, complete=complete))
+                if self.chunks is not None:
+                    self.chunks.add(start, number, data, len(requests))
+                for parsed in requests:
                     total += 1
                     if mine:
                         count += 1
                         self.nulls.add(parsed.given)
                     added = seen.execute("INSERT OR IGNORE INTO ids VALUES (?, ?)", (parsed.id, number)).rowcount
-                    if parsed.id and not added and mine:
+                    if parsed.id and not added and (mine or self.chunks is not None):
                         ((first,),) = seen.execute("SELECT line FROM ids WHERE id = ?", (parsed.id,))
                         self._repeated[number, parsed.id] = first
         return count, total
-
-    def _mine(self) -> Iterator[tuple[bool, int, bytes, bool]]:
-        """Give every line that isn't blank, and whether it belongs to this shard."""
-        for index, (number, data, complete) in enumerate(raw_lines(self._file)):
-            yield index % self.settings.shards == self.settings.shard, number, data, complete
 
     def _parse(self, number: int, data: bytes, *, complete: bool) -> Iterator[ParsedLine]:
         """Read one line: a request, or with ``images_as`` as many as the row's pictures need."""

@@ -1,10 +1,10 @@
 """
 The run of a bulk task: which requests are checked and begun, and how it ends.
 
-Threads take one request after the other. There are more of them than calls may be under way, so that the model needn't
-wait while a thread reads inputs or writes results; the calls themselves pass a semaphore that lets so many through as
-are allowed. Nothing is kept in memory for a request that has no thread: the input is read as it goes, and rows lie on
-disk.
+Threads take one request after the other, as :mod:`airflow_titan.bulk.turns` gives them. There are more of them than
+calls may be under way, so that the model needn't wait while a thread reads inputs or writes results; the calls
+themselves pass a semaphore that lets so many through as are allowed. Nothing is kept in memory for a request that has
+no thread: the input is read as it goes, and rows lie on disk.
 """
 
 from __future__ import annotations
@@ -14,13 +14,13 @@ import threading
 import time
 from typing import TYPE_CHECKING
 
+from airflow_titan.bulk.checks import Checker
 from airflow_titan.bulk.log import RequestLog
-from airflow_titan.bulk.outcome import error_row, not_run_row, run_request, surprise_row, unsent_row
+from airflow_titan.bulk.outcome import not_run_row, run_request, unsent_row
+from airflow_titan.bulk.turns import AllInTurn
 from airflow_titan.bulk.workers import Workers
-from airflow_titan.errors import BackOff, BudgetSpent, TerminalError, TransientError, refused_after_all
-from airflow_titan.generation.inputs import InputReader
+from airflow_titan.errors import BackOff, BudgetSpent
 from airflow_titan.generation.meter import Meter
-from airflow_titan.generation.prepare import prepare
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -32,11 +32,10 @@ if TYPE_CHECKING:
     from airflow_titan.bulk.requests import BulkRequest, BulkRequests
     from airflow_titan.bulk.results import Results
     from airflow_titan.bulk.rows import Row
+    from airflow_titan.bulk.turns import Offer, Turns
 
 log = logging.getLogger(__name__)
 
-#: Headers of input images that are remembered, each of up to 128 KiB.
-_REMEMBERED = 64
 #: Seconds between two looks at what the threads do; and that answers get to land when the task must end.
 _LOOK, DRAIN_SECONDS = 0.5, 25.0
 #: Seconds of them after which what is known by then is written down: Airflow 3 kills a task that was marked failed 5 s
@@ -54,6 +53,7 @@ class Runner:
     :param threads: how many work on them
     :param failures: counts those that fail; too many end the run
     :param publisher: writes down what is known when the task must end and answers are still under way
+    :param turns: which requests it begins; default: all, one after the other
     """
 
     def __init__(
@@ -66,22 +66,26 @@ class Runner:
         failures: Failures,
         progress: Progress,
         publisher: Publisher,
+        turns: Turns | None = None,
     ) -> None:
-        self._requests, self._results, self._shared = requests, results, shared
+        self._turns: Turns = turns or AllInTurn(requests)
+        self._results, self._shared = results, shared
         self._threads, self._failures = threads, failures
         self._progress, self._publisher = progress, publisher
-        # many requests may share a mask, or a picture
-        self._headers = InputReader(shared.store, remembered=_REMEMBERED)
+        self._checker = Checker(shared)
         self._request_log = RequestLog(log)
         self._wake = threading.Condition()
-        #: Requests that were found wrong before the first was paid, by line and id.
+        #: Requests that were found wrong before the first was paid, by line and id: those that have their rows, and
+        #: those that get them in their turn.
         self._wrong: set[tuple[int, str]] = set()
+        self._known_wrong: set[tuple[int, str]] = set()
         #: How many requests were begun, and those of them that have no row yet.
         self._begun = 0
         self._under_way: set[tuple[int, str]] = set()
         self._closed = self._rest_has_rows = False
         self._stop_requested = False
         self._estimate: float | None = 0.0
+        self._checked = False
         #: Why no more requests are begun.
         self.ended: str | None = None
         #: Whether another try of the task could do better.
@@ -110,8 +114,11 @@ class Runner:
 
         :param limit: what it may cost in all, in US dollars
         """
-        self._run_workers(self._check, self._until_ended())
+        self._checked = True
+        self._run_workers(self._check, self._until_ended(self._turns.to_check()))
         self._end_if_too_many_failed()
+        if self._failures.too_many:
+            self._turns.keep({number for number, _ in self._known_wrong})
         if self.ended is None and limit is not None and self._estimate is not None and self._estimate > limit + 1e-9:
             self.stop(
                 f"max_price_usd: all requests together are estimated at {self._estimate:g} USD; allowed is at most "
@@ -119,7 +126,7 @@ class Runner:
             )
 
     def run_all(self) -> None:
-        """Run every request that has no row yet."""
+        """Run every request that has no row yet, and then those that other shards leave."""
         self._run_workers(self._run, self._beginning())
 
     def drain(self, seconds: float) -> None:
@@ -148,6 +155,7 @@ class Runner:
             if ended:
                 return
             self._shared.memory.adapt()
+            self._progress.expect(self._turns.total)
             self._progress.tell()
         self._end_soon(workers)
 
@@ -166,15 +174,14 @@ class Runner:
         while time.monotonic() < deadline and not workers.wait(_LOOK):
             self._progress.tell()
 
-    def _until_ended(self) -> Iterator[BulkRequest]:
+    def _until_ended(self, requests: Iterator[BulkRequest]) -> Iterator[BulkRequest]:
         """Yield the requests; once no more are begun, none is read, as their file may be gone by then."""
-        requests = iter(self._requests)
         while self.ended is None and (bulk_request := next(requests, None)):
             yield bulk_request
 
     def _beginning(self) -> Iterator[BulkRequest]:
         """Yield the requests, and take note of how far they were given."""
-        for bulk_request in self._until_ended():
+        for bulk_request in self._until_ended(self._in_turn()):
             self._begun += 1
             name = (bulk_request.number, bulk_request.id)
             if name not in self._wrong:
@@ -182,37 +189,55 @@ class Runner:
                     self._under_way.add(name)
                 yield bulk_request
 
+    def _in_turn(self) -> Iterator[BulkRequest]:
+        """Yield this shard's requests, and then those that it takes from others, as long as it can bear them."""
+        yield from self._turns.own()
+        while (offer := self._turns.offer()) and self._can_bear(offer):
+            if self._turns.take(offer):
+                with self._wake:
+                    self._failures.expect(self._turns.total)
+                yield from offer.requests
+
+    def _can_bear(self, offer: Offer) -> bool:
+        """Tell whether another shard's requests are within what may fail here, and what may be spent."""
+        budget, limit = self._shared.budget, self._shared.budget.limit
+        if offer.is_ours or not (self._checked or limit is not None):
+            return True
+        checks = self._checker.check_each(offer.requests)
+        wrong = sum(check.row is not None and check.row.status in _FAILED for check in checks)
+        prices = [check.price_usd if check.looked else None for check in checks]
+        known = [price for price in prices if price is not None]
+        # those that wait for their turn have reserved nothing yet
+        waiting = len(self._under_way) * max(known, default=0.0)
+        needed = budget.spent + budget.held + waiting + sum(known)
+        reason = ""
+        if not self._failures.allow(wrong):
+            reason = f"of the next {len(checks)} requests {wrong} are wrong, and max_failures doesn't allow that many"
+        elif limit is not None and (len(known) < len(prices) or needed > limit + 1e-9):
+            reason = f"the next {len(checks)} requests may go beyond max_price_usd, which is {limit:g} USD"
+        if reason:
+            log.info("Nothing more is taken from other shards: %s.", reason)
+        return not reason
+
     def _check(self, bulk_request: BulkRequest) -> None:
         """Look at one request; what is wrong with it is its row."""
-        row: Row | None = None
-        error: Exception | None = None
-        model_id = ""
-        if bulk_request.problem or bulk_request.skipped:
-            row = unsent_row(bulk_request)
-        else:
-            try:
-                location = self._shared.location.for_request(bulk_request.id)
-                request = self._shared.request_of(bulk_request)
-                model_id = request.exact_model
-                price = prepare(request, self._headers, location, read="header").price_usd
-                self._shared.clients.way_for(request)
-            except TerminalError as refusal:
-                if self._shared.location.owner.try_number > 1 and refused_after_all(refusal):
-                    log.debug("Line %d may not be looked at; its turn will show: %s", bulk_request.number, refusal)
-                else:
-                    row, error = error_row(bulk_request, "invalid", 0.0, refusal), refusal
-            except TransientError as failure:
-                log.debug("Line %d could not be looked at; its turn will show: %s", bulk_request.number, failure)
-            except Exception as surprise:  # noqa: BLE001 - logged with its row
-                row, error = surprise_row(bulk_request, 0.0, surprise), surprise
-            else:
+        check = self._checker.check(bulk_request)
+        if check.row is None:
+            if check.looked:
                 with self._wake:
+                    price = check.price_usd
                     self._estimate = None if self._estimate is None or price is None else self._estimate + price
-        if row:
+            return
+        name = (bulk_request.number, bulk_request.id)
+        if self._turns.rows_wait:
             with self._wake:
-                self._wrong.add((bulk_request.number, bulk_request.id))
-            self._add(bulk_request, row, error)
-            self._progress.ended(row, 0, bulk_request.task, model_id)
+                self._count(bulk_request, check.row, check.error)
+                self._known_wrong.add(name)
+            return
+        with self._wake:
+            self._wrong.add(name)
+        self._add(bulk_request, check.row, check.error)
+        self._progress.ended(check.row, 0, bulk_request.task, check.model_id)
 
     def _run(self, bulk_request: BulkRequest) -> None:
         """Run one request, if it is any, and keep its row."""
@@ -239,15 +264,19 @@ class Runner:
 
     def _add(self, bulk_request: BulkRequest, row: Row, error: Exception | None) -> None:
         """Keep a request's row, and count it where it has failed."""
-        failed = row.status in _FAILED or (row.status == "blocked" and self._fails_if_blocked(bulk_request))
         with self._wake:
             if self._closed:
                 return
             self._results.add(row)
             self._under_way.discard((bulk_request.number, bulk_request.id))
-            if failed:
-                self._failures.add(bulk_request, row, error)
+            self._count(bulk_request, row, error)
             self._wake.notify_all()
+
+    def _count(self, bulk_request: BulkRequest, row: Row, error: Exception | None) -> None:
+        """Count a request where it has failed, once."""
+        failed = row.status in _FAILED or (row.status == "blocked" and self._fails_if_blocked(bulk_request))
+        if failed and (bulk_request.number, bulk_request.id) not in self._known_wrong:
+            self._failures.add(bulk_request, row, error)
 
     def _add_final(self, bulk_request: BulkRequest, row: Row) -> None:
         self._results.add(row)
@@ -263,14 +292,15 @@ class Runner:
         with self._wake:
             under_way = set(self._under_way)
         rows: list[tuple[BulkRequest, Row]] = []
-        for index, bulk_request in enumerate(self._requests):
+        for index, bulk_request in enumerate(self._turns.begun()):
             name = (bulk_request.number, bulk_request.id)
             if name in under_way:
                 message = f"The task ended while it was under way, and another try will see to it: {reason}."
                 rows.append((bulk_request, not_run_row(bulk_request, message, None)))
             elif index >= self._begun and name not in self._wrong and not self._rest_has_rows:
                 message = f"The task ended before its turn: {reason}."
-                self._add_final(bulk_request, not_run_row(bulk_request, message, 0.0))
+                row = self._checker.check(bulk_request).row if name in self._known_wrong else None
+                self._add_final(bulk_request, row or not_run_row(bulk_request, message, 0.0))
         self._rest_has_rows = True
         return rows
 

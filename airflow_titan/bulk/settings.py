@@ -40,6 +40,7 @@ class RequestSettings:
     :param null_is_default: whether what a request says nothing of, by ``null`` or an empty text, has its default
     :param shard: which part of the requests is taken, from 0
     :param shards: how many parts there are
+    :param work_stealing: whether a shard that is done takes from the others
     """
 
     defaults: dict[str, Any]
@@ -47,6 +48,12 @@ class RequestSettings:
     null_is_default: bool = False
     shard: int = 0
     shards: int = 1
+    work_stealing: bool = False
+
+    @property
+    def steals(self) -> bool:
+        """Whether there is anybody to take from."""
+        return self.work_stealing and self.shards > 1
 
     @classmethod
     def read(
@@ -58,6 +65,7 @@ class RequestSettings:
         null_means: Any = None,
         shard: Any = 0,
         shards: Any = 1,
+        work_stealing: Any = None,
     ) -> RequestSettings:
         """Read the parameters of the operator."""
         count = reader.whole_number("shards", shards, default=0, minimum=1, required=True)
@@ -67,7 +75,8 @@ class RequestSettings:
             reader.problems.add("shard", str(number), limit, "Count shards from 0.")
         parameter = reader.word("images_as", images_as, _IMAGE_PARAMETERS, default=None)
         null_is_default = reader.word("null_means", null_means, _NULL_MEANS, default="nothing") == "default"
-        return cls(_read_defaults(reader, defaults, parameter), parameter, null_is_default, number, count)
+        stealing = reader.truth("work_stealing", work_stealing, default=False)
+        return cls(_read_defaults(reader, defaults, parameter), parameter, null_is_default, number, count, stealing)
 
 
 @dataclass(frozen=True)
@@ -105,6 +114,7 @@ class JobSettings:
         null_means: Any,
         shard: Any,
         shards: Any,
+        work_stealing: Any = None,
         max_concurrency: Any,
         requests_per_minute: Any,
         rate_group: Any = None,
@@ -125,7 +135,13 @@ class JobSettings:
         reader = ParameterReader(found)
         settings = cls(
             RequestSettings.read(
-                reader, defaults=defaults, images_as=images_as, null_means=null_means, shard=shard, shards=shards
+                reader,
+                defaults=defaults,
+                images_as=images_as,
+                null_means=null_means,
+                shard=shard,
+                shards=shards,
+                work_stealing=work_stealing,
             ),
             concurrency=reader.whole_number(
                 "max_concurrency",

@@ -56,6 +56,7 @@ def titan_bulk(
     max_failures: float | str | XComArg = ...,
     shard: int | str | XComArg = ...,
     shards: int | str | XComArg = ...,
+    work_stealing: bool | str | XComArg = ...,
     results_format: str | XComArg = ...,
     task_id: str = ...,
     **kwargs: Unpack[ModelOptions],

@@ -91,7 +91,9 @@ class PaidCall:
         self._location = location
         self._policy = policy
         self._request_log = request_log
-        self._claims = Claims(store, folder, prepared.fingerprint, location.owner, lease=lease, call=number)
+        self._claims = Claims(
+            store, folder, prepared.fingerprint, location.owner, lease=lease, call=number, claimer=location.claimer
+        )
         self._journal = Journal(store, folder, call=number)
         self._claim: Claim | None = None
         self._body: BinaryIO

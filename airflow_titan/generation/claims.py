@@ -41,6 +41,7 @@ class Slot(BaseModel):
     :param token: names the claim, so that a worker recognizes its own
     :param try_number: the try of the task instance that claimed it
     :param detail: what happened, for people
+    :param map_index: which task instance that is, where several have the request's place in common
     """
 
     model_config = ConfigDict(frozen=True)
@@ -52,10 +53,11 @@ class Slot(BaseModel):
     try_number: int
     process: Process
     detail: str = ""
+    map_index: int | None = None
 
     def to_json(self) -> bytes:
         """Return the record for people and programs."""
-        return self.model_dump_json(indent=2).encode()
+        return self.model_dump_json(indent=2, exclude_none=True).encode()
 
 
 @dataclass(frozen=True)
@@ -85,15 +87,24 @@ class Claims:
     :param call: which of the request's calls, from 1
     :param owner: the task instance that works on the request
     :param lease: seconds after which a claim counts as abandoned, by the store's clock
+    :param claimer: its map index, where others have the folder in common with it
     """
 
     def __init__(
-        self, store: ObjectStore, folder: str, fingerprint: str, owner: TaskInstance, *, lease: float, call: int = 1
+        self,
+        store: ObjectStore,
+        folder: str,
+        fingerprint: str,
+        owner: TaskInstance,
+        *,
+        lease: float,
+        call: int = 1,
+        claimer: int | None = None,
     ) -> None:
         self._store = store
         self._prefix = f"{call_prefix(folder, call)}slot-"
         self._fingerprint = fingerprint
-        self._owner = owner
+        self._owner, self._claimer = owner, claimer
         self._lease = lease
 
     def claim(self, number: int) -> Claim | None:
@@ -158,7 +169,8 @@ class Claims:
         slot = record.slot
         if slot.state == "over":
             return slot.detail
-        if slot.try_number < self._owner.try_number:
+        # tries of another task instance have numbers of their own
+        if slot.map_index == self._claimer and slot.try_number < self._owner.try_number:
             return f"try {slot.try_number} ended without a word"
         if slot.process.is_gone() or (slot.process == Process.this() and slot.token not in _working):
             return "its worker died"
@@ -173,6 +185,7 @@ class Claims:
             fingerprint=self._fingerprint,
             try_number=self._owner.try_number,
             process=Process.this(),
+            map_index=self._claimer,
         )
 
     def _claimed(self, number: int, slot: Slot, etag: str | None) -> Claim | None:

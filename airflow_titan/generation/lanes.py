@@ -74,6 +74,8 @@ class _LaneTurn:
         self.latest: float | None = None
         self.inner: Turn | None = None
         self.error: BaseException | None = None
+        #: Whether it looks for all others if a lane is there again.
+        self.probes = False
         #: Lanes that this call is done with.
         self.left: set[Lane] = set()
         self._lanes = lanes
@@ -196,8 +198,9 @@ class Lanes:
         if turn.inner is None:
             return now + _LOOK
         state = self._states[lane]
-        state.used, state.probed = next(self._choices), state.unreachable > 0
-        turn.lane = lane
+        state.used = next(self._choices)
+        turn.lane, turn.probes = lane, state.unreachable > 0
+        state.probed = state.probed or turn.probes
         return None
 
     def _choose(self, turn: _LaneTurn, now: float) -> tuple[Lane | None, float]:
@@ -233,9 +236,12 @@ class Lanes:
             again, turn.error = inner.failed(error), error
         with self._lock:
             state, now = self._states[lane], self._clock()
-            state.probed, state.hopeless = False, isinstance(error, BackOff) and not again
+            state.probed = state.probed and not turn.probes
+            state.hopeless = isinstance(error, BackOff) and not again
             if isinstance(error, BackOff) and not isinstance(error, Throttled):
-                self._rest(lane, error, now)
+                # of calls that were under way together, one counts
+                if turn.probes or not state.unreachable:
+                    self._rest(lane, error, now)
             elif not isinstance(error, Throttled):
                 state.unreachable, state.rests_until = 0, -math.inf
             if self._gate:

@@ -30,12 +30,15 @@ class ResultLocation:
     :param owner: the task instance
     :param rerun_key: another one is another place and another seed: how a user asks for a fresh picture
     :param request_id: which of the task's requests, where it makes many; each has a place of its own
+    :param group: which shards of a mapped task have the place in common, where any of them may make a request; ``None``
+        if it is the owner's alone
     """
 
     prefix: str
     owner: TaskInstance
     rerun_key: str = ""
     request_id: str = ""
+    group: int | None = None
 
     @classmethod
     def of(
@@ -98,12 +101,38 @@ class ResultLocation:
             )
         return replace(self, prefix=prefix, request_id=request_id)
 
+    def for_shards(self, shard: int, shards: int) -> ResultLocation:
+        """
+        Return the place that all shards of a mapped task have in common, so that it doesn't matter which makes what.
+
+        A task that is mapped over files and over shards has several groups of them.
+
+        :param shard: which of them the owner is, from 0
+        :param shards: how many there are
+        :raises ConfigurationError: if its map index doesn't tell the shard: others would take its place for theirs
+        """
+        group, number = divmod(self.owner.map_index, shards)
+        if group < 0 or number != shard:
+            index = "in a task that isn't mapped" if group < 0 else f"at map index {self.owner.map_index}"
+            raise ConfigurationError(
+                f"work_stealing: got shard {shard} of {shards} {index}; allowed is one mapped task whose shards count "
+                f"from 0, the last that it is mapped over: .expand(shard=list(range({shards}))). Map it so, or leave "
+                "work_stealing out."
+            )
+        return replace(self, prefix=f"{self.prefix.rpartition('/')[0]}/shared", group=group)
+
+    @property
+    def claimer(self) -> int | None:
+        """The map index of the owner, where others have the place in common with it."""
+        return None if self.group is None else self.owner.map_index
+
     @property
     def identity(self) -> tuple[str, ...]:
         """What tells this place from all others, and stays the same over the tries of its owner."""
-        # hashed into keys and seeds: the word in it must stay as it is
+        # hashed into keys and seeds: the words in it must stay as they are
+        owner = self.owner.identity if self.group is None else (*self.owner.identity[:-1], f"shards {self.group}")
         request = ("line", self.request_id) if self.request_id else ()
-        return (*self.owner.identity, self.rerun_key, *request)
+        return (*owner, self.rerun_key, *request)
 
     def folder(self, fingerprint: str) -> str:
         """Return the prefix of one result; no other task instance and no other request has the same."""

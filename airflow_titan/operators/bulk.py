@@ -57,6 +57,8 @@ class TitanBulkOperator(TitanModelOperator):
         default 0. (templated)
     :param shard: which part of the requests to take, from 0: every ``shards``-th one. (templated)
     :param shards: how many parts there are; default 1. (templated)
+    :param work_stealing: whether a shard that is done goes on with what others haven't begun; default ``False``. Needs
+        one mapped task for all shards. Keep it for all tries of a run. (templated)
     :param results_format: as what the result file is written: ``jsonl`` (default), ``csv``, or ``parquet``, which needs
         ``airflow-titan[parquet]``. (templated)
     :raises AirflowFailException: if too many requests failed in a way that another try can't help
@@ -65,7 +67,8 @@ class TitanBulkOperator(TitanModelOperator):
 
     template_fields: Sequence[str] = (
         "requests", "defaults", "images_as", "null_means", "max_concurrency", "requests_per_minute", "rate_group",
-        "max_in_flight_mb", "validate", "max_failures", "shard", "shards", "results_format",
+        "max_in_flight_mb", "validate", "max_failures", "shard", "shards", "work_stealing",
+        "results_format",
         *TitanModelOperator.shared_fields,
     )  # fmt: skip
     template_fields_renderers: ClassVar[dict[str, str]] = {
@@ -89,6 +92,7 @@ class TitanBulkOperator(TitanModelOperator):
         max_failures: float | str | XComArg = 0,
         shard: int | str | XComArg = 0,
         shards: int | str | XComArg = 1,
+        work_stealing: bool | str | XComArg = False,
         results_format: str | XComArg = "jsonl",
         **kwargs: Unpack[ModelParameters],
     ) -> None:
@@ -106,6 +110,7 @@ class TitanBulkOperator(TitanModelOperator):
         self.max_failures: Any = max_failures
         self.shard: Any = shard
         self.shards: Any = shards
+        self.work_stealing: Any = work_stealing
         self.results_format: Any = results_format
         self._job: BulkJob | None = None
         self._stop_requested = False
@@ -132,6 +137,7 @@ class TitanBulkOperator(TitanModelOperator):
             null_means=self.null_means,
             shard=self.shard,
             shards=self.shards,
+            work_stealing=self.work_stealing,
             max_concurrency=self.max_concurrency,
             requests_per_minute=self.requests_per_minute,
             rate_group=self.rate_group,
@@ -163,12 +169,12 @@ class TitanBulkOperator(TitanModelOperator):
             result = job.run(self.requests)
         finally:
             if job.published:
-                self._push(context, job.published, location.prefix, clients.regions)
+                self._push(context, job.published, job.images_prefix, clients.regions)
         results_uri = result.published.results_uri
         if result.ended is None:
             return results_uri
         reason = result.ended if result.ended.endswith("?") else f"{result.ended.rstrip('.')}."
-        message = f"{reason} What was finished is kept; all requests are in {results_uri}"
+        message = f"{reason} What was finished is kept; all rows are in {results_uri}"
         raise (AirflowException if result.may_pass else AirflowFailException)(message)
 
     def on_kill(self) -> None:

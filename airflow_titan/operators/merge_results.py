@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 from airflow_titan.errors import InvalidRequest, Problem, Problems, abbreviate
@@ -9,13 +11,13 @@ from airflow_titan.operators.base import TitanBaseOperator
 from airflow_titan.operators.base_signature import show_shared_parameters
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
     from typing import Unpack
 
     from airflow.providers.common.compat.sdk import Context, XComArg
 
     from airflow_titan.bulk.formats import ResultsFormat
-    from airflow_titan.bulk.manifest import BulkManifest
+    from airflow_titan.bulk.manifest import BulkManifest, ClaimedChunks
     from airflow_titan.operators.base_parameters import OutputParameters
 
 _SUBJECT = "joining results"
@@ -138,10 +140,11 @@ def _check(manifests: Mapping[str, BulkManifest], *, complete: bool) -> None:
     problems = []
     first = next(iter(manifests.values()), None)
     for uri, manifest in manifests.items():
-        if first and (manifest.requests, manifest.shards) != (first.requests, first.shards):
+        if first and _requests_of(manifest) != _requests_of(first):
             source = manifest.requests
             of = f"{source.uri} with ETag {source.etag}" if source else "a list"
-            value = f"{uri}, which is of {of} in {manifest.shards} shard(s)"
+            stealing = f" with work_stealing, and has SHA-256 {manifest.chunks.digest}" if manifest.chunks else ""
+            value = f"{uri}, which is of {of} in {manifest.shards} shard(s){stealing}"
             remedy = "Join the results of one mapped task; if the file changed between its shards, run them again."
             problems.append(Problem("results", value, "results of the same requests and as many shards", remedy))
     if first and not problems:
@@ -155,8 +158,49 @@ def _check(manifests: Mapping[str, BulkManifest], *, complete: bool) -> None:
             value = f"{len(numbers)} of {first.shards} shards, without {_listed(missing)}"
             remedy = "Wait for all shards, and give the results of each."
             problems.append(Problem("results", value, "all shards", remedy))
+        chunks = [manifest.chunks for manifest in manifests.values() if manifest.chunks]
+        problems += _chunk_problems(chunks, complete=complete and not missing)
     if problems:
         raise InvalidRequest(problems[:_NAMED], _SUBJECT)
+
+
+def _requests_of(manifest: BulkManifest) -> tuple[Any, ...]:
+    """Return which requests a shard had, and how they were divided."""
+    chunks = manifest.chunks
+    return manifest.requests, manifest.shards, chunks and (chunks.digest, chunks.lines, chunks.size)
+
+
+def _chunk_problems(claimed: Sequence[ClaimedChunks], *, complete: bool) -> Iterable[Problem]:
+    """
+    Hold the chunks that shards have taken from each other against all that there are.
+
+    :param complete: whether all shards are there
+    """
+    if not claimed:
+        return
+    lines, size = claimed[0].lines, claimed[0].size
+    counts = Counter(chain.from_iterable(chunks.claimed for chunks in claimed))
+    remedy = "Clear all shards together, and then this task: what was paid for is found, unless they have reuse=False."
+    twice = sorted(chunk for chunk, count in counts.items() if count > 1)
+    if twice:
+        value = f"lines {_spans(twice, size, lines)} in two shards"
+        yield Problem("results", value, "each line once", remedy)
+    missing = sorted(set(range(-(-lines // size))) - counts.keys())
+    if missing and complete:
+        value = f"no rows of the lines {_spans(missing, size, lines)}"
+        yield Problem("results", value, "a row for each request", remedy)
+
+
+def _spans(chunks: Sequence[int], size: int, lines: int) -> str:
+    """Name the lines that are in chunks, from 1; blank ones don't count."""
+    spans: list[list[int]] = []
+    for chunk in chunks:
+        if spans and spans[-1][1] == chunk - 1:
+            spans[-1][1] = chunk
+        else:
+            spans.append([chunk, chunk])
+    named = [f"{first * size + 1:,} to {min((last + 1) * size, lines):,}" for first, last in spans[:_NAMED]]
+    return ", ".join(named) + (" and more" if len(spans) > _NAMED else "")
 
 
 def _check_count(uri: str, count: int, manifest: BulkManifest | None) -> None:

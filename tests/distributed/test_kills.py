@@ -81,4 +81,4 @@ def test_an_emulator_that_restarts_is_filled_again(stack: Stack, store: Any) -> 
     stack.kill("emulator")
     stack.start("emulator")
     burst.assert_whole(store, lost_calls=0)
-    assert REQUESTS - SHARDS * CONCURRENCY <= burst.paid()
+    assert burst.paid() >= REQUESTS - SHARDS * CONCURRENCY

@@ -371,13 +371,13 @@ def test_how_many_work_at_once_is_looked_at_again_and_again(
 
 def test_a_surprise_while_looking_is_one_lines_own(s3: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """A line that our own check stumbles over fails; the others get their pictures."""
-    from airflow_titan.bulk import runner
+    from airflow_titan.bulk import checks
 
     def prepare(asked: Any, *rest: Any, **options: Any) -> Any:
         return 1 / 0 if "number 2" in asked.task.text else really(asked, *rest, **options)
 
-    really = runner.prepare
-    monkeypatch.setattr(runner, "prepare", prepare)
+    really = checks.prepare
+    monkeypatch.setattr(checks, "prepare", prepare)
     found = rows(s3, Instance().run(bulk(some(3), max_failures=1)))  # type: ignore[arg-type]
     assert statuses(found) == ["done", "failed", "done"]
     assert (found[1]["error"]["kind"], found[1]["price_usd"]) == ("ZeroDivisionError", 0)

@@ -188,6 +188,19 @@ def test_one_call_at_a_time_looks_whether_a_place_is_there_again(clock: Clock) -
     assert [call(lanes, None)[0] for _ in range(2)] == [*"ba"]
 
 
+def test_of_calls_that_meet_an_outage_together_one_counts(clock: Clock) -> None:
+    """Sixteen that were under way don't make the region rest for as long as sixteen looks in vain."""
+    lanes = lanes_of(clock, Place("a"), Place("b"))
+    turns = [lanes.admit() for _ in range(16)]
+    for turn in turns:
+        turn.wait()
+    for turn in turns:
+        if turn.lane and turn.lane.region == "a":
+            turn.failed(ConnectFailed("a"))
+    clock.now += 1.1
+    assert call(lanes, None) == ["a"]
+
+
 def test_a_call_is_given_up_when_nobody_is_let_in_anywhere(clock: Clock) -> None:
     """Not while one place lets calls in."""
     a, b = Place("a", lets_in=False), Place("b")
