@@ -1,10 +1,9 @@
 """
 Several regions for one request: each call goes where it can go soonest, and elsewhere where it surely was not paid.
 
-A call stands in line for all lanes at
-once; only when its moment has come is one chosen, so that nobody waits at a lane that has just become slow. What is
-refused there costs nothing and goes to the lane that is soonest then, on the same slot: an attempt whose outcome is
-unknown is the last one of its slot, whatever lanes are left.
+A call stands in line for all lanes at once; only when its moment has come is one chosen, so that nobody waits at a lane
+that has just become slow. What is refused there costs nothing and goes to the lane that is soonest then, on the same
+slot: an attempt whose outcome is unknown is the last one of its slot, whatever lanes are left.
 """
 
 from __future__ import annotations
