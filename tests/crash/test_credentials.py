@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from io import BytesIO
 from typing import TYPE_CHECKING
 
 import boto3
 import pytest
 from botocore.exceptions import CredentialRetrievalError
 
-from airflow_titan.aws.bedrock import RawResponse
+from airflow_titan.aws.bedrock import SavedResponse
 from airflow_titan.aws.s3 import ObjectStore
 from airflow_titan.generation import journal
 from airflow_titan.generation.claims import Claims
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 
     from airflow_titan.generation.claims import Claim
 
-REPLY = RawResponse(b"answer", "request", None, 1)
+REPLY = SavedResponse(BytesIO(b"answer"), "request", None, 1)
 
 
 @pytest.mark.parametrize(
