@@ -10,6 +10,7 @@ from io import BytesIO
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from sdk import metadata_is_known
 from stub import Heard, Says, Stub, pictures, refuses, scripted
 
 from airflow_titan import errors
@@ -192,18 +193,6 @@ def test_a_model_id_that_is_none_is_a_setting(client: Callable[..., Any]) -> Non
     with scripted(Says()) as stub, pytest.raises(errors.ConfigurationError, match="model_id"):
         invoke(client(stub), "", BytesIO(b"{}"))
     assert stub.heard == []
-
-
-def _botocore_knows_metadata() -> bool:
-    from botocore.session import get_session
-
-    operation = get_session().get_service_model("bedrock-runtime").operation_model("InvokeModel")
-    return "requestMetadata" in operation.input_shape.members
-
-
-metadata_is_known = pytest.mark.skipif(
-    not _botocore_knows_metadata(), reason="this botocore has no requestMetadata, so none is sent"
-)
 
 
 @metadata_is_known

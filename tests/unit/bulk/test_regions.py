@@ -88,9 +88,9 @@ def test_a_line_has_a_region_and_a_connection_of_its_own(emulator: Emulator, s3:
         {"id": "usual"}, {"id": "spread", "regions": "us-west-2"}, {"id": "west", "region_name": WEST},
         {"id": "theirs", "aws_conn_id": "theirs"}, {"id": "both", "aws_conn_id": "theirs", "region_name": EAST},
     ]  # fmt: skip
-    rows = run(requests, s3)
+    rows = run([request | {"text": request["id"]} for request in requests], s3)
     assert [row["status"] for row in rows] == ["done"] * 5
-    asked = {call.request_metadata["line"]: call.region for call in emulator.calls}
+    asked = {call.body["textToImageParams"]["text"]: call.region for call in emulator.calls}
     assert asked == {"usual": EAST, "spread": WEST, "west": WEST, "theirs": WEST, "both": EAST}
     places = [(row.get("region"), row.get("connection")) for row in rows]
     assert places == [(None, None), (WEST, None), (WEST, None), (WEST, "theirs"), (EAST, "theirs")]

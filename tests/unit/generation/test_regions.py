@@ -13,6 +13,7 @@ import pytest
 from airflow.providers.common.compat.sdk import AirflowException, AirflowFailException
 from instance import Instance
 from pictures import photo
+from sdk import metadata_is_known
 
 from airflow_titan.errors import AnswerLost, ServiceFailed, Throttled, TitanError, Unavailable
 from airflow_titan.generation import lane
@@ -23,7 +24,8 @@ from airflow_titan.operators import TitanRecolorOperator, TitanTextToImageOperat
 if TYPE_CHECKING:
     from airflow_titan.emulator import Emulator
 
-pytestmark = pytest.mark.usefixtures("bucket")
+# the emulator is told a call's slot by its metadata
+pytestmark = [pytest.mark.usefixtures("bucket"), metadata_is_known]
 
 EAST, WEST = "us-east-1", "us-west-2"
 BOTH = [EAST, WEST]
