@@ -12,7 +12,7 @@ modules are imported whenever a DAG file is parsed.
 - Pixels alone, no model (:mod:`~airflow_titan.operators.base_image`): ``prepare_image``, ``mask``, ``extend_canvas``.
 - :mod:`~airflow_titan.operators.base_lineage`: what is told of a result to assets and lineage.
 - :mod:`~airflow_titan.operators.base`: output and AWS; :mod:`~airflow_titan.operators.base_model`: a model and its
-  limits; :mod:`~airflow_titan.operators.model_clients`: where requests go, and the clients for that.
+  limits; :mod:`~airflow_titan.operators.base_clients`: where requests go, and the clients for that.
 - :mod:`~airflow_titan.operators.base_parameters` and :mod:`~airflow_titan.operators.base_signature`: the parameters
   that operators share, as type checkers see them and as ``help()`` shows them.
 """

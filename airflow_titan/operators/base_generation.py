@@ -96,7 +96,7 @@ class TitanTaskOperator(TitanModelOperator):
         from airflow_titan.generation.lane import BackoffQuota, Lane
         from airflow_titan.generation.lanes import Lanes
         from airflow_titan.generation.policy import ExponentialBackoff
-        from airflow_titan.operators.model_clients import ModelClients
+        from airflow_titan.operators.base_clients import ModelClients
 
         hook = self.hook()
         clients = ModelClients(self, hook, request.regions)

@@ -127,7 +127,7 @@ class TitanBulkOperator(TitanModelOperator):
         from airflow_titan.bulk.workers import raise_open_file_limit, threads_for
         from airflow_titan.generation.request import OPTIONS, Request
         from airflow_titan.models.tasks import TextToImage
-        from airflow_titan.operators.model_clients import ModelClients
+        from airflow_titan.operators.base_clients import ModelClients
 
         options = {name: getattr(self, name) for name in OPTIONS} | {"max_price_usd": None} | self.guardrail
         shared = Request.from_parameters(TextToImage(), options, self.deployment)
