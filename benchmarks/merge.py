@@ -17,18 +17,15 @@ import subprocess
 import sys
 import tempfile
 import time
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator
+from rate_group import ROOT, emulator
 
+if TYPE_CHECKING:
     from airflow_titan.aws.s3 import ObjectStore
     from airflow_titan.bulk.rows import Row
-
-ROOT = Path(__file__).resolve().parent.parent
-sys.path += [str(ROOT), str(ROOT / "demo"), str(ROOT / "tests" / "kit")]
 
 BUCKET, RUN = "titan-images", "scheduled__2026-01-31T00:00:00+00:00"
 #: What is asked for: MiB of the whole process, with Airflow and all libraries in it.
@@ -151,26 +148,6 @@ def check(uri: str, rows: int, store: ObjectStore) -> None:
         raise SystemExit(f"{number} rows instead of {rows}")
 
 
-@contextmanager
-def emulator(folder: Path) -> Iterator[str]:
-    """Run the emulator in a process of its own; give its address."""
-    command = [sys.executable, "-c", "from airflow_titan.cli import main; main()", "emulator"]
-    command += ["--port", "0", "--bucket", BUCKET]
-    with (
-        (folder / "emulator.log").open("wb") as log,
-        subprocess.Popen(  # noqa: S603 - our own command
-            command, stdout=subprocess.PIPE, stderr=log, text=True, cwd=ROOT
-        ) as server,
-    ):
-        try:
-            words = server.stdout.readline().split() if server.stdout else []
-            if not words:
-                raise SystemExit((folder / "emulator.log").read_text())
-            yield words[-1]
-        finally:
-            server.terminate()
-
-
 def main() -> None:
     """Measure, print, and fail if it takes more memory than it may."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -184,7 +161,7 @@ def main() -> None:
         return
     import local
 
-    with tempfile.TemporaryDirectory(prefix="titan-merge-") as name, emulator(Path(name)) as url:
+    with tempfile.TemporaryDirectory(prefix="titan-merge-") as name, emulator(Path(name), "--bucket", BUCKET) as url:
         local.enter(Path(name) / "airflow", ROOT / "example_dags", url)
         os.environ["PYTHONPATH"] = str(ROOT)
         import boto3

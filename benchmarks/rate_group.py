@@ -32,6 +32,8 @@ sys.path += [str(ROOT), str(ROOT / "demo"), str(ROOT / "tests" / "kit")]
 PER_MINUTE, MINUTE = 240, 60.0
 #: Seconds that the model takes.
 LATENCY = 3.0
+#: What the emulator of such a measurement is told.
+QUICK = ("--canned", "--latency", str(LATENCY), "--bucket", "titan-images")
 TASKS = ("first", "second", "killed", "soon done")
 #: Requests of the one that is soon done; the others have more than they can make. The share of the time after which one
 #: is killed.
@@ -60,10 +62,10 @@ def run_task(name: str, count: int) -> None:
 
 
 @contextmanager
-def emulator(folder: Path) -> Iterator[str]:
-    """Run the emulator in a process of its own; give its address."""
+def emulator(folder: Path, *options: str) -> Iterator[str]:
+    """Run the emulator in a process of its own, with options of its command line; give its address."""
     command = [sys.executable, "-c", "from airflow_titan.cli import main; main()", "emulator"]
-    command += ["--port", "0", "--canned", "--latency", str(LATENCY), "--bucket", "titan-images"]
+    command += ["--port", "0", *options]
     with (
         (folder / "emulator.log").open("wb") as log,
         subprocess.Popen(  # noqa: S603 - our own command
@@ -114,7 +116,7 @@ def measure(seconds: float) -> dict[str, Any]:
 
     with tempfile.TemporaryDirectory(prefix="titan-rate-") as name, ExitStack() as running:
         folder = Path(name)
-        url = running.enter_context(emulator(folder))
+        url = running.enter_context(emulator(folder, *QUICK))
         local.enter(folder / "airflow", ROOT / "example_dags", url)
         os.environ["PYTHONPATH"] = str(ROOT)
         tasks = {

@@ -145,11 +145,11 @@ def local_shards() -> Iterator[Any]:
     import os
 
     import local
-    from rate_group import emulator
+    from rate_group import QUICK, emulator
 
     with tempfile.TemporaryDirectory(prefix="titan-shards-") as name:
         folder = Path(name)
-        with emulator(folder) as url:
+        with emulator(folder, *QUICK) as url:
             local.enter(folder / "airflow", ROOT / "example_dags", url)
             os.environ["PYTHONPATH"] = str(ROOT)
             yield measure_processes

@@ -21,7 +21,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from rate_group import LATENCY, ROOT, emulator
+from rate_group import LATENCY, QUICK, ROOT, emulator
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -91,7 +91,7 @@ def measure(count: int, *, stealing: bool) -> dict[str, Any]:
 
     with tempfile.TemporaryDirectory(prefix="titan-stealing-") as name, ExitStack() as running:
         folder = Path(name)
-        url = running.enter_context(emulator(folder))
+        url = running.enter_context(emulator(folder, *QUICK))
         local.enter(folder / "airflow", ROOT / "example_dags", url)
         os.environ["PYTHONPATH"] = str(ROOT)
         shards = [
