@@ -36,6 +36,8 @@ def run_shard(number: int, count: int, *, stealing: bool) -> None:
     """Be one of the shards: be ready, begin with the others, and print how many rows there are and when it ended."""
     from instance import Instance
 
+    from airflow_titan.bulk import job  # noqa: F401 - loaded before the clock starts, as a worker has it
+    from airflow_titan.hooks.bedrock import TitanBedrockHook
     from airflow_titan.operators import TitanBulkOperator
 
     logging.basicConfig(level="INFO", stream=sys.stderr)
@@ -49,6 +51,7 @@ def run_shard(number: int, count: int, *, stealing: bool) -> None:
         work_stealing=stealing,
     )
     instance = Instance(task_id=operator.task_id, map_index=number)
+    TitanBedrockHook().clients()
     print("ready", flush=True)
     sys.stdin.readline()
     instance.run(operator)

@@ -131,7 +131,8 @@ class BulkJob:
         """Return which of the requests it begins: its own, or also those that other shards leave."""
         if bulk_requests.chunks is None:
             return AllInTurn(bulk_requests)
-        return StealingTurns(bulk_requests, bulk_requests.chunks, self._store, self._images)
+        at_once = self._settings.concurrency
+        return StealingTurns(bulk_requests, bulk_requests.chunks, self._store, self._images, at_once=at_once)
 
     def _rate_limiter(self, endpoint: Endpoint) -> AbstractContextManager[SharedRateLimiter]:
         """Return the rate of all its calls to a place: that of its rate group, or its own part of the user's limit."""

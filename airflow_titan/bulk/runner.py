@@ -12,6 +12,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
+from itertools import chain
 from typing import TYPE_CHECKING
 
 from airflow_titan.bulk.checks import Checker
@@ -23,8 +24,9 @@ from airflow_titan.errors import BackOff, BudgetSpent
 from airflow_titan.generation.meter import Meter
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
+    from airflow_titan.bulk.checks import Check
     from airflow_titan.bulk.failures import Failures
     from airflow_titan.bulk.manifest import Publisher
     from airflow_titan.bulk.outcome import Shared
@@ -192,32 +194,41 @@ class Runner:
     def _in_turn(self) -> Iterator[BulkRequest]:
         """Yield this shard's requests, and then those that it takes from others, as long as it can bear them."""
         yield from self._turns.own()
-        while (offer := self._turns.offer()) and self._can_bear(offer):
-            if self._turns.take(offer):
-                with self._wake:
-                    self._failures.expect(self._turns.total)
-                yield from offer.requests
+        while offers := self._bearable(self._turns.offers()):
+            requests = self._turns.take(offers)
+            with self._wake:
+                self._failures.expect(self._turns.total)
+            yield from requests
 
-    def _can_bear(self, offer: Offer) -> bool:
-        """Tell whether another shard's requests are within what may fail here, and what may be spent."""
+    def _bearable(self, offers: Sequence[Offer]) -> Sequence[Offer]:
+        """Return those of the offers, from the first on, that are within what may fail here, and what may be spent."""
+        looked_at = self._checked or self._shared.budget.limit is not None
+        if not offers or offers[0].is_ours or not looked_at:
+            return offers
+        checks = self._checker.check_each(chain.from_iterable(offer.requests for offer in offers))
+        end = 0
+        for number, offer in enumerate(offers):
+            end += len(offer.requests)
+            if reason := self._too_much(checks[:end]):
+                if not number:
+                    log.info("Nothing more is taken from other shards: %s.", reason)
+                return offers[:number]
+        return offers
+
+    def _too_much(self, checks: Sequence[Check]) -> str:
+        """Say why another shard's requests can't be borne here, by what a look at them found; nothing if they can."""
         budget, limit = self._shared.budget, self._shared.budget.limit
-        if offer.is_ours or not (self._checked or limit is not None):
-            return True
-        checks = self._checker.check_each(offer.requests)
         wrong = sum(check.row is not None and check.row.status in _FAILED for check in checks)
+        if not self._failures.allow(wrong):
+            return f"of the next {len(checks)} requests {wrong} are wrong, and max_failures doesn't allow that many"
         prices = [check.price_usd if check.looked else None for check in checks]
         known = [price for price in prices if price is not None]
         # those that wait for their turn have reserved nothing yet
         waiting = len(self._under_way) * max(known, default=0.0)
         needed = budget.spent + budget.held + waiting + sum(known)
-        reason = ""
-        if not self._failures.allow(wrong):
-            reason = f"of the next {len(checks)} requests {wrong} are wrong, and max_failures doesn't allow that many"
-        elif limit is not None and (len(known) < len(prices) or needed > limit + 1e-9):
-            reason = f"the next {len(checks)} requests may go beyond max_price_usd, which is {limit:g} USD"
-        if reason:
-            log.info("Nothing more is taken from other shards: %s.", reason)
-        return not reason
+        if limit is not None and (len(known) < len(prices) or needed > limit + 1e-9):
+            return f"the next {len(checks)} requests may go beyond max_price_usd, which is {limit:g} USD"
+        return ""
 
     def _check(self, bulk_request: BulkRequest) -> None:
         """Look at one request; what is wrong with it is its row."""
