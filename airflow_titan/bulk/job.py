@@ -130,6 +130,11 @@ class BulkJob:
     def _turns(self, bulk_requests: BulkRequests) -> Turns:
         """Return which of the requests it begins: its own, or also those that other shards leave."""
         if bulk_requests.chunks is None:
+            if self._settings.requests.work_stealing:
+                log.warning(
+                    "work_stealing: there is one shard, so nobody to take from, and it has no effect. Set shards to "
+                    "their number; or leave work_stealing out, if there is to be one."
+                )
             return AllInTurn(bulk_requests)
         at_once = self._settings.concurrency
         return StealingTurns(bulk_requests, bulk_requests.chunks, self._store, self._images, at_once=at_once)

@@ -58,7 +58,7 @@ class TitanBulkOperator(TitanModelOperator):
     :param shard: which part of the requests to take, from 0: every ``shards``-th one. (templated)
     :param shards: how many parts there are; default 1. (templated)
     :param work_stealing: whether a shard that is done goes on with what others haven't begun; default ``False``. Needs
-        one mapped task for all shards. Keep it for all tries of a run. (templated)
+        one mapped task for all shards; with one shard it has no effect. Keep it for all tries of a run. (templated)
     :param results_format: as what the result file is written: ``jsonl`` (default), ``csv``, or ``parquet``, which needs
         ``airflow-titan[parquet]``. (templated)
     :raises AirflowFailException: if too many requests failed in a way that another try can't help

@@ -200,10 +200,11 @@ def test_shards_must_be_told_apart_by_their_map_index(index: int, number: int, t
     assert emulator.calls == []
 
 
-def test_one_shard_alone_is_as_without(emulator: Emulator) -> None:
-    """There is nobody to take from, and nothing to refuse."""
+def test_one_shard_alone_is_as_without(emulator: Emulator, caplog: pytest.LogCaptureFixture) -> None:
+    """The number of shards may be a DAG's parameter, so one is not refused; but whoever forgot to give it is told."""
     Instance().run(shard(0, shards=1))
     assert emulator.billed == COUNT
+    assert "work_stealing: there is one shard, so nobody to take from, and it has no effect. Set shards" in caplog.text
 
 
 def test_a_row_may_be_several_requests(s3: Any) -> None:
