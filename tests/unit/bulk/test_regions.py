@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
@@ -171,3 +172,25 @@ def test_a_record_is_named_by_connection_and_region(uri: str, place: str) -> Non
     group = Place("q", uri)
     assert group.at(Endpoint("their account", WEST)).uri == place
     assert group.at(Endpoint()) == group
+
+
+@pytest.mark.parametrize(("fault", "times"), [("throttle", 5), ("unavailable", None), ("access_denied", None)])
+def test_shards_that_take_from_each_other_go_where_a_region_lets_them_in(
+    fault: str, times: int | None, emulator: Emulator, s3: Any
+) -> None:
+    """Each request has one row, is paid once, and its row says where, whichever shard made it."""
+    emulator.inject(fault, region=EAST, times=times)
+    requests = [{"id": str(number)} for number in range(12)]
+    given = {"regions": BOTH, "shards": 3, "work_stealing": True, "max_concurrency": 2}
+    # told to stop before it has claimed anything, so that the others take what is its by the division
+    idle = TitanBulkOperator(task_id="task", requests=requests, defaults=DEFAULTS, shard=2, **given)
+    idle.on_kill()
+    with suppress(AirflowException):
+        Instance(map_index=2).run(idle)
+    with ThreadPoolExecutor(2) as shards:
+        found = shards.map(lambda shard: run(requests, s3, Instance(map_index=shard), shard=shard, **given), range(2))
+        rows = [row for shard in found for row in shard]
+    assert sorted(row["line"] for row in rows) == list(range(1, 13))
+    assert {row["status"] for row in rows} == {"done"}
+    assert billed(emulator) == Counter(row["region"] for row in rows)
+    assert [record(s3, row)["model"]["region"] for row in rows] == [row["region"] for row in rows]
