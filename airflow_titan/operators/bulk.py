@@ -33,7 +33,8 @@ class TitanBulkOperator(TitanModelOperator):
     answered.
 
     Takes the parameters of :class:`~airflow_titan.operators.base_model.TitanModelOperator` too. Parameters of the model
-    hold for every request that doesn't say otherwise, but for ``max_price_usd``, which is the budget of the whole task.
+    hold for every request that doesn't say otherwise, but for ``max_price_usd``, which is the budget of the whole task,
+    or of each shard.
 
     :param requests: ``s3://bucket/key`` of a file, one request a line of JSON Lines (``.jsonl``), CSV or Parquet; or a
         list of dicts. A request has the parameters of its task's operator, ``task`` (such as ``text_to_image``) and
@@ -54,7 +55,7 @@ class TitanBulkOperator(TitanModelOperator):
     :param max_in_flight_mb: how many MiB of images and answers may be in memory at once; default 128. (templated)
     :param validate: check ``all`` requests before the first is paid (default), or ``each`` in its turn. (templated)
     :param max_failures: how many requests may fail before the task does: a count, or a fraction such as 0.05 or ``5%``;
-        default 0. (templated)
+        of each shard, if there are several; default 0. (templated)
     :param shard: which part of the requests to take, from 0: every ``shards``-th one. (templated)
     :param shards: how many parts there are; default 1. (templated)
     :param work_stealing: whether a shard that is done goes on with what others haven't begun; default ``False``. Needs
