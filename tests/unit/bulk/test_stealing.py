@@ -231,10 +231,11 @@ def test_nothing_is_taken_that_the_budget_does_not_bear(emulator: Emulator, s3: 
     assert "the next 1 requests may go beyond max_price_usd, which is 0.032 USD" in caplog.text
 
 
-def test_as_much_is_taken_as_the_budget_bears(emulator: Emulator, s3: Any) -> None:
-    """With those counted that wait for their turn, and without a failure."""
+@pytest.mark.parametrize("at_once", [1, 4])
+def test_as_much_is_taken_as_the_budget_bears(emulator: Emulator, s3: Any, at_once: int) -> None:
+    """With those counted that wait for their turn, or are taken together, and without a failure."""
     stopped(1, some(24), validate="each")
-    given = {"max_price_usd": PRICE * 20, "validate": "each", "max_concurrency": 1}
+    given = {"max_price_usd": PRICE * 20, "validate": "each", "max_concurrency": at_once}
     found = rows(s3, Instance(map_index=0).run(shard(0, some(24), **given)))
     assert {row["status"] for row in found} == {"done"}
     assert 12 < emulator.billed == len(found) <= 20
@@ -249,6 +250,14 @@ def test_a_wrong_request_is_not_taken_from_another(s3: Any) -> None:
     message, uri = failed(1, requests, Instance(map_index=1, try_number=2))
     assert "max_failures: 1 of 4 requests failed; allowed is at most 0. The first was line 8" in message
     assert [(row["line"], row["status"]) for row in rows(s3, uri)] == [(8, "invalid")]
+
+
+def test_what_comes_before_a_wrong_request_is_taken(s3: Any) -> None:
+    """Also where they would be claimed together."""
+    requests = some(24, line_20=WRONG)
+    stopped(1, requests, max_failures=1)
+    found = rows(s3, Instance(map_index=0).run(shard(0, requests)))
+    assert [row["line"] for row in found if row["line"] % 2 == 0] == [22, 24]
 
 
 def test_a_wrong_request_that_is_taken_has_one_row(s3: Any, meanwhile: Any) -> None:
