@@ -13,10 +13,13 @@ if TYPE_CHECKING:
 
 REQUESTS, SHARDS, CONCURRENCY = 90, 3, 4
 POD_CONCURRENCY = SHARDS * CONCURRENCY
+#: Calls under way of each shard, where shards take from each other.
+UNEVEN = (6, 4, 2)
 SECONDS = 1.5  # that each answer takes
-#: Two DAGs; the task of the second waits for no worker that there is.
+#: Three DAGs; the task of the last waits for no worker that there is.
 DAGS = (
-    f"REQUESTS, SHARDS, CONCURRENCY, POD_CONCURRENCY = {REQUESTS}, {SHARDS}, {CONCURRENCY}, {POD_CONCURRENCY}"
+    f"REQUESTS, SHARDS, CONCURRENCY, POD_CONCURRENCY = {REQUESTS}, {SHARDS}, {CONCURRENCY}, {POD_CONCURRENCY}\n"
+    f"UNEVEN = {UNEVEN}"
     """
 
 from airflow.sdk import DAG
@@ -32,6 +35,12 @@ settings = {
 with DAG("bursts", schedule=None):
     shards = TitanBulkOperator.partial(shards=SHARDS, max_concurrency=CONCURRENCY, **settings)
     pictures = shards.expand(shard=list(range(SHARDS)))
+    TitanMergeResultsOperator(task_id="merged", results=pictures.output)
+
+with DAG("stealing", schedule=None):
+    shards = TitanBulkOperator.partial(shards=SHARDS, work_stealing=True, **settings)
+    each = [{"shard": shard, "max_concurrency": at_once} for shard, at_once in enumerate(UNEVEN)]
+    pictures = shards.expand_kwargs(each)
     TitanMergeResultsOperator(task_id="merged", results=pictures.output)
 
 with DAG("pods", schedule=None):
@@ -58,7 +67,7 @@ class Burst:
     One run of a DAG.
 
     :param run_id: says in every prompt whose it is
-    :param dag_id: of the two
+    :param dag_id: of the three
     """
 
     def __init__(self, stack: Stack, run_id: str, dag_id: str = "bursts") -> None:
@@ -66,7 +75,7 @@ class Burst:
         self._stack = stack
         self._run_id = run_id
         self._path = f"dags/{dag_id}/dagRuns/{run_id}"
-        self._last = "merged" if dag_id == "bursts" else "pictures"
+        self._last = "pictures" if dag_id == "pods" else "merged"
         slow = {"kind": "latency", "seconds": SECONDS, "times": None, "text": f" of {run_id}$"}
         stack.wait_until(lambda: stack.ask_emulator("faults", slow))
         begin = {"dag_run_id": run_id, "logical_date": None, "conf": {}}

@@ -27,6 +27,14 @@ def result_files(store: Any, prefix: str) -> list[str]:
     return [f"s3://{BUCKET}/{entry['Key']}" for entry in sorted(found, key=lambda entry: entry["LastModified"])]
 
 
+def claims(store: Any, prefix: str) -> dict[int, int]:
+    """Give the shard that has each chunk."""
+    pages = store.get_paginator("list_objects_v2").paginate(Bucket=BUCKET, Prefix=prefix)
+    keys = [entry["Key"] for page in pages for entry in page.get("Contents", []) if "/chunk-" in entry["Key"]]
+    records = (json.loads(read(store, f"s3://{BUCKET}/{key}")) for key in keys)
+    return {record["chunk"]: record["shard"] for record in records}
+
+
 def objects_written_twice(store: Any, prefix: str = "") -> list[str]:
     """Give the keys below which different pictures have lain."""
     contents = defaultdict(set)

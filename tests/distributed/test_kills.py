@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import os
 import signal
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
-from bursts import CONCURRENCY, REQUESTS, SHARDS, Burst
+from bursts import CONCURRENCY, REQUESTS, SHARDS, UNEVEN, Burst
+from stored import claims
 from strikes import end_grace_period
 
 if TYPE_CHECKING:
@@ -32,6 +34,19 @@ def test_a_task_process_that_is_killed_is_tried_again(stack: Stack, store: Any) 
     os.kill(pid, signal.SIGKILL)
     burst.assert_whole(store, lost_calls=CONCURRENCY)
     assert burst.tries() == {number: 2 if number == shard else 1 for number in range(SHARDS)}
+
+
+def test_shards_that_steal_lose_nothing_when_the_fastest_is_killed(stack: Stack, store: Any) -> None:
+    """What it had claimed, of the others' too, its next try goes on with; no request is two shards'."""
+    burst = Burst(stack, "stealing-killed", "stealing")
+    burst.wait_until_paid(REQUESTS // 2)
+    shard, pid = min(chain.from_iterable(struck.tasks.items() for struck in burst.struck()))
+    os.kill(pid, signal.SIGKILL)
+    burst.assert_whole(store, lost_calls=UNEVEN[shard])
+    assert burst.tries() == {number: 2 if number == shard else 1 for number in range(SHARDS)}
+    holders = claims(store, burst.prefix)
+    assert sorted(holders) == list(range(REQUESTS))
+    assert any(shard != chunk % SHARDS for chunk, shard in holders.items())
 
 
 def test_the_tasks_of_a_worker_that_is_killed_run_on_others(stack: Stack, store: Any) -> None:
