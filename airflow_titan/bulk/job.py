@@ -172,7 +172,7 @@ class BulkJob:
             bulk_requests,
             results,
             shared,
-            threads=threads_for(settings.concurrency),
+            threads=threads_for(settings.concurrency, steals=settings.requests.steals),
             failures=Failures(settings.max_failures, total),
             progress=progress,
             publisher=publisher,

@@ -85,9 +85,14 @@ class Workers(Generic[T]):
                 self._wake.notify_all()
 
 
-def threads_for(concurrency: int) -> int:
-    """Return how many threads keep so many calls under way, while as many have the next ones ready."""
-    return 2 * concurrency + 2
+def threads_for(concurrency: int, *, steals: bool = False) -> int:
+    """
+    Return how many threads keep so many calls under way, while as many have the next ones ready.
+
+    :param steals: whether other shards would take what a thread has ready: a slow shard with more than it can call next
+        would let all wait for it
+    """
+    return 2 * concurrency + (0 if steals else 2)
 
 
 def raise_open_file_limit(threads: int) -> None:

@@ -145,7 +145,7 @@ class Shard:
     def begin(self, taking: StealingTurns) -> None:
         """Begin a try."""
         self.taking, self.queue = taking, in_turn(taking)
-        self.idle, self.ended = threads_for(self.at_once), 0.0
+        self.idle, self.ended = threads_for(self.at_once, steals=True), 0.0
         self.ready, self.calls = deque(), set()
         self.is_taking = self.is_done = False
 
@@ -252,6 +252,6 @@ class World:
 
     def _free(self, now: float, shard: Shard, _: object) -> None:
         shard.idle += 1
-        if shard.is_done and shard.idle == threads_for(shard.at_once):
+        if shard.is_done and shard.idle == threads_for(shard.at_once, steals=True):
             shard.ended = now
         self._take(now, shard)

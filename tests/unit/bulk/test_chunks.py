@@ -57,7 +57,7 @@ def test_a_shard_that_starts_late_finds_less_to_do() -> None:
     assert world.taken()[1] < 900
 
 
-@pytest.mark.parametrize("slow", [2, 8])
+@pytest.mark.parametrize("slow", [1, 2, 8])
 @pytest.mark.parametrize("seconds", [0.03, 0.1])
 def test_claims_cost_little_of_the_time(seconds: float, slow: int) -> None:
     """Though each waits for the store, and 600 requests make chunks of two: of the ideal, 92 % and more is reached."""
@@ -101,7 +101,7 @@ def test_s3_is_asked_by_the_chunk(four: World) -> None:
 def test_a_dead_shards_chunks_are_done_by_others_meanwhile() -> None:
     """All but what it had claimed, which its next try goes on with: called, ready for that, and claimed with them."""
     world = World(1_000, Shard(0, 8), Shard(1, 8, dies=[(10.0, 10_000.0)])).run()
-    assert world.taken()[1] <= 4 * 8 + 10 + 14
+    assert world.taken()[1] <= 4 * 8 + 8 + 14
     assert world.rows() == list(range(1, 1001))
 
 
