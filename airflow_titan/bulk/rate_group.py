@@ -45,14 +45,16 @@ class _Renewing:
 
     @contextmanager
     def running(self) -> Iterator[None]:
-        """Renew until the block ends, and give back what is left then."""
+        """Renew until the block ends, and give back what is left then, if the store is there."""
         self._thread.start()
         try:
             yield
         finally:
             self._ended.set()
             self._thread.join(_FAREWELL)
-            self._membership.leave()
+            # a store that fails, or hangs, would only hold up the task's end
+            if self._failing is None:
+                self._membership.leave()
 
     def _run(self) -> None:
         while not self._ended.wait(_TICK):

@@ -106,7 +106,7 @@ _RULES = (
     ),
     _Rule("SELECT is not allowed in cluster mode", StoreRefused, "Take db out of the connection's extra."),
     _Rule("DB index|invalid DB", StoreRefused, "Correct db in the connection's extra."),
-    _Rule("unknown command", StoreRefused, "It must know EVAL, GET, SET and TIME, as Redis and Valkey do."),
+    _Rule("unknown command", StoreRefused, "It must be Redis 6 or later, or Valkey, with EVAL, GET, SET and TIME."),
     _Rule(
         "^InvalidResponse|Protocol Error|^Unicode", StoreRefused,
         "Check host and port of the connection: no Redis answers there.",

@@ -21,7 +21,7 @@ from airflow_titan.bulk.rate_group import join
 from airflow_titan.bulk.rate_limiter import Demand
 from airflow_titan.bulk.rate_place import Place
 from airflow_titan.bulk.rate_store import redis_store
-from airflow_titan.errors import ConfigurationError, DamagedRecord, StoreFailed, StoreRefused, Throttled
+from airflow_titan.errors import ConfigurationError, DamagedRecord, Stopped, StoreFailed, StoreRefused, Throttled
 from airflow_titan.generation.lane import Endpoint
 from airflow_titan.generation.policy import make_attempts
 from airflow_titan.operators import TitanBulkOperator
@@ -159,6 +159,28 @@ def test_a_record_that_is_none_any_more_lets_nobody_wait_for_ever(kept: Kept) ->
         kept.write(b"none")
         with pytest.raises(Throttled, match=rf"rate_group.*{re.escape(str(kept.place))}"):
             make_calls(limiter, 1000)
+
+
+def test_a_store_that_fails_does_not_hold_up_the_end(caplog: pytest.LogCaptureFixture) -> None:
+    """Nothing is given back to one that may hang: it passes by unused."""
+    world = World()
+    with join(world, PLACE, task="task", per_minute=600, patience=LONG) as limiter:
+        world.failure = StoreFailed("gone")
+
+        def wait() -> None:
+            with pytest.raises(Stopped):
+                make_calls(limiter, 1)
+
+        call = threading.Thread(target=wait)
+        call.start()
+        deadline = time.monotonic() + LONG
+        while "could not be renewed" not in caplog.text:
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
+        limiter.stop()
+        call.join(LONG)
+        world.failure, before = None, world.requests
+    assert world.requests == before
 
 
 def test_calls_wait_for_a_redis_that_is_away(redis_server: RedisServer, caplog: pytest.LogCaptureFixture) -> None:
