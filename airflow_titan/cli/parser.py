@@ -143,7 +143,13 @@ def _add_check(commands: _SubParsersAction[ArgumentParser]) -> None:
     check.add_argument("--s3-conn-id", help="Airflow connection for S3 (default: the same)")
     check.add_argument("--model", help="model id or ARN that tasks name (default: [titan] model_id)")
     check.add_argument("--model-family", help="family or model behind an ARN that hides it")
-    check.add_argument("--region", help="region that tasks name (default: the connection's)")
+    check.add_argument(
+        "--region",
+        action="append",
+        default=[],
+        help="region that tasks name; more than once for those of regions, each of which is looked at (default: the "
+        "connection's)",
+    )
     check.add_argument(
         "--output-root", "--prefix", metavar="URI", help="s3://bucket/prefix of results (default: [titan] output_root)"
     )
@@ -171,7 +177,12 @@ def _add_policy(commands: _SubParsersAction[ArgumentParser]) -> None:
         "--model", action="append", metavar="ID", help="model id or ARN; more than once (default: [titan] model_id)"
     )
     policy.add_argument("--model-family", help="family or model behind an ARN that hides it")
-    policy.add_argument("--region", help="region that models are asked in; without it, any that offers them")
+    policy.add_argument(
+        "--region",
+        action="append",
+        default=[],
+        help="region that models are asked in; more than once; without it, any that offers them",
+    )
     policy.add_argument("--account", help="number of the AWS account; without it, any")
     policy.add_argument(
         "--output-root", "--prefix", metavar="URI", help="s3://bucket/prefix of results (default: [titan] output_root)"

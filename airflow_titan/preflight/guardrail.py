@@ -42,10 +42,14 @@ def check_guardrail(deployment: Deployment) -> Iterator[Row]:
     if name is None:
         return
     title = f"guardrail {name.id}"
-    region = deployment.model_region
-    if name.region not in {None, region}:
-        yield Row(title, "wrong", f"it is of {name.region}, and the model is asked in {region}", _CREATE)
-        return
+    if name.region:
+        regions = [place.model_region for place in deployment.places]
+        if name.region not in regions:
+            yield Row(
+                title, "wrong", f"it is of {name.region}, and the model is asked in {', '.join(regions)}", _CREATE
+            )
+            return
+        deployment = deployment.places[regions.index(name.region)]
     denied = _denied(deployment, name)
     if denied:
         yield Row(title, "wrong", denied[0], denied[1])

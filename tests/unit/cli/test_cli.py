@@ -224,6 +224,16 @@ def test_a_check_leaves_the_process_as_it_was(monkeypatch: pytest.MonkeyPatch) -
 
 
 @pytest.mark.usefixtures("bucket")
+def test_the_check_looks_at_each_region_that_it_is_given(capsys: pytest.CaptureFixture[str]) -> None:
+    """Once, if it is given twice; what isn't of a region has one row."""
+    regions = ["--region", "us-west-2", "--region", "us-east-1", "--region", "us-west-2"]
+    assert main(["check", "--json", "--model", "stability.sd3-5-large-v1:0", "--task", "text_to_image", *regions]) == 1
+    names = [row["name"] for row in json.loads(capsys.readouterr().out)["rows"]]
+    assert [name for name in names if name.startswith("region")] == ["region us-west-2", "region us-east-1"]
+    assert names.count("bucket") == 1
+
+
+@pytest.mark.usefixtures("bucket")
 def test_the_check_prints_json_and_ends_with_1(capsys: pytest.CaptureFixture[str]) -> None:
     """Where something is wrong; options are those of tasks."""
     arguments = ["--json", "--region", "eu-west-1", "--model", "stability.sd3-5-large-v1:0", "--task", "Inpainting"]
