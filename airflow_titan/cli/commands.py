@@ -37,6 +37,8 @@ def serve_emulator(options: Namespace) -> int:
             guardrails=options.guardrail,
             guide=True,
         )
+    except BrokenPipeError:
+        raise
     except (ImportError, OSError, ValueError) as error:
         raise SystemExit(f"airflow-titan emulator: {error}") from error
     return 0

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from argparse import ArgumentParser, ArgumentTypeError
 from datetime import date
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -18,20 +20,31 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 _DEFAULT_PORT = 4566
+#: How a shell tells a program that SIGPIPE ended, as it does most others; 1 would be a finding of a command's own.
+_READER_GONE = 128 + 13
 _RATE_KINDS = ("bucket", "window")
 _TASKS = tuple(TASKS)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """
-    Run the command that the arguments name.
+    Run the command that the arguments name; quietly where nobody reads what it prints, as behind ``| head``.
 
     :param arguments: default: those of the process
     :return: the exit code
     """
-    options = make_parser().parse_args(arguments)
-    code: int = options.run(options)
-    return code
+    try:
+        try:
+            options = make_parser().parse_args(arguments)
+            code: int = options.run(options)
+            return code
+        finally:
+            # here, and not when Python ends, which says then what it couldn't do
+            sys.stdout.flush()
+    except BrokenPipeError:
+        # so that Python finds a reader for what is left
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return _READER_GONE
 
 
 def make_parser() -> ArgumentParser:
