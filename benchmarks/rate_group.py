@@ -2,7 +2,8 @@
 What a rate group keeps to: four bulk tasks at 240 calls a minute, of which one is soon done and one is killed.
 
 Each is a process of its own, as on four workers; the emulator's record of the calls is what is judged. It takes some
-five minutes: `python benchmarks/rate_group.py`, with `--seconds` for another length.
+five minutes: `python benchmarks/rate_group.py`, with `--seconds` for another length, and `--redis` for a record in
+Redis in place of S3.
 """
 
 # ruff: noqa: PLC0415 - what a task imports waits until the environment leads to the emulator
@@ -19,7 +20,7 @@ import sys
 import tempfile
 import time
 import urllib.request
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -40,14 +41,34 @@ TASKS = ("first", "second", "killed", "soon done")
 FEW, KILLED_AFTER = 60, 0.4
 #: What is asked for: at least so much of the rate, and never more of it in a minute.
 AT_LEAST, AT_MOST = 0.95, 1.02
+#: The variable that names the file which has a byte for each request to the record, and the one of the connection.
+REQUESTS, CONNECTION = "TITAN_BENCH_REQUESTS", "AIRFLOW_CONN_RATES"
+
+
+class CountedStore:
+    """What keeps the group's record, and a file that has a byte for each request to it, whoever is killed."""
+
+    def __init__(self, store: Any) -> None:
+        self._store, self.resolution = store, store.resolution
+        self._file = Path(os.environ[REQUESTS]).open("ab", buffering=0)  # noqa: SIM115 - as long as the process
+
+    def __getattr__(self, name: str) -> Any:
+        """Count a request, and make it."""
+        self._file.write(b".")
+        return getattr(self._store, name)
 
 
 def run_task(name: str, count: int) -> None:
     """Be one of the tasks."""
     from instance import Instance
 
+    from airflow_titan.bulk import job, rate_group
     from airflow_titan.operators import TitanBulkOperator
 
+    def join(store: Any, *place: Any, **how: Any) -> AbstractContextManager[Any]:
+        return rate_group.join(CountedStore(store), *place, **how)
+
+    job.join = join
     logging.basicConfig(level="INFO", stream=sys.stderr)
     operator = TitanBulkOperator(
         task_id=name.replace(" ", "-"),
@@ -57,6 +78,7 @@ def run_task(name: str, count: int) -> None:
         validate="each",
         requests_per_minute=PER_MINUTE,
         rate_group="bench",
+        rate_group_conn_id="rates" if CONNECTION in os.environ else None,
     )
     Instance(task_id=operator.task_id).run(operator)
 
@@ -110,15 +132,34 @@ def fullest_minute(times: list[float]) -> int:
     return most
 
 
-def measure(seconds: float) -> dict[str, Any]:
-    """Run the four tasks for so long."""
+@contextmanager
+def redis(folder: Path) -> Iterator[str]:
+    """Run a Redis; give Airflow's connection to it."""
+    from redis_server import RedisServer
+
+    server = RedisServer(folder / "redis")
+    server.start()
+    try:
+        yield server.uri()
+    finally:
+        server.kill()
+
+
+def measure(seconds: float, *, in_redis: bool) -> dict[str, Any]:
+    """
+    Run the four tasks for so long.
+
+    :param in_redis: whether the record lies in Redis, and not in S3
+    """
     import local
 
     with tempfile.TemporaryDirectory(prefix="titan-rate-") as name, ExitStack() as running:
         folder = Path(name)
         url = running.enter_context(emulator(folder, *QUICK))
         local.enter(folder / "airflow", ROOT / "example_dags", url)
-        os.environ["PYTHONPATH"] = str(ROOT)
+        os.environ.update({"PYTHONPATH": str(ROOT), REQUESTS: str(folder / "requests")})
+        if in_redis:
+            os.environ[CONNECTION] = running.enter_context(redis(folder))
         tasks = {
             each: running.enter_context(task(each, FEW if each == "soon done" else 3_000, folder)) for each in TASKS
         }
@@ -133,27 +174,32 @@ def measure(seconds: float) -> dict[str, Any]:
         time.sleep(max(0.0, began + seconds - time.time()))
         ended = tasks["soon done"].poll() == 0
         made = [at for at in calls(url) if at < began + seconds]
+        requests = (folder / "requests").stat().st_size
         logs = "".join((folder / f"{each}.log").read_text() for each in TASKS[:2])
     gap = max(later - earlier for earlier, later in itertools.pairwise(made))
     return {"calls": len(made), "used": len(made) / seconds * MINUTE / PER_MINUTE, "longest gap": gap,
-            "fullest": fullest_minute(made) / PER_MINUTE, "ended": ended, "log": logs}  # fmt: skip
+            "fullest": fullest_minute(made) / PER_MINUTE, "requests": requests / len(made), "ended": ended,
+            "log": logs}  # fmt: skip
 
 
 def main() -> None:
     """Measure, print, and fail if it isn't as it should be."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seconds", type=float, default=300.0)
+    parser.add_argument("--redis", action="store_true", help="keep the record in Redis, in place of S3")
     parser.add_argument("--task")
     parser.add_argument("--count", type=int, default=0)
     arguments = parser.parse_args()
     if arguments.task:
         run_task(arguments.task, arguments.count)
         return
-    found = measure(arguments.seconds)
+    found = measure(arguments.seconds, in_redis=arguments.redis)
+    where = "Redis" if arguments.redis else "S3"
     print(f"{len(TASKS)} tasks, {PER_MINUTE} calls a minute, for {arguments.seconds:.0f} s: {found['calls']} calls")
     print(f"used of the rate:   {found['used']:7.1%}   at least {AT_LEAST:.0%}")
     print(f"the fullest minute: {found['fullest']:7.1%}   at most {AT_MOST:.0%}")
     print(f"the longest gap:    {found['longest gap']:6.2f} s")
+    print(f"requests to the record in {where} a call: {found['requests']:.2f}")
     if not found["ended"]:
         raise SystemExit("the task with few requests has not ended by itself")
     if found["used"] < AT_LEAST or found["fullest"] > AT_MOST:

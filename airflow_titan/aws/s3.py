@@ -110,6 +110,9 @@ class ObjectStore(ConditionalWrites):
     :param request_payer: ``requester``, where the requester pays
     """
 
+    #: Seconds to which its replies tell the time.
+    resolution = 1.0
+
     def __init__(
         self,
         s3: Any,

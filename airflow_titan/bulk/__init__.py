@@ -12,6 +12,8 @@ A request goes through these modules from top to bottom:
 - :mod:`clients` and :mod:`quotas` have what each region and connection needs of its own: a client and a rate;
 - :mod:`rate_limiter` (token bucket), :mod:`adaptive_rate` (additive increase, multiplicative decrease),
   :mod:`budget` and :mod:`memory` are what the calls share; :mod:`log` and :mod:`progress` tell of them;
+- :mod:`rate_group` shares a rate with other tasks, each of them a :mod:`rate_member`, by a :mod:`rate_record` that lies
+  in S3 or, by :mod:`redis_store`, in Redis;
 - :mod:`rows` and :mod:`results` keep the rows, :mod:`manifest` publishes them with a record,
   and :mod:`lineage` says what was read and written.
 

@@ -34,7 +34,8 @@ if TYPE_CHECKING:
     from airflow_titan.aws.s3 import ObjectStore
     from airflow_titan.bulk.clients import ClientSource
     from airflow_titan.bulk.manifest import Published
-    from airflow_titan.bulk.rate_group import Place
+    from airflow_titan.bulk.rate_place import Place
+    from airflow_titan.bulk.rate_store import RateStore
     from airflow_titan.bulk.settings import JobSettings
     from airflow_titan.bulk.turns import Turns
     from airflow_titan.generation.lane import Endpoint
@@ -71,6 +72,7 @@ class BulkJob:
     :param routing: which model a request goes to
     :param patience: seconds that a service may let nothing in
     :param rate_group: where the record of its rate group lies, if it is in one
+    :param rate_store: what keeps that record; default: the store of the results
     :raises ConfigurationError: if an option is wrong
     """
 
@@ -85,11 +87,13 @@ class BulkJob:
         routing: ModelRouting,
         patience: float,
         rate_group: Place | None = None,
+        rate_store: RateStore | None = None,
     ) -> None:
         self._settings = settings
         self._location, self._store, self._clients = location, store, clients
         self._options = {**options, "max_price_usd": settings.price_limit}
-        self._routing, self._patience, self._rate_group = routing, patience, rate_group
+        self._routing, self._patience = routing, patience
+        self._rate_group, self._rate_store = rate_group, rate_store or store
         requested = settings.requests
         #: Where the requests' own results lie: with work stealing, whichever shard makes them.
         self._images = location.for_shards(requested.shard, requested.shards) if requested.steals else location
@@ -139,7 +143,7 @@ class BulkJob:
         if rate and self._rate_group:
             task = " ".join(map(str, self._location.owner.identity))
             place = self._rate_group.at(endpoint)
-            return join(self._store, place, task=task, per_minute=rate, patience=self._patience)
+            return join(self._rate_store, place, task=task, per_minute=rate, patience=self._patience)
         shards = self._settings.requests.shards
         return nullcontext(SharedRateLimiter(per_minute=rate and rate / shards, patience=self._patience))
 

@@ -24,9 +24,8 @@ if TYPE_CHECKING:
 
     from airflow_titan.aws.s3 import ObjectStore
     from airflow_titan.bulk.formats import ResultsFormat
-    from airflow_titan.bulk.merge import MergedResults
     from airflow_titan.bulk.requests import BulkRequests
-    from airflow_titan.bulk.results import Results
+    from airflow_titan.bulk.results import CountedRows, Results
     from airflow_titan.bulk.rows import Row
     from airflow_titan.bulk.turns import Turns
     from airflow_titan.generation.location import ResultLocation
@@ -155,7 +154,7 @@ class Published:
 
 
 def publish(
-    results: Results | MergedResults,
+    results: CountedRows,
     *,
     store: ObjectStore,
     folder: str,

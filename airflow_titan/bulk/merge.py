@@ -4,18 +4,16 @@ from __future__ import annotations
 
 import heapq
 import tempfile
-from collections import Counter
-from typing import IO, TYPE_CHECKING, NamedTuple, Self
+from typing import IO, TYPE_CHECKING, NamedTuple
 
 import msgspec
 
 from airflow_titan.bulk.jsonl import HEAD, piece
-from airflow_titan.bulk.results import Results, Written, write_rows
+from airflow_titan.bulk.results import CountedRows, Results, Written, write_rows
 from airflow_titan.bulk.rows import Row
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
-    from types import TracebackType
 
     from airflow_titan.bulk.formats import ResultsFormat
 
@@ -57,36 +55,18 @@ class LinesTwice(ValueError):
         self.lines = tuple(lines)
 
 
-class MergedResults:
-    """
-    The rows of several result files, in one temporary file that goes when this is closed.
-
-    :param counts: how many rows there are of each status
-    :param images: how many pictures they have
-    """
+class MergedResults(CountedRows):
+    """The rows of several result files, one file after the other."""
 
     def __init__(self) -> None:
-        self.counts: Counter[str] = Counter()
-        self.images = 0
-        self._price = 0.0
+        super().__init__()
         self._file: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 - closed with this
         #: Where the rows of each file begin, and where those of the last one end.
         self._starts = [0]
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
-        self.close()
-
     def close(self) -> None:
         """Throw the temporary file away."""
         self._file.close()
-
-    @property
-    def price_usd(self) -> float:
-        """What the rows cost together, as far as it is known."""
-        return round(self._price, 6)
 
     def add(self, rows: Iterable[Row]) -> int:
         """
@@ -100,9 +80,7 @@ class MergedResults:
             place = _Place.of(row.line, row.id)
             in_order, last = in_order and last <= place, place
             self._file.write(row.to_json() + b"\n")
-            self.counts[row.status] += 1
-            self.images += len(row.images)
-            self._price += row.price_usd or 0
+            self._count(row)
         self._file.flush()
         self._starts.append(self._file.tell())
         if not in_order:

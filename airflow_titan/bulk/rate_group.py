@@ -1,5 +1,5 @@
 """
-One rate for many tasks, on any number of machines: a rate group, by a record in S3 that its members write in turn.
+One rate for many tasks, on any number of machines: a rate group, by a record that its members write in turn.
 
 Each member (:mod:`airflow_titan.bulk.rate_member`) renews its slots every few seconds, in a thread of its own: no call
 ever waits for the store. How slots are shared is said in :mod:`airflow_titan.bulk.rate_record`.
@@ -11,21 +11,18 @@ import logging
 import threading
 import time
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
-from urllib.parse import quote
 
-from airflow_titan.aws.uri import canonical_prefix, split
 from airflow_titan.bulk.rate_limiter import SharedRateLimiter
 from airflow_titan.bulk.rate_member import Membership
 from airflow_titan.bulk.slot_bucket import GroupRate
-from airflow_titan.errors import ConfigurationError, TransientError, abbreviate
+from airflow_titan.errors import TransientError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from airflow_titan.aws.s3 import ObjectStore
-    from airflow_titan.generation.lane import Endpoint
+    from airflow_titan.bulk.rate_place import Place
+    from airflow_titan.bulk.rate_store import RateStore
 
 log = logging.getLogger(__name__)
 
@@ -35,51 +32,6 @@ _TICK = 0.1
 _FAREWELL = 5.0
 #: Seconds after a failed renewal until the next.
 _AGAIN = 1.0
-
-
-@dataclass(frozen=True)
-class Place:
-    """
-    A rate group.
-
-    :param name: what users call it
-    :param uri: where its record lies
-    """
-
-    name: str
-    uri: str
-
-    @classmethod
-    def of(cls, name: str, *, root: str | None, prefix: str | None, connection: str | None = None) -> Place:
-        """
-        Find the place of a rate group.
-
-        :param name: what it is called, or the URI of its record
-        :param root: the deployment's output root: all tasks have that in common
-        :param prefix: the task's own, for want of it
-        :param connection: the Airflow connection by which S3 is asked
-        :raises ConfigurationError: if that is no place in S3
-        """
-        try:
-            if "://" in name:
-                split(name, connection)
-                return cls(name, name)
-            # no id of a DAG has such a sign in it
-            return cls(name, f"{canonical_prefix(root or prefix, connection)}/rate_group={name}.json")
-        except ValueError as error:
-            raise ConfigurationError(
-                f"rate_group: got {abbreviate(name)}, whose place {error}; allowed is a name, or s3://bucket/key of "
-                "its record. Check [titan] output_root, or give it a key of its own."
-            ) from None
-
-    def at(self, endpoint: Endpoint) -> Place:
-        """Return the group's place for calls that go elsewhere than tasks usually do, whose quota is another."""
-        if not any(endpoint):
-            return self
-        where = quote(str(endpoint), safe="@")
-        stem, dot, ending = self.uri.rpartition(".")
-        uri = f"{stem}@{where}.{ending}" if dot and "/" not in ending else f"{self.uri}@{where}"
-        return Place(f"{self.name} in {endpoint}", uri)
 
 
 class _Renewing:
@@ -93,14 +45,16 @@ class _Renewing:
 
     @contextmanager
     def running(self) -> Iterator[None]:
-        """Renew until the block ends, and give back what is left then."""
+        """Renew until the block ends, and give back what is left then, if the store is there."""
         self._thread.start()
         try:
             yield
         finally:
             self._ended.set()
             self._thread.join(_FAREWELL)
-            self._membership.leave()
+            # a store that fails, or hangs, would only hold up the task's end
+            if self._failing is None:
+                self._membership.leave()
 
     def _run(self) -> None:
         while not self._ended.wait(_TICK):
@@ -129,11 +83,12 @@ class _Renewing:
 
 @contextmanager
 def join(
-    store: ObjectStore, place: Place, *, task: str, per_minute: float, patience: float
+    store: RateStore, place: Place, *, task: str, per_minute: float, patience: float
 ) -> Iterator[SharedRateLimiter]:
     """
     Share a rate with all tasks of a rate group while the block lasts.
 
+    :param store: where the record lies
     :param task: which task this one is, for people
     :param per_minute: the calls a minute of the whole group
     :param patience: seconds after which a refusal is final, if nobody's call was let in meanwhile
@@ -141,7 +96,7 @@ def join(
     """
     membership = Membership(store, place, task=task, per_minute=per_minute)
     membership.join()
-    log.info("%g calls a minute are shared by rate group %s: %s", per_minute, place.name, place.uri)
+    log.info("%g calls a minute are shared by rate group %s: %s", per_minute, place.name, place)
     limiter = SharedRateLimiter(bucket=membership.bucket, adaptive_rate=GroupRate(), patience=patience)
     with _Renewing(membership, limiter, patience=patience).running():
         yield limiter

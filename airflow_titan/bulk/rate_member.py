@@ -1,5 +1,5 @@
 """
-One task's part in a rate group: it takes slots by the group's record in S3, and says what became of its calls.
+One task's part in a rate group: it takes slots by the group's record, and says what became of its calls.
 
 The record changes by conditional writes alone, so no two members own a slot; and its times are the store's, so the
 clocks of machines don't matter.
@@ -25,9 +25,9 @@ from airflow_titan.errors import DamagedRecord, StoreFailed, TitanError
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from airflow_titan.aws.s3 import ObjectStore
-    from airflow_titan.bulk.rate_group import Place
     from airflow_titan.bulk.rate_limiter import Demand
+    from airflow_titan.bulk.rate_place import Place
+    from airflow_titan.bulk.rate_store import RateStore
 
 log = logging.getLogger(__name__)
 
@@ -54,7 +54,7 @@ class Membership:
 
     def __init__(
         self,
-        store: ObjectStore,
+        store: RateStore,
         place: Place,
         *,
         task: str,
@@ -62,7 +62,7 @@ class Membership:
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
-        self._clock = StoreClock(clock)
+        self._clock = StoreClock(clock, resolution=store.resolution)
         #: The slots that it has: calls may go when they come.
         self.bucket = SlotBucket(self._clock, per_minute)
         self._store, self._place = store, place
@@ -82,8 +82,8 @@ class Membership:
 
         :raises UnsafeStore: if the store ignores conditional writes
         :raises DamagedRecord: if the record is none
-        :raises StoreRefused: if S3 refuses
-        :raises StoreFailed: if S3 fails in a way that may pass
+        :raises StoreRefused: if the store refuses
+        :raises StoreFailed: if the store fails in a way that may pass
         """
         for look in range(_LOOKS):
             if look:
@@ -185,6 +185,15 @@ class Membership:
             return
         self._told_rate = rate
 
+    def _new_record(self) -> RateRecord:
+        """
+        Return the first record of a group; or one in place of a record that was lost, as with a Redis without a disk.
+
+        Then others have slots that nobody can read any more, until each puts its own in again, as this member does.
+        """
+        is_lost = self._renewed > -math.inf
+        return RateRecord(free_from=self._clock.now() + self._lease.horizon if is_lost else 0.0)
+
     def _read(self) -> tuple[RateRecord, str]:
         """Read the record, or make it, and learn from the reply what time it is for the store."""
         uri = self._place.uri
@@ -192,15 +201,15 @@ class Membership:
             asked = self._clock.clock()
             entry = self._store.read(uri)
             if entry is None:
-                self._store.create(uri, RateRecord().to_json())
+                self._store.create(uri, self._new_record().to_json())
                 continue
             self._clock.learn(asked, self._clock.clock(), entry.now.timestamp())
             try:
                 return RateRecord.model_validate_json(entry.data), entry.etag
             except ValidationError as error:
                 raise DamagedRecord(
-                    uri,
+                    str(self._place),
                     f"is no record of a rate group that airflow-titan {__version__} can read",
                     "Give all tasks of the group the same version; or delete it, which lets each begin anew.",
                 ) from error
-        raise StoreFailed(f"{uri} is written and isn't there, again and again")
+        raise StoreFailed(f"{self._place} is written and isn't there, again and again")

@@ -79,6 +79,8 @@ class RateRecord(BaseModel):
 
     :param members: by a name that nobody else has
     :param service: what the service was seen to let in
+    :param free_from: when the first slot may be taken, by the store's clock: those before may be of members that an
+        earlier record knew, which was lost
     """
 
     model_config = ConfigDict(frozen=True)
@@ -86,6 +88,7 @@ class RateRecord(BaseModel):
     version: Literal[1] = 1
     members: dict[str, Member] = {}
     service: ServiceRate = ServiceRate()
+    free_from: float = 0.0
 
     def to_json(self) -> bytes:
         """Return the record for people and programs."""
@@ -94,7 +97,8 @@ class RateRecord(BaseModel):
     def at(self, now: float) -> RateRecord:
         """Return what of it is still true; where nobody is left, nothing is known of the service any more."""
         members = self.living(now)
-        return RateRecord(members=members, service=self.service) if members else RateRecord()
+        service = self.service if members else ServiceRate()
+        return RateRecord(members=members, service=service, free_from=self.free_from)
 
     def living(self, now: float) -> dict[str, Member]:
         """Return the members that may still have slots."""
@@ -142,7 +146,8 @@ class RateRecord(BaseModel):
         held = tuple(slot for slot in member.slots if slot > _milliseconds(now - _KEPT))
         ahead = sum(slot > _milliseconds(now) for slot in held)
         taken = {round(slot / 1000 / gap) for known in (*others.values(), member) for slot in known.slots}
-        free = [slot for slot in _slots(now + _LEAD, now + lease.horizon, gap) if slot not in taken]
+        first = max(now + _LEAD, self.free_from)
+        free = [slot for slot in _slots(first, now + lease.horizon, gap) if slot not in taken]
         fair = fair_share(lease.horizon / gap, member.wants, [known.wants for known in others.values()])
         count = max(0, min(int(fair) - ahead, len(free)))
         if soonest:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import sqlite3
+from abc import ABC, abstractmethod
 from collections import Counter
 from threading import Lock
 from typing import IO, TYPE_CHECKING, NamedTuple, Self
@@ -57,9 +58,9 @@ def write_rows(rows: Iterable[bytes], file: IO[bytes], results_format: ResultsFo
     return digest.hexdigest()
 
 
-class Results:
+class CountedRows(ABC):
     """
-    The rows of a bulk task, in a temporary file that goes when this is closed. Threads may add to it.
+    Rows in a temporary file that goes when this is closed.
 
     :param counts: how many rows there are of each status
     :param images: how many pictures they have
@@ -69,13 +70,6 @@ class Results:
         self.counts: Counter[str] = Counter()
         self.images = 0
         self._price = 0.0
-        self._lock = Lock()
-        # a database without a name lies in a temporary file that has none either, and is cached in little memory
-        self._rows = sqlite3.connect("", check_same_thread=False)
-        self._rows.execute("PRAGMA journal_mode = OFF")
-        self._rows.execute("CREATE TABLE rows (line INTEGER, size INTEGER, id BLOB, lent INTEGER, row BLOB)")
-        # by their size first, so that sku-10 comes after sku-9
-        self._rows.execute("CREATE INDEX in_order ON rows (line, size, id)")
 
     def __enter__(self) -> Self:
         return self
@@ -83,25 +77,16 @@ class Results:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         self.close()
 
-    def close(self) -> None:
-        """Throw the temporary file away."""
-        self._rows.close()
-
     @property
     def price_usd(self) -> float:
         """What the rows cost together, as far as it is known."""
         return round(self._price, 6)
 
-    def add(self, row: Row) -> None:
-        """Keep a row."""
-        name = row.id.encode("utf-8", "replace")
-        kept = (row.line, len(name), name, _KEPT, row.to_json())
-        with self._lock:
-            self._rows.execute("INSERT INTO rows VALUES (?, ?, ?, ?, ?)", kept)
-            self.counts[row.status] += 1
-            self.images += len(row.images)
-            self._price += row.price_usd or 0
+    @abstractmethod
+    def close(self) -> None:
+        """Throw the temporary file away."""
 
+    @abstractmethod
     def write(
         self, file: IO[bytes], provisional: Sequence[Row] = (), *, results_format: ResultsFormat = "jsonl"
     ) -> Written:
@@ -111,6 +96,42 @@ class Results:
         :param provisional: rows of lines that may have none yet; they aren't kept
         :param results_format: as what; the digest is that of the rows, and the same in every format
         """
+
+    def _count(self, row: Row) -> None:
+        self.counts[row.status] += 1
+        self.images += len(row.images)
+        self._price += row.price_usd or 0
+
+
+class Results(CountedRows):
+    """The rows of a bulk task, on disk. Threads may add to them."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._lock = Lock()
+        # a database without a name lies in a temporary file that has none either, and is cached in little memory
+        self._rows = sqlite3.connect("", check_same_thread=False)
+        self._rows.execute("PRAGMA journal_mode = OFF")
+        self._rows.execute("CREATE TABLE rows (line INTEGER, size INTEGER, id BLOB, lent INTEGER, row BLOB)")
+        # by their size first, so that sku-10 comes after sku-9
+        self._rows.execute("CREATE INDEX in_order ON rows (line, size, id)")
+
+    def close(self) -> None:
+        """Throw the temporary file away."""
+        self._rows.close()
+
+    def add(self, row: Row) -> None:
+        """Keep a row."""
+        name = row.id.encode("utf-8", "replace")
+        kept = (row.line, len(name), name, _KEPT, row.to_json())
+        with self._lock:
+            self._rows.execute("INSERT INTO rows VALUES (?, ?, ?, ?, ?)", kept)
+            self._count(row)
+
+    def write(
+        self, file: IO[bytes], provisional: Sequence[Row] = (), *, results_format: ResultsFormat = "jsonl"
+    ) -> Written:
+        """Write all rows, in the order of their lines."""
         with self._lock:
             counts = self.counts + Counter(row.status for row in provisional if self._lend(row))
             in_order = self._rows.execute("SELECT row FROM rows ORDER BY line, size, id")

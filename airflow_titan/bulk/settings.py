@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-import re
 from dataclasses import dataclass
 from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 from airflow_titan.bulk.formats import RESULTS_FORMATS, ResultsFormat, check_available
 from airflow_titan.bulk.jsonl import NO_JSON, encode
+from airflow_titan.bulk.rate_place import problems_of
 from airflow_titan.errors import Problem, Problems, abbreviate
 from airflow_titan.generation.request import OPTIONS
 from airflow_titan.models.names import suggest_parameter
@@ -26,7 +26,6 @@ EVERY_NAME = frozenset(chain.from_iterable(NAMES.values()))
 _MOST_AT_ONCE = 1024
 #: What ``null`` in a request may mean, where there is a default.
 _NULL_MEANS = ("nothing", "default")
-_RATE_GROUP = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 _IMAGE_PARAMETERS = sorted(set(chain.from_iterable(task.image_parameters for task in TASKS.values())))
 
 
@@ -88,6 +87,7 @@ class JobSettings:
     :param concurrency: how many calls may be under way at once
     :param calls_per_minute: how many may be made a minute, in all shards; ``None`` leaves it to the service
     :param rate_group: the name, or the URI, of the record by which tasks share that number; ``None``: shards divide it
+    :param rate_group_connection: the Airflow connection of the Redis that this record lies in; ``None``: it lies in S3
     :param memory_mib: how many MiB of images and answers may be in memory at once
     :param check_first: whether all requests are checked before the first is paid
     :param max_failures: how many requests may fail: a count as ``int``, or a share of all as ``float``
@@ -99,6 +99,7 @@ class JobSettings:
     concurrency: int = 16
     calls_per_minute: float | None = None
     rate_group: str | None = None
+    rate_group_connection: str | None = None
     memory_mib: int = 128
     check_first: bool = True
     max_failures: float = 0
@@ -118,6 +119,7 @@ class JobSettings:
         max_concurrency: Any,
         requests_per_minute: Any,
         rate_group: Any = None,
+        rate_group_conn_id: Any = None,
         max_in_flight_mb: Any,
         validate: Any,
         max_failures: Any,
@@ -135,6 +137,7 @@ class JobSettings:
         """
         found = Problems()
         reader = ParameterReader(found)
+        group, connection = _read_rate_group(reader, rate_group, rate_group_conn_id, requests_per_minute)
         settings = cls(
             RequestSettings.read(
                 reader,
@@ -157,7 +160,8 @@ class JobSettings:
             calls_per_minute=reader.rate(
                 "requests_per_minute", requests_per_minute, default=None, required=requests_per_minute is not None
             ),
-            rate_group=_read_rate_group(reader, rate_group, requests_per_minute),
+            rate_group=group,
+            rate_group_connection=connection,
             memory_mib=reader.whole_number("max_in_flight_mb", max_in_flight_mb, default=cls.memory_mib, minimum=1),
             check_first=reader.word("validate", validate, ("all", "each"), default="all") == "all",
             max_failures=reader.share_or_count("max_failures", max_failures, default=cls.max_failures),
@@ -175,16 +179,19 @@ def read_results_format(reader: ParameterReader, value: Any) -> ResultsFormat:
     return reader.word("results_format", value, RESULTS_FORMATS, default="jsonl")
 
 
-def _read_rate_group(reader: ParameterReader, value: Any, per_minute: Any) -> str | None:
-    """Read the name of a rate group, which needs a rate."""
-    limit = "a name of letters, digits, dots, dashes and underscores, or s3://bucket/key"
-    group = reader.text("rate_group", value, default=None, required=value is not None)
-    if group and "://" not in group and not _RATE_GROUP.fullmatch(group):
-        reader.problems.add("rate_group", abbreviate(group), limit, "Choose such a name.")
+def _read_rate_group(
+    reader: ParameterReader, name: Any, conn_id: Any, per_minute: Any
+) -> tuple[str | None, str | None]:
+    """Read the name of a rate group, which needs a rate, and the connection of the Redis that its record lies in."""
+    # what a template lost must not go unseen: each record would have the whole rate
+    group = reader.text("rate_group", name, default=None, required=name is not None)
+    connection = reader.text("rate_group_conn_id", conn_id, default=None, required=conn_id is not None)
+    if group or name is None:
+        reader.problems.extend(problems_of(group, connection))
     if group and per_minute is None:
         message, allowed = f"{abbreviate(group)} without requests_per_minute", "both or neither"
         reader.problems.add("rate_group", message, allowed, "Set requests_per_minute to what all its tasks may call.")
-    return group
+    return group, connection
 
 
 def _read_defaults(reader: ParameterReader, value: Any, images_as: str | None) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""The clock of the store, which all machines share, from the second that each of its replies says."""
+"""The clock of the store, which all machines share, from the time that each of its replies says."""
 
 from __future__ import annotations
 
@@ -8,8 +8,6 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-#: A reply says the second in which it was made, without its fraction.
-_RESOLUTION = 1.0
 #: How far two clocks drift apart in a second, at most.
 _DRIFT = 1e-4
 
@@ -19,14 +17,16 @@ class StoreClock:
     The store's clock, as far as its replies have told it; the clocks of machines may be minutes apart.
 
     A reply was made between the moment at which it was asked for and that at which it was there, and at that time the
-    store's clock showed the second that the reply says. Each reply so leaves a span in which the difference of the two
-    clocks lies; all of them together leave the span that they share, which soon is short.
+    store's clock showed what the reply says: the second alone where it is S3's. Each reply so leaves a span in which
+    the difference of the two clocks lies; all of them together leave the span that they share, which soon is short.
 
     :param clock: a clock of this machine that nobody sets
+    :param resolution: seconds to which a reply says the time, cutting off the rest
     """
 
-    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, clock: Callable[[], float] = time.monotonic, *, resolution: float = 1.0) -> None:
         self.clock = clock
+        self._resolution = resolution
         self._span = 0.0, 0.0
         self._learnt = 0.0
         #: Seconds by which it may be wrong; nothing is known before the first reply.
@@ -47,9 +47,9 @@ class StoreClock:
 
         :param asked: when it was asked for, by this machine's clock
         :param answered: when it was there, by the same
-        :param shown: the second that it says, since 1970
+        :param shown: the time that it says, in seconds since 1970
         """
-        least, most = shown - answered, shown + _RESOLUTION - asked
+        least, most = shown - answered, shown + self._resolution - asked
         drift = _DRIFT * (answered - self._learnt)
         known = max(least, self._span[0] - drift), min(most, self._span[1] + drift)
         if self.uncertainty != float("inf") and known[0] <= known[1]:

@@ -51,6 +51,7 @@ def titan_bulk(
     max_concurrency: int | str | XComArg = ...,
     requests_per_minute: float | str | XComArg | None = ...,
     rate_group: str | XComArg | None = ...,
+    rate_group_conn_id: str | XComArg | None = ...,
     max_in_flight_mb: int | str | XComArg = ...,
     validate: str | XComArg = ...,
     max_failures: float | str | XComArg = ...,

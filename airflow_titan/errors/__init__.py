@@ -6,7 +6,7 @@ Everything that can go wrong, as one tree.
     TitanError
     ├── TerminalError            no other try can help: the task fails at once
     │   ├── ConfigurationError   the deployment lacks a setting, or has a wrong one
-    │   │   ├── StoreRefused     S3 refuses, as for want of a permission or a bucket
+    │   │   ├── StoreRefused     S3 refuses, as for want of a permission or a bucket; or a rate group's Redis
     │   │   ├── DamagedRecord    a record in S3 is damaged, or of a newer version
     │   │   └── UnsafeStore      the store ignores conditional writes
     │   ├── InvalidRequest       the request breaks rules of the model; nothing was sent
@@ -32,7 +32,7 @@ Everything that can go wrong, as one tree.
         ├── ServiceFailed        the service failed while working; it may have been paid
         ├── AnswerLost           the answer did not arrive; it may have been paid
         ├── BadAnswer            the answer arrived, and is not what was asked for
-        ├── StoreFailed          S3 failed in a way that may pass
+        ├── StoreFailed          S3, or a rate group's Redis, failed in a way that may pass
         ├── GuardrailFailed      the guardrail could not look, in a way that may pass
         └── WorkerExhausted      the worker has no more disk, files, threads or memory
 """
@@ -92,9 +92,9 @@ class ConfigurationError(TerminalError):
 
 class StoreRefused(ConfigurationError):
     """
-    S3 refuses to read or write; somebody has to put it right.
+    S3, or the Redis of a rate group, refuses to read or write; somebody has to put it right.
 
-    The message repeats what S3 said, and names the permission, bucket or object that is missing.
+    The message repeats what it said, and names the permission, bucket or object that is missing.
 
     :param reason: what S3 said, where it was asked
     :param remedy: what to do about that
@@ -110,7 +110,7 @@ class StoreRefused(ConfigurationError):
 
 class DamagedRecord(ConfigurationError):
     """
-    A record that this package keeps in S3 can't be read: damaged, or of a newer version.
+    A record that this package keeps in S3, or in Redis, can't be read: damaged, or of a newer version.
 
     Put the object back as it was, or delete it; of a newer version: bring the worker's package up to date.
 
@@ -332,7 +332,7 @@ class BadAnswer(TransientError):
 
 class StoreFailed(TransientError):
     """
-    S3 failed in a way that may pass.
+    S3, or the Redis of a rate group, failed in a way that may pass.
 
     Give the task ``retries``. What was paid is in the journal, and the next try goes on from there.
     """

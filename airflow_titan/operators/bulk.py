@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from airflow.providers.common.compat.sdk import AirflowException, AirflowFailException
 
 from airflow_titan import config
+from airflow_titan.errors import ConfigurationError
 from airflow_titan.operators.base_model import TitanModelOperator
 from airflow_titan.operators.base_signature import show_shared_parameters
 
@@ -18,7 +19,8 @@ if TYPE_CHECKING:
 
     from airflow_titan.bulk.job import BulkJob
     from airflow_titan.bulk.manifest import Published
-    from airflow_titan.bulk.rate_group import Place
+    from airflow_titan.bulk.rate_place import Place
+    from airflow_titan.bulk.settings import JobSettings
     from airflow_titan.operators.base_parameters import ModelParameters
 
 
@@ -51,6 +53,8 @@ class TitanBulkOperator(TitanModelOperator):
         ``requests_per_minute`` as they need it, and slow down together when the service refuses one of them. Its record
         lies in S3, below ``[titan] output_root`` or else ``output_prefix``; ``s3://bucket/key`` names another place.
         (templated)
+    :param rate_group_conn_id: Airflow connection of type ``redis``, of a Redis or Valkey in which the rate group's
+        record lies in place of S3; needs ``airflow-titan[redis]``. (templated)
     :param max_in_flight_mb: how many MiB of images and answers may be in memory at once; default 128. (templated)
     :param validate: check ``all`` requests before the first is paid (default), or ``each`` in its turn. (templated)
     :param max_failures: how many requests may fail before the task does: a count, or a fraction such as 0.05 or ``5%``;
@@ -67,7 +71,7 @@ class TitanBulkOperator(TitanModelOperator):
 
     template_fields: Sequence[str] = (
         "requests", "defaults", "images_as", "null_means", "max_concurrency", "requests_per_minute", "rate_group",
-        "max_in_flight_mb", "validate", "max_failures", "shard", "shards", "work_stealing",
+        "rate_group_conn_id", "max_in_flight_mb", "validate", "max_failures", "shard", "shards", "work_stealing",
         "results_format",
         *TitanModelOperator.shared_fields,
     )  # fmt: skip
@@ -87,6 +91,7 @@ class TitanBulkOperator(TitanModelOperator):
         max_concurrency: int | str | XComArg = 16,
         requests_per_minute: float | str | XComArg | None = None,
         rate_group: str | XComArg | None = None,
+        rate_group_conn_id: str | XComArg | None = None,
         max_in_flight_mb: int | str | XComArg = 128,
         validate: str | XComArg = "all",
         max_failures: float | str | XComArg = 0,
@@ -105,6 +110,7 @@ class TitanBulkOperator(TitanModelOperator):
         self.max_concurrency: Any = max_concurrency
         self.requests_per_minute: Any = requests_per_minute
         self.rate_group: Any = rate_group
+        self.rate_group_conn_id: Any = rate_group_conn_id
         self.max_in_flight_mb: Any = max_in_flight_mb
         self.validate: Any = validate
         self.max_failures: Any = max_failures
@@ -114,6 +120,8 @@ class TitanBulkOperator(TitanModelOperator):
         self.results_format: Any = results_format
         self._job: BulkJob | None = None
         self._stop_requested = False
+        if rate_group_conn_id is not None:
+            _check_rate_group(rate_group, rate_group_conn_id)
 
     def run_task(self, context: Context) -> str:
         """
@@ -123,6 +131,7 @@ class TitanBulkOperator(TitanModelOperator):
         """
         # imported here because a DAG file that only names the operator must not pay for it
         from airflow_titan.bulk.job import BulkJob
+        from airflow_titan.bulk.rate_store import redis_store
         from airflow_titan.bulk.settings import JobSettings
         from airflow_titan.bulk.workers import raise_open_file_limit, threads_for
         from airflow_titan.generation.request import OPTIONS, Request
@@ -141,6 +150,7 @@ class TitanBulkOperator(TitanModelOperator):
             max_concurrency=self.max_concurrency,
             requests_per_minute=self.requests_per_minute,
             rate_group=self.rate_group,
+            rate_group_conn_id=self.rate_group_conn_id,
             max_in_flight_mb=self.max_in_flight_mb,
             validate=self.validate,
             max_failures=self.max_failures,
@@ -162,7 +172,8 @@ class TitanBulkOperator(TitanModelOperator):
             options=options,
             routing=self.deployment,
             patience=self.patience,
-            rate_group=self._rate_group(settings.rate_group),
+            rate_group=self._rate_group(settings),
+            rate_store=redis_store(settings.rate_group_connection) if settings.rate_group_connection else None,
         )
         if self._stop_requested:
             job.request_stop()
@@ -188,14 +199,15 @@ class TitanBulkOperator(TitanModelOperator):
         """Return the parameter that names the file of requests."""
         return ("requests",)
 
-    def _rate_group(self, name: str | None) -> Place | None:
-        """Return the rate group of a name, with the place of its record."""
-        from airflow_titan.bulk.rate_group import Place
+    def _rate_group(self, settings: JobSettings) -> Place | None:
+        """Return the task's rate group, with the place of its record."""
+        from airflow_titan.bulk.rate_place import Place
 
-        if name is None:
+        if settings.rate_group is None:
             return None
-        prefix = self._texts("output_prefix")["output_prefix"]
-        return Place.of(name, root=config.output_root(), prefix=prefix, connection=self._s3_connection())
+        prefix, redis = self._texts("output_prefix")["output_prefix"], settings.rate_group_connection
+        root, connection = config.output_root(), self._s3_connection()
+        return Place.of(settings.rate_group, root=root, prefix=prefix, connection=connection, redis=redis)
 
     def _push(self, context: Context, published: Published, prefix: str, regions: Collection[str | None]) -> None:
         from airflow_titan.bulk.lineage import bulk_lineage
@@ -208,3 +220,17 @@ class TitanBulkOperator(TitanModelOperator):
         self.push_record(context, summary, bulk_lineage(published, "bulk", images_prefix=prefix))
         # of a task that fails, Airflow would keep no value; those who go on from its rows look here for them
         context["ti"].xcom_push(key="return_value", value=published.results_uri)
+
+
+def _check_rate_group(group: str | XComArg | None, conn_id: str | XComArg) -> None:
+    """
+    See, when a DAG is parsed, that a group's name and the connection of its record go together.
+
+    :raises ConfigurationError: if they don't, whatever templates of them render to
+    """
+    from airflow_titan.bulk.rate_place import together
+
+    if not isinstance(group, str | None) or not isinstance(conn_id, str) or "{" in conn_id:
+        return  # what they are shows when the task runs
+    if problem := together(group, conn_id):
+        raise ConfigurationError(str(problem))

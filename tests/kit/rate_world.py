@@ -7,12 +7,12 @@ import math
 import random
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from airflow_titan.aws.s3 import StoredObject
-from airflow_titan.bulk.rate_group import Place
 from airflow_titan.bulk.rate_limiter import Demand
 from airflow_titan.bulk.rate_member import Membership
+from airflow_titan.bulk.rate_place import Place
 from airflow_titan.bulk.rate_record import RateRecord
 
 if TYPE_CHECKING:
@@ -27,21 +27,27 @@ PLACE = Place("quota", "s3://titan-images/results/rate_group=quota.json")
 
 
 class World:
-    """A store, and the time, which passes when the test says so."""
+    """
+    A store, and the time, which passes when the test says so.
 
-    def __init__(self) -> None:
+    :param resolution: seconds to which replies tell the time: those of S3 to one, those of Redis to a millionth
+    """
+
+    def __init__(self, resolution: float = 1.0) -> None:
         self.now = 0.0
+        self.resolution = resolution
         self.objects: dict[str, tuple[bytes, str]] = {}
         self.requests = 0
         self.failure: Exception | None = None
         self._etags = itertools.count()
 
     def read(self, uri: str) -> StoredObject | None:
-        """Read an object; the reply has the second of the store's clock."""
+        """Read an object; the reply has the time of the store's clock."""
         self._asked()
-        second = datetime.fromtimestamp(math.floor(EPOCH + self.now), UTC)
+        shown = math.floor((EPOCH + self.now) / self.resolution) * self.resolution
+        now = datetime.fromtimestamp(shown, UTC)
         entry = self.objects.get(uri)
-        return entry and StoredObject(*entry, modified=second, now=second, metadata={})
+        return entry and StoredObject(*entry, modified=now, now=now, metadata={})
 
     def create(self, uri: str, data: bytes) -> str | None:
         """Write an object if there is none."""
@@ -81,9 +87,8 @@ class Service:
 
 def member_of(world: World, *, per_minute: float = 240, ahead: float = 0.0) -> Membership:
     """Make a member, on a machine whose clock is ahead by some seconds."""
-    store: Any = world
     return Membership(
-        store, PLACE, task="task", per_minute=per_minute, clock=lambda: world.now + ahead, sleep=lambda _: None
+        world, PLACE, task="task", per_minute=per_minute, clock=lambda: world.now + ahead, sleep=lambda _: None
     )
 
 

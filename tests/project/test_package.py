@@ -110,6 +110,7 @@ def distribution(module: str) -> str:
     spaces = {"airflow.providers.amazon": "apache-airflow-providers-amazon",
               "airflow.providers.common.compat": "apache-airflow-providers-common-compat",
               "airflow.providers.openlineage": "apache-airflow-providers-openlineage",
+              "airflow.providers.redis": "apache-airflow-providers-redis",
               "airflow": "apache-airflow",
               "openlineage": "openlineage-python",
               # what OpenLineage's facets are made with
@@ -125,7 +126,7 @@ def distribution(module: str) -> str:
 OF_AIRFLOWS_SERVER = {"fastapi", "starlette", "sqlalchemy"}
 
 
-@pytest.mark.parametrize("extra", [None, "emulator", "parquet", "openlineage"])
+@pytest.mark.parametrize("extra", [None, "emulator", "parquet", "openlineage", "redis"])
 def test_whatever_is_imported_is_declared(extra: str | None) -> None:
     """What a module imports is a dependency of the package, or of the extra that the module is for."""
     from packaging.requirements import Requirement
@@ -149,7 +150,8 @@ def test_whatever_is_imported_is_declared(extra: str | None) -> None:
 
 def extra_of(path: Path) -> str | None:
     """Give the extra that a module is for."""
-    of_modules = {"parquet_table": "parquet", "facets": "openlineage", "operator_lineage": "openlineage"}
+    of_modules = {"parquet_table": "parquet", "facets": "openlineage", "operator_lineage": "openlineage",
+                  "redis": "redis", "redis_store": "redis"}  # fmt: skip
     return "emulator" if "emulator" in path.parts else of_modules.get(path.stem)
 
 

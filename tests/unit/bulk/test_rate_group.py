@@ -4,23 +4,34 @@ from __future__ import annotations
 
 import json
 import math
+import re
 import threading
 import time
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from airflow.providers.common.compat.sdk import AirflowFailException
 from instance import Instance
 from rate_world import PLACE, World, member_of, record
+from redis_server import CONNECTION
 
 from airflow_titan.aws.s3 import ObjectStore
-from airflow_titan.bulk.rate_group import Place, join
+from airflow_titan.bulk.rate_group import join
 from airflow_titan.bulk.rate_limiter import Demand
-from airflow_titan.errors import ConfigurationError, DamagedRecord, StoreFailed, StoreRefused, Throttled
+from airflow_titan.bulk.rate_place import Place
+from airflow_titan.bulk.rate_store import redis_store
+from airflow_titan.errors import ConfigurationError, DamagedRecord, Stopped, StoreFailed, StoreRefused, Throttled
+from airflow_titan.generation.lane import Endpoint
 from airflow_titan.generation.policy import make_attempts
 from airflow_titan.operators import TitanBulkOperator
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from redis_server import RedisServer
+
+    from airflow_titan.bulk.rate_store import RateStore
     from airflow_titan.emulator import Emulator
 
 #: Seconds after which a test that hangs is one that fails.
@@ -70,19 +81,50 @@ def test_a_record_that_is_none_is_a_problem_before_anything_is_paid(data: bytes)
         member_of(world).join()
 
 
+@dataclass
+class Kept:
+    """A record of a rate group, in S3 or in Redis: how the package reaches it, and how a test does."""
+
+    store: RateStore
+    place: Place
+    read: Callable[[], bytes]
+    write: Callable[[bytes], Any]
+
+
+@pytest.fixture(params=["S3", "Redis"])
+def kept(request: pytest.FixtureRequest) -> Kept:
+    """Give a place for a record."""
+    if request.param == "S3":
+        s3, where = request.getfixturevalue("s3"), {"Bucket": request.getfixturevalue("bucket"), "Key": "quota.json"}
+        place = Place("quota", "s3://{Bucket}/{Key}".format(**where))
+        return Kept(
+            ObjectStore(s3),
+            place,
+            read=lambda: bytes(s3.get_object(**where)["Body"].read()),
+            write=lambda data: s3.put_object(**where, Body=data),
+        )
+    client = request.getfixturevalue("redis_server").client()
+    place = Place.of("quota", root=None, prefix=None, redis=CONNECTION)
+    return Kept(
+        redis_store(CONNECTION),
+        place,
+        read=lambda: client.get(place.uri),
+        write=lambda data: client.set(place.uri, data),
+    )
+
+
 def make_calls(limiter: Any, count: int) -> list[float]:
     """Make calls one after the other; give their times."""
     return [make_attempts(limiter.admit(), time.monotonic) for _ in range(count)]
 
 
-def test_two_tasks_share_a_rate_in_s3(s3: Any, bucket: str, caplog: pytest.LogCaptureFixture) -> None:
-    """Calls of two limiters with a record in S3 are as far apart as those of one; at the end nothing is held."""
+def test_two_tasks_share_a_rate(kept: Kept, caplog: pytest.LogCaptureFixture) -> None:
+    """Calls of two limiters with one record are as far apart as those of one; at the end nothing is held."""
     caplog.set_level("INFO")
-    place = Place("quota", f"s3://{bucket}/rates/quota.json")
     times: list[float] = []
 
     def work(task: str) -> None:
-        with join(ObjectStore(s3), place, task=task, per_minute=600, patience=LONG) as limiter:
+        with join(kept.store, kept.place, task=task, per_minute=600, patience=LONG) as limiter:
             times.extend(make_calls(limiter, 10))
 
     threads = [threading.Thread(target=work, args=(task,)) for task in ("first", "second")]
@@ -94,10 +136,10 @@ def test_two_tasks_share_a_rate_in_s3(s3: Any, bucket: str, caplog: pytest.LogCa
     assert len(times) == 20
     # twenty slots take 1.9 s, and one that is late comes up to 0.8 s closer to the others
     assert times[-1] - times[0] >= 1.9 - 0.8
-    members = json.loads(s3.get_object(Bucket=bucket, Key="rates/quota.json")["Body"].read())["members"].values()
+    members = json.loads(kept.read())["members"].values()
     assert {member["task"] for member in members} == {"first", "second"}
     assert {member["wants"] for member in members} == {0}
-    assert f"shared by rate group quota: {place.uri}" in caplog.text
+    assert f"shared by rate group quota: {kept.place}" in caplog.text
 
 
 @pytest.mark.usefixtures("emulator")
@@ -111,13 +153,52 @@ def test_a_record_that_can_not_be_kept_ends_the_task_before_it_pays(s3: Any) -> 
         pytest.fail("went on")
 
 
-def test_a_record_that_gets_lost_lets_nobody_wait_for_ever(s3: Any, bucket: str) -> None:
+def test_a_record_that_is_none_any_more_lets_nobody_wait_for_ever(kept: Kept) -> None:
     """Who waits for a slot is told why there is none, and has paid nothing."""
-    place = Place("quota", f"s3://{bucket}/quota.json")
-    with join(ObjectStore(s3), place, task="task", per_minute=600, patience=LONG) as limiter:
-        s3.put_object(Bucket=bucket, Key="quota.json", Body=b"none")
-        with pytest.raises(Throttled, match=r"rate_group.*quota\.json"):
+    with join(kept.store, kept.place, task="task", per_minute=600, patience=LONG) as limiter:
+        kept.write(b"none")
+        with pytest.raises(Throttled, match=rf"rate_group.*{re.escape(str(kept.place))}"):
             make_calls(limiter, 1000)
+
+
+def test_a_store_that_fails_does_not_hold_up_the_end(caplog: pytest.LogCaptureFixture) -> None:
+    """Nothing is given back to one that may hang: it passes by unused."""
+    world = World()
+    with join(world, PLACE, task="task", per_minute=600, patience=LONG) as limiter:
+        world.failure = StoreFailed("gone")
+
+        def wait() -> None:
+            with pytest.raises(Stopped):
+                make_calls(limiter, 1)
+
+        call = threading.Thread(target=wait)
+        call.start()
+        deadline = time.monotonic() + LONG
+        while "could not be renewed" not in caplog.text:
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
+        limiter.stop()
+        call.join(LONG)
+        world.failure, before = None, world.requests
+    assert world.requests == before
+
+
+def test_calls_wait_for_a_redis_that_is_away(redis_server: RedisServer, caplog: pytest.LogCaptureFixture) -> None:
+    """Killed while calls are made, and started again: they go on, and none of them fails."""
+    place = Place.of("quota", root=None, prefix=None, redis=CONNECTION)
+    with join(redis_store(CONNECTION), place, task="task", per_minute=6000, patience=LONG) as limiter:
+        make_calls(limiter, 2)
+        redis_server.kill()
+        times: list[float] = []
+        calls = threading.Thread(target=lambda: times.extend(make_calls(limiter, 12)))
+        calls.start()
+        deadline = time.monotonic() + LONG
+        while "could not be renewed, so calls wait: Redis" not in caplog.text:
+            assert time.monotonic() < deadline
+            time.sleep(0.02)
+        redis_server.start()
+        calls.join(LONG)
+    assert len(times) == 12
 
 
 @pytest.mark.parametrize(
@@ -135,6 +216,13 @@ def test_a_group_lies_where_all_its_tasks_look(name: str, uri: str) -> None:
 def test_without_a_root_a_group_lies_below_the_tasks_prefix() -> None:
     """Which its shards have in common."""
     assert Place.of("quota", root=None, prefix="s3://mine/a").uri == "s3://mine/a/rate_group=quota.json"
+
+
+def test_each_region_has_a_key_of_its_own_in_redis() -> None:
+    """Whatever dots the group's name has."""
+    place = Place.of("eu.prod", root=None, prefix=None, redis=CONNECTION).at(Endpoint("", "us-west-2"))
+    assert place.uri == "airflow_titan:rate_group=eu.prod@us-west-2"
+    assert str(place) == f"{place.uri} in Redis (connection '{CONNECTION}')"
 
 
 def test_a_group_that_names_no_place_is_refused() -> None:
@@ -165,6 +253,10 @@ def test_a_bulk_task_keeps_to_its_rate_group(emulator: Emulator, s3: Any, bucket
         ({"rate_group": "a/b"}, "rate_group: got 'a/b'; allowed is a name of letters"),
         ({"rate_group": ""}, "rate_group: got nothing"),
         ({"rate_group": "s3://bucket/"}, "rate_group: got 's3://bucket/'"),
+        (
+            {"rate_group": "http://host/quota"},
+            "rate_group: got 'http://host/quota'; allowed is a name of letters, .*, or s3://bucket/key. Choose",
+        ),
     ],
 )
 def test_a_group_that_can_not_be_is_told_before_anything_is_paid(

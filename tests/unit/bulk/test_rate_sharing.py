@@ -21,23 +21,27 @@ from rate_world import (
 )
 
 from airflow_titan.bulk.rate_limiter import Demand
-from airflow_titan.bulk.rate_record import fair_share
+from airflow_titan.bulk.rate_record import RateRecord, fair_share
 from airflow_titan.bulk.service_rate import ServiceRate
 from airflow_titan.bulk.slot_bucket import SlotBucket
 from airflow_titan.bulk.store_clock import StoreClock
 
 
-def test_four_shards_use_one_rate_and_no_more() -> None:
+@pytest.fixture(params=[1.0, 1e-6], ids=["S3", "Redis"])
+def world(request: pytest.FixtureRequest) -> World:
+    """Make a store that tells the time as S3 does, or as Redis does."""
+    return World(request.param)
+
+
+def test_four_shards_use_one_rate_and_no_more(world: World) -> None:
     """From the first minute on: at least 97 % of 240 a minute, and never 102 %."""
-    world = World()
     sent = run(world, four(world), until=480)
     assert between(sent, 0, 480) >= 0.97 * 8 * 240
     assert most_in_a_minute(sent) <= 1.02 * 240
 
 
-def test_what_one_needs_no_more_the_others_use() -> None:
+def test_what_one_needs_no_more_the_others_use(world: World) -> None:
     """One is done after two minutes and one is killed after four: 95 % of the rate is used, and never 102 %."""
-    world = World()
     shards = four(world, left=120)
     shards[0].dies = 240.0
     sent = run(world, shards, until=480)
@@ -46,9 +50,8 @@ def test_what_one_needs_no_more_the_others_use() -> None:
     assert most_in_a_minute(sent) <= 1.02 * 240
 
 
-def test_the_share_of_a_dead_task_is_back_within_seconds() -> None:
+def test_the_share_of_a_dead_task_is_back_within_seconds(world: World) -> None:
     """Ten seconds after a kill the others make all the calls."""
-    world = World()
     shards = four(world)
     shards[0].dies = 120.0
     sent = run(world, shards, until=200)
@@ -170,6 +173,26 @@ def test_the_lowest_limit_holds(caplog: pytest.LogCaptureFixture) -> None:
     sent = run(world, [Shard(world, 16, 3.0, 2000), Shard(world, 16, 3.0, 2000, per_minute=60)], until=180)
     assert most_in_a_minute(sent[50:]) <= 61
     assert "was given 240 here and 60 elsewhere" in caplog.text
+
+
+def test_a_record_that_is_lost_lets_nobody_call_more(world: World) -> None:
+    """Who finds it gone leaves the next seconds to those who have calls of them, and each still makes its own."""
+    shards = four(world)
+    for lost_at in (60.0, 103.0, 147.0):
+        run(world, shards, until=lost_at)
+        world.objects.clear()
+    sent = run(world, shards, until=240)
+    assert most_in_a_minute(sent) <= 1.02 * 240
+    assert between(sent, 0, 240) >= 0.95 * 960
+
+
+def test_a_store_that_tells_the_time_exactly_is_asked_once() -> None:
+    """Joining needs a look more only where replies say no more than the second."""
+    world = World(1e-6)
+    world.create(PLACE.uri, RateRecord().to_json())
+    world.requests = 0
+    member_of(world).join()
+    assert world.requests == 1
 
 
 def test_no_slot_has_two_owners() -> None:

@@ -12,7 +12,7 @@ import pytest
 from airflow.providers.common.compat.sdk import AirflowException
 from instance import Instance
 
-from airflow_titan.bulk.rate_group import Place
+from airflow_titan.bulk.rate_place import Place
 from airflow_titan.generation import lanes
 from airflow_titan.generation.lane import Endpoint
 from airflow_titan.operators import TitanBulkOperator

@@ -53,8 +53,8 @@ ANSWER = {
 }  # fmt: skip
 #: Words for a model, of which text of nothing is a problem, and limits and guardrails that a template must not lose.
 SEEN = {
-    "text", "mask_prompt", "max_price_usd", "requests_per_minute", "rate_group", "shard", "shards",
-    "guardrail_id", "guardrail_version",
+    "text", "mask_prompt", "max_price_usd", "requests_per_minute", "rate_group", "rate_group_conn_id", "shard",
+    "shards", "guardrail_id", "guardrail_version",
 }  # fmt: skip
 
 
@@ -101,7 +101,9 @@ def test_text_of_nothing_is_not_given(name: str) -> None:
     assert results == results[:1] * 4
 
 
-@pytest.mark.parametrize("field", ["requests_per_minute", "rate_group", "max_price_usd", "shard", "shards"])
+@pytest.mark.parametrize(
+    "field", ["requests_per_minute", "rate_group", "rate_group_conn_id", "max_price_usd", "shard", "shards"]
+)
 @pytest.mark.parametrize("value", ["None", ""])
 def test_a_limit_that_a_template_lost_is_a_problem(field: str, value: str, emulator: Emulator) -> None:
     """It is not taken for no limit."""
