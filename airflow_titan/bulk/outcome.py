@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, BinaryIO, cast
 
 from airflow_titan.bulk.budget import RequestBudget
+from airflow_titan.bulk.origins import tell_origins
 from airflow_titan.bulk.rows import Row
 from airflow_titan.errors import (
     ContentBlocked,
@@ -156,7 +157,10 @@ def run_request(
 
 def error_row(bulk_request: BulkRequest, status: str, price_usd: float | None, error: Exception) -> Row:
     """Return the row of a request that brought no pictures."""
-    message = {"kind": type(error).__name__, "message": str(error)[:_LONGEST_MESSAGE]}
+    message = {
+        "kind": type(error).__name__,
+        "message": str(error)[:_LONGEST_MESSAGE] + tell_origins(error, bulk_request),
+    }
     row = bulk_request.id, bulk_request.number, status
     return Row(*row, price_usd=price_usd, error=message, request=bulk_request.given)
 

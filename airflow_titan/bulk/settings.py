@@ -17,7 +17,7 @@ from airflow_titan.models.tasks import TASKS, parameters
 from airflow_titan.parameters import ParameterReader
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
 #: What a request may have, by its task.
 NAMES = {name: frozenset({*parameters(task), *OPTIONS, "id", "task"}) for name, task in TASKS.items()}
@@ -126,11 +126,13 @@ class JobSettings:
         max_price_usd: Any,
         results_format: Any = None,
         problems: Iterable[Problem] = (),
+        names: Mapping[str, str] | None = None,
     ) -> JobSettings:
         """
         Read the parameters of the operator.
 
         :param problems: what is wrong with the options that all requests share, to be told with the rest
+        :param names: what parameters are called where their values stand, if they don't stand under their own names
         :raises ConfigurationError: with every problem that was found
         """
         found = Problems()
@@ -166,7 +168,7 @@ class JobSettings:
             price_limit=reader.amount("max_price_usd", max_price_usd, default=None, required=max_price_usd is not None),
             results_format=read_results_format(reader, results_format),
         )
-        found.extend(problems)
+        found[:] = [*found.renamed(names or {}), *problems]
         found.raise_if_any()
         check_available(settings.results_format)
         return settings

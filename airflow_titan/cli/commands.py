@@ -37,6 +37,8 @@ def serve_emulator(options: Namespace) -> int:
             guardrails=options.guardrail,
             guide=True,
         )
+    except BrokenPipeError:
+        raise
     except (ImportError, OSError, ValueError) as error:
         raise SystemExit(f"airflow-titan emulator: {error}") from error
     return 0
@@ -109,13 +111,15 @@ def print_check(options: Namespace) -> int:
         from airflow_titan.preflight.preflight import preflight
         from airflow_titan.preflight.report import as_json, is_all_right, table
 
+        regions = tuple(dict.fromkeys(options.region))
         deployment = Deployment(
             Options(
                 aws_conn_id=options.conn_id,
                 s3_conn_id=options.s3_conn_id,
                 model_id=options.model,
                 model_family=options.model_family,
-                region_name=options.region,
+                region_name=regions[0] if len(regions) == 1 else None,
+                regions=regions if len(regions) > 1 else (),
                 output_root=options.output_root,
                 tasks=tuple(options.task),
                 server_side_encryption=options.server_side_encryption,
@@ -175,7 +179,7 @@ def print_policy(options: Namespace) -> int:
             root,
             inputs=options.inputs,
             model_family=options.model_family,
-            region=options.region,
+            regions=list(dict.fromkeys(options.region)),
             account=options.account,
             tasks=options.task,
             kms_key=options.kms_key,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from argparse import ArgumentParser, ArgumentTypeError
 from datetime import date
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -18,20 +20,31 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 _DEFAULT_PORT = 4566
+#: How a shell tells a program that SIGPIPE ended, as it does most others; 1 would be a finding of a command's own.
+_READER_GONE = 128 + 13
 _RATE_KINDS = ("bucket", "window")
 _TASKS = tuple(TASKS)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """
-    Run the command that the arguments name.
+    Run the command that the arguments name; quietly where nobody reads what it prints, as behind ``| head``.
 
     :param arguments: default: those of the process
     :return: the exit code
     """
-    options = make_parser().parse_args(arguments)
-    code: int = options.run(options)
-    return code
+    try:
+        try:
+            options = make_parser().parse_args(arguments)
+            code: int = options.run(options)
+            return code
+        finally:
+            # here, and not when Python ends, which says then what it couldn't do
+            sys.stdout.flush()
+    except BrokenPipeError:
+        # so that Python finds a reader for what is left
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return _READER_GONE
 
 
 def make_parser() -> ArgumentParser:
@@ -143,7 +156,13 @@ def _add_check(commands: _SubParsersAction[ArgumentParser]) -> None:
     check.add_argument("--s3-conn-id", help="Airflow connection for S3 (default: the same)")
     check.add_argument("--model", help="model id or ARN that tasks name (default: [titan] model_id)")
     check.add_argument("--model-family", help="family or model behind an ARN that hides it")
-    check.add_argument("--region", help="region that tasks name (default: the connection's)")
+    check.add_argument(
+        "--region",
+        action="append",
+        default=[],
+        help="region that tasks name; more than once for those of regions, each of which is looked at (default: the "
+        "connection's)",
+    )
     check.add_argument(
         "--output-root", "--prefix", metavar="URI", help="s3://bucket/prefix of results (default: [titan] output_root)"
     )
@@ -171,7 +190,12 @@ def _add_policy(commands: _SubParsersAction[ArgumentParser]) -> None:
         "--model", action="append", metavar="ID", help="model id or ARN; more than once (default: [titan] model_id)"
     )
     policy.add_argument("--model-family", help="family or model behind an ARN that hides it")
-    policy.add_argument("--region", help="region that models are asked in; without it, any that offers them")
+    policy.add_argument(
+        "--region",
+        action="append",
+        default=[],
+        help="region that models are asked in; more than once; without it, any that offers them",
+    )
     policy.add_argument("--account", help="number of the AWS account; without it, any")
     policy.add_argument(
         "--output-root", "--prefix", metavar="URI", help="s3://bucket/prefix of results (default: [titan] output_root)"

@@ -39,7 +39,7 @@ Everything that can go wrong, as one tree.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from airflow_titan.errors.abbreviation import abbreviate as abbreviate
@@ -47,7 +47,7 @@ from airflow_titan.errors.exhaustion import exhausted as exhausted
 from airflow_titan.errors.refusal import refused_after_all as refused_after_all
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
 
 @dataclass(frozen=True)
@@ -381,6 +381,10 @@ class Problems(list[Problem]):
     def add(self, parameter: str, value: str, limit: str, remedy: str) -> None:
         """Note a problem by the four parts of :class:`Problem`."""
         self.append(Problem(parameter, value, limit, remedy))
+
+    def renamed(self, names: Mapping[str, str]) -> list[Problem]:
+        """Return them with other names for some parameters, as where a value was taken from a setting."""
+        return [replace(problem, parameter=names.get(problem.parameter, problem.parameter)) for problem in self]
 
     def raise_if_any(self) -> None:
         """

@@ -161,7 +161,9 @@ class Request:
         return called(spec, spec.job_for(self.task))
 
     @classmethod
-    def from_parameters(cls, task: Task, options: Mapping[str, Any], routing: ModelRouting) -> Request:
+    def from_parameters(
+        cls, task: Task, options: Mapping[str, Any], routing: ModelRouting, names: Mapping[str, str] | None = None
+    ) -> Request:
         """
         Read a request from rendered parameters.
 
@@ -170,6 +172,7 @@ class Request:
         :param options: values of ``OPTIONS``; what lacks or says nothing takes its default, but for a limit of the
             price and a guardrail: one that was given and is lost must not be gone without
         :param routing: which model the request goes to
+        :param names: what options are called where their values stand, if they don't stand under their own names
         :return: the request, with everything that is wrong with the options
         :raises ConfigurationError: if the deployment sends it to a model that nobody knows
         """
@@ -200,5 +203,5 @@ class Request:
             regions=read_regions(reader, options, route.model_id),
             aws_conn_id=reader.text("aws_conn_id", options.get("aws_conn_id"), default=None),
             # the last, when all are read
-            problems=tuple(problems),
+            problems=tuple(problems.renamed(names or {})),
         )

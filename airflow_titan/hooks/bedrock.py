@@ -191,7 +191,7 @@ class TitanBedrockHook(WatchedConnection, BedrockRuntimeHook):
         if region:
             config = config.merge(Config(region_name=region))
         for name in filter(None, (region, self.usual_region)):
-            check_region(name, str(self.aws_conn_id))
+            check_region(name, self._where_to_correct(name))
         with naming(self.connection_name):
             bedrock = self.get_client_type(region_name=self.region_name, config=config)
         if BEARER_TOKEN in os.environ:
@@ -199,6 +199,14 @@ class TitanBedrockHook(WatchedConnection, BedrockRuntimeHook):
         self.check(self.get_session(self.region_name), config)
         self.watch(bedrock)
         return bedrock
+
+    def _where_to_correct(self, region: str) -> str:
+        """Say where a region that can be none comes from, of those that no request names itself."""
+        if region == self._region_name:
+            return "Correct it on the task."
+        if region == self.conn_config.region_name:
+            return f"Correct it in the extra of connection {self.aws_conn_id!r}."
+        return "Correct AWS_DEFAULT_REGION, or the region of AWS's configuration, where the task runs."
 
     def _new_s3_client(self, s3_hook: _S3Hook) -> Any:
         config = s3_hook.config.merge(self.own_config)

@@ -25,15 +25,15 @@ def suggest_region(name: str) -> str:
     return suggestion(name, get_session().get_available_regions("s3"))
 
 
-def check_region(region: str, connection: str) -> None:
+def check_region(region: str, remedy: str = "Correct it.") -> None:
     """
     Refuse what can't be the name of a region: its endpoint has no address, and each try would ask for it.
 
-    :param connection: the Airflow connection that the region may come from, for the message
+    :param remedy: where to correct it, if it isn't where the parameter stands
     :raises ConfigurationError: if it is none
     """
     if not is_region(region):
         raise ConfigurationError(
             f"region_name: got {abbreviate(region)}; allowed is the name of an AWS region, such as us-west-2."
-            f"{suggest_region(region)} Correct it on the task, or in the extra of connection {connection!r}."
+            f"{suggest_region(region)} {remedy}"
         )

@@ -54,7 +54,7 @@ class ModelClients:
             regions: tuple[str | None, ...] = self._living(request)
         else:
             if request.region_name:
-                check_region(request.region_name, str(hook.aws_conn_id))
+                check_region(request.region_name)
             usual = request.region_name or hook.usual_region
             regions = (self._operator.other_region(request, usual, named=bool(request.region_name)) or usual,)
         self.regions.update(regions)

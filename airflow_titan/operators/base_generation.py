@@ -89,7 +89,7 @@ class TitanTaskOperator(TitanModelOperator):
         task = self.task_class(**{name: getattr(self, name) for name in parameters(self.task_class)})
         options = {name: getattr(self, name) for name in OPTIONS} | {"max_price_usd": self.price_limit}
         options |= self.guardrail
-        return Request.from_parameters(task, options, self.deployment)
+        return Request.from_parameters(task, options, self.deployment, self.names_in_settings)
 
     def _way(self, request: Request) -> tuple[Any, RateLimiter, ObjectStore]:
         """Return the Bedrock client, when calls may be made and where, and the store."""

@@ -121,6 +121,16 @@ class TitanModelOperator(TitanBaseOperator):
             version = usual if version is None else version
         return {"guardrail_id": identifier, "guardrail_version": version}
 
+    @property
+    def names_in_settings(self) -> dict[str, str]:
+        """What options are called in ``[titan]`` that this task takes from there, since it doesn't name them itself."""
+        names = {"max_price_usd": "[titan] max_price_usd_per_task"} if self.max_price_usd is None else {}
+        if self.guardrail_id is None:
+            names["guardrail_id"] = "[titan] guardrail_id"
+            if self.guardrail_version is None:
+                names["guardrail_version"] = "[titan] guardrail_version"
+        return names
+
     def rerun_key(self, context: Context) -> str:
         """Return which round of the task this is, where each is to make fresh pictures."""
         from airflow_titan.errors import Problems

@@ -140,7 +140,7 @@ class TitanBulkOperator(TitanModelOperator):
         from airflow_titan.operators.base_clients import ModelClients
 
         options = {name: getattr(self, name) for name in OPTIONS} | {"max_price_usd": None} | self.guardrail
-        shared = Request.from_parameters(TextToImage(), options, self.deployment)
+        shared = Request.from_parameters(TextToImage(), options, self.deployment, self.names_in_settings)
         settings = JobSettings.from_parameters(
             defaults=self.defaults,
             images_as=self.images_as,
@@ -158,6 +158,7 @@ class TitanBulkOperator(TitanModelOperator):
             max_price_usd=self.price_limit,
             results_format=self.results_format,
             problems=shared.problems,
+            names=self.names_in_settings,
         )
         threads = threads_for(settings.concurrency)
         raise_open_file_limit(threads)

@@ -68,16 +68,27 @@ def check_credentials(deployment: Deployment) -> Iterator[Row]:
 
 def check_region(deployment: Deployment) -> Iterator[Row]:
     """Find out in which region models will be asked, and whether they are offered there."""
-    usual, region = deployment.hook.usual_region, deployment.model_region
+    region = deployment.model_region
+    usual = deployment.region or deployment.hook.usual_region
     found = region if region == usual else f"{region}: {deployment.spec.id} is not offered in {usual or 'no region'}"
     for name, spec in deployment.called.items():
         if region not in spec.regions and not name.startswith("arn:"):
             found = f"{region}, where {spec.id} is not offered; allowed is {', '.join(spec.regions)}."
-            where = "leave --region out" if deployment.options.region_name else "in the extra of the connection"
-            remedy = f"Set region_name to {spec.regions[0]} on the tasks, or {where}."
-            yield Row("region", "wrong", found, remedy)
+            yield Row("region", "wrong", found, _another_region(deployment, spec.regions[0]))
             return
+    if deployment.region and deployment.route.model_id.startswith("arn:"):
+        found = f"{deployment.route.model_id} is of one region, and isn't asked in several"
+        yield Row("region", "wrong", found, "Name region_name on the tasks in place of regions, or the model's id.")
+        return
     yield Row("region", "right", found)
+
+
+def _another_region(deployment: Deployment, region: str) -> str:
+    """Return what to do about a region in which a model isn't offered."""
+    if deployment.region:
+        return f"Take {deployment.region} out of regions: tasks leave it out, with a warning."
+    where = "leave --region out" if deployment.options.region_name else "in the extra of the connection"
+    return f"Set region_name to {region} on the tasks, or {where}."
 
 
 def check_s3_endpoint(deployment: Deployment) -> Iterator[Row]:

@@ -30,6 +30,7 @@ class Options:
     :param model_id: the model that tasks name; default: ``[titan] model_id``
     :param model_family: the family (or model) behind an ARN that hides it
     :param region_name: the region that tasks name; default: the connection's
+    :param regions: those over which tasks spread their calls, in place of one
     :param output_root: where results go; default: ``[titan] output_root``
     :param tasks: the tasks that there will be; default: all that the model does
     :param server_side_encryption: as the operators' parameter
@@ -47,6 +48,7 @@ class Options:
     model_id: str | None = None
     model_family: str | None = None
     region_name: str | None = None
+    regions: tuple[str, ...] = ()
     output_root: str | None = None
     tasks: tuple[str, ...] = ()
     server_side_encryption: str | None = None
@@ -63,10 +65,21 @@ class Deployment:
     A deployment as tasks will meet it. What it is made of is looked up when a check first asks, and fails there.
 
     :param options: what to look at
+    :param region: the one that models are asked in, where it is one of several
     """
 
-    def __init__(self, options: Options) -> None:
+    def __init__(self, options: Options, region: str | None = None) -> None:
         self.options = options
+        self.region = region
+
+    @cached_property
+    def places(self) -> tuple[Deployment, ...]:
+        """The deployment in each region that models are asked in."""
+        return tuple(Deployment(self.options, region) for region in self.options.regions) or (self,)
+
+    def named(self, name: str) -> str:
+        """Return the name of a row, which says where where that is one of several regions."""
+        return f"{name} {self.region}" if self.region else name
 
     @cached_property
     def hook(self) -> TitanBedrockHook:
@@ -110,10 +123,16 @@ class Deployment:
     @cached_property
     def model_region(self) -> str:
         """
-        The region that the models are asked in.
+        The region that the models are asked in; of several the first in which they live.
 
         :raises ConfigurationError: if there is none
         """
+        if self.region:
+            return self.region
+        if several := self.options.regions:
+            return next(
+                (each for each in several if all(each in spec.regions for spec in self.called.values())), several[0]
+            )
         usual = self.hook.usual_region
         region = self.route.region(self.spec, usual, named=bool(self.options.region_name))
         if not region:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_titan import config
 from airflow_titan.aws.failures import AWS_ERRORS, Refusal
-from airflow_titan.errors import Problems
+from airflow_titan.errors import ConfigurationError, Problems
 from airflow_titan.generation.request import GuardrailName
 from airflow_titan.parameters import ParameterReader
 from airflow_titan.preflight.answers import described, is_denied, is_missing
@@ -27,12 +27,16 @@ def guardrail_of(identifier: str | None, version: str | None) -> GuardrailName |
 
     :raises ConfigurationError: if it is named wrongly
     """
+    names: dict[str, str] = {}
     if identifier is None:
         identifier, usual = config.guardrail()
-        version = version or usual
+        names = {"guardrail_id": "[titan] guardrail_id"}
+        if not version:
+            version, names["guardrail_version"] = usual, "[titan] guardrail_version"
     problems = Problems()
     name = GuardrailName.read(ParameterReader(problems), identifier, version)
-    problems.raise_if_any()
+    if problems:
+        raise ConfigurationError("\n".join(map(str, problems.renamed(names))))
     return name
 
 
@@ -42,10 +46,14 @@ def check_guardrail(deployment: Deployment) -> Iterator[Row]:
     if name is None:
         return
     title = f"guardrail {name.id}"
-    region = deployment.model_region
-    if name.region not in {None, region}:
-        yield Row(title, "wrong", f"it is of {name.region}, and the model is asked in {region}", _CREATE)
-        return
+    if name.region:
+        regions = [place.model_region for place in deployment.places]
+        if name.region not in regions:
+            yield Row(
+                title, "wrong", f"it is of {name.region}, and the model is asked in {', '.join(regions)}", _CREATE
+            )
+            return
+        deployment = deployment.places[regions.index(name.region)]
     denied = _denied(deployment, name)
     if denied:
         yield Row(title, "wrong", denied[0], denied[1])

@@ -32,7 +32,7 @@ def least_policy(
     *,
     inputs: Sequence[str] = (),
     model_family: str | None = None,
-    region: str | None = None,
+    regions: Sequence[str] = (),
     account: str | None = None,
     tasks: Sequence[str] = (),
     kms_key: str | None = None,
@@ -47,7 +47,7 @@ def least_policy(
     :param output_root: ``s3://bucket/prefix`` of all results
     :param inputs: prefixes or objects of the input images and files, each ``s3://bucket/..``
     :param model_family: the family (or model) behind ARNs that hide it
-    :param region: where the models are asked; default: any region that offers them
+    :param regions: where the models are asked; default: any region that offers them
     :param account: the number of the AWS account; default: any, which matters for inference profiles alone
     :param tasks: which tasks there are; default: all that the models do
     :param kms_key: the ARN of the key that the buckets are encrypted with, if it is one of your own
@@ -63,8 +63,8 @@ def least_policy(
         spec = find(model_id, model_family)
         for called in called_models(spec, tasks):
             name = model_id if called == spec.id else called
-            models |= _model_arns(name, find(called), region)
-            profiles |= _profile_arns(name, find(called), region, account)
+            models |= _model_arns(name, find(called), regions)
+            profiles |= _profile_arns(name, find(called), regions, account)
     statements = [
         _allow("InvokeModels", ["bedrock:InvokeModel"], [*sorted(models), *sorted(profiles)]),
         _allow("ReadInputsAndResults", ["s3:GetObject"], _objects([*places, root])),
@@ -75,10 +75,10 @@ def least_policy(
     if kms_key:
         statements.append(_allow("UseTheBucketsKey", ["kms:GenerateDataKey", "kms:Decrypt"], [kms_key]))
     if guardrail:
-        arn = _guardrail_arn(guardrail, region, account)
-        statements.append(_allow("ApplyTheGuardrail", ["bedrock:ApplyGuardrail"], [arn]))
+        arns = _guardrail_arns(guardrail, regions, account)
+        statements.append(_allow("ApplyTheGuardrail", ["bedrock:ApplyGuardrail"], arns))
         if checks:
-            statements.append(_allow("OptionalLookAtTheGuardrail", ["bedrock:GetGuardrail"], [arn]))
+            statements.append(_allow("OptionalLookAtTheGuardrail", ["bedrock:GetGuardrail"], arns))
     if checks:
         statements.append(_allow("OptionalLookAtModels", _DESCRIBE_MODELS, ["*"]))
         statements.append(_allow("OptionalLookAtTheBucket", _DESCRIBE_BUCKET, _buckets([root])))
@@ -87,29 +87,28 @@ def least_policy(
     return {"Version": "2012-10-17", "Statement": statements}
 
 
-def _model_arns(name: str, spec: ModelSpec, region: str | None) -> set[str]:
+def _model_arns(name: str, spec: ModelSpec, asked: Sequence[str]) -> set[str]:
     """Return the ARNs of a model in each region that may work on it: a profile sends it to any of its own."""
     if name.startswith("arn:") and ":inference-profile/" not in name and ":application-inference-profile/" not in name:
         return {name}
     is_profile = name.startswith("arn:") or spec.id.startswith("us.")
-    regions = spec.regions if is_profile or region is None else (region,)
+    regions = spec.regions if is_profile else asked or spec.regions
     return {f"arn:aws:bedrock:{each}::foundation-model/{spec.id.removeprefix('us.')}" for each in regions}
 
 
-def _profile_arns(name: str, spec: ModelSpec, region: str | None, account: str | None) -> set[str]:
+def _profile_arns(name: str, spec: ModelSpec, asked: Sequence[str], account: str | None) -> set[str]:
     """Return the ARNs of the inference profile that a model is asked through; none of one that is asked itself."""
     if name.startswith("arn:"):
         return {name} if "inference-profile/" in name else set()
     if not spec.id.startswith("us."):
         return set()
-    regions = spec.regions if region is None else (region,)
-    return {f"arn:aws:bedrock:{each}:{account or '*'}:inference-profile/{spec.id}" for each in regions}
+    return {f"arn:aws:bedrock:{each}:{account or '*'}:inference-profile/{spec.id}" for each in asked or spec.regions}
 
 
-def _guardrail_arn(guardrail: GuardrailName, region: str | None, account: str | None) -> str:
+def _guardrail_arns(guardrail: GuardrailName, regions: Sequence[str], account: str | None) -> list[str]:
     if guardrail.region:
-        return guardrail.identifier
-    return f"arn:aws:bedrock:{region or '*'}:{account or '*'}:guardrail/{guardrail.id}"
+        return [guardrail.identifier]
+    return [f"arn:aws:bedrock:{each}:{account or '*'}:guardrail/{guardrail.id}" for each in regions or ("*",)]
 
 
 def _place(parameter: str, uri: str) -> tuple[str, str]:

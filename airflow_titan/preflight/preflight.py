@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
 from botocore.exceptions import BotoCoreError, ClientError
@@ -38,11 +39,13 @@ class Check(NamedTuple):
     :param name: names it where it is skipped or fails itself
     :param run: gives the rows
     :param needs: the names of others
+    :param each_region: whether it is made in each region that models are asked in
     """
 
     name: str
     run: Callable[[Deployment], Iterator[Row]]
     needs: tuple[str, ...] = ()
+    each_region: bool = False
 
 
 CHECKS = (
@@ -51,15 +54,15 @@ CHECKS = (
     Check("output root", check_output_root),
     Check("connection", check_connections),
     Check("credentials", check_credentials, ("connection",)),
-    Check("region", check_region, ("model", "credentials")),
+    Check("region", check_region, ("model", "credentials"), each_region=True),
     Check("read timeout", check_read_timeout, ("region",)),
     Check("endpoint s3", check_s3_endpoint, ("credentials",)),
     Check("bucket", check_bucket, ("output root", "endpoint s3")),
     Check("objects", check_objects, ("bucket",)),
     Check("lifecycle rules", check_lifetime, ("bucket",)),
     Check("versioning", check_versioning, ("bucket",)),
-    Check("endpoint bedrock-runtime", check_bedrock_endpoint, ("region",)),
-    Check("model access", check_models, ("endpoint bedrock-runtime",)),
+    Check("endpoint bedrock-runtime", check_bedrock_endpoint, ("region",), each_region=True),
+    Check("model access", check_models, ("endpoint bedrock-runtime",), each_region=True),
     Check("guardrail", check_guardrail, ("endpoint bedrock-runtime",)),
 )
 
@@ -73,13 +76,17 @@ def preflight(deployment: Deployment) -> list[Row]:
     rows: list[Row] = []
     failed: dict[str, str] = {}
     for check in CHECKS:
-        blocker = next((name for name in check.needs if name in failed), None)
-        found = [Row(check.name, "skipped", f"{failed[blocker]} comes first")] if blocker else _run(check, deployment)
-        rows += found
-        if blocker:
-            failed[check.name] = failed[blocker]
-        elif any(row.status == "wrong" for row in found):
-            failed[check.name] = check.name
+        for place in deployment.places if check.each_region else (deployment,):
+            name = place.named(check.name)
+            # what is wrong everywhere, and what is wrong in this region
+            needs = (each for need in check.needs for each in (need, place.named(need)))
+            blocker = next((need for need in needs if need in failed), None)
+            found = [Row(check.name, "skipped", f"{failed[blocker]} comes first")] if blocker else _run(check, place)
+            rows += [replace(row, name=place.named(row.name)) for row in found]
+            if blocker:
+                failed[name] = failed[blocker]
+            elif any(row.status == "wrong" for row in found):
+                failed[name] = name
     return rows
 
 

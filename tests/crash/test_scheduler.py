@@ -1,4 +1,4 @@
-"""Under all of Airflow: a task whose process dies when it has paid, and one that somebody marks failed."""
+"""Under all of Airflow: a task whose process dies when it has paid, one that is marked failed, and its scheduler."""
 
 from __future__ import annotations
 
@@ -74,6 +74,9 @@ with DAG("many", schedule=None):
     )
 '''
 
+#: The same, of a DAG of its own, because a run of it is to end well.
+FINISHED = MANY.replace('"many"', '"finished"')
+
 REFUSED = '''
 """A picture that can't be made: there are two things wrong with what is asked for."""
 
@@ -103,7 +106,7 @@ def whole_airflow(_emulator: Emulator, airflow_folder: Path) -> Iterator[Airflow
     """Start Airflow with the DAGs, each of which waits for its test; end it afterwards."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("AWS_ENDPOINT_URL", _emulator.url)
-        with running_airflow(airflow_folder, MORTAL + MANY + REFUSED, patch) as running:
+        with running_airflow(airflow_folder, MORTAL + MANY + FINISHED + REFUSED, patch) as running:
             yield running
 
 
@@ -111,6 +114,12 @@ def begin(whole_airflow: Airflow, dag_id: str) -> None:
     """Start a run of a DAG, as soon as Airflow has read its file."""
     whole_airflow.wait_until(lambda: whole_airflow.ask(f"dags/{dag_id}"))
     whole_airflow.ask(f"dags/{dag_id}/dagRuns", {"logical_date": None}, "POST")
+
+
+def named(stage: Stage, ending: str) -> list[str]:
+    """Give the keys in the bucket that end so."""
+    listed = stage.s3.list_objects_v2(Bucket=stage.bucket).get("Contents", [])
+    return [entry["Key"] for entry in listed if entry["Key"].endswith(ending)]
 
 
 def test_the_next_try_pays_nothing(stage: Stage, whole_airflow: Airflow) -> None:
@@ -129,18 +138,13 @@ def test_a_bulk_task_that_is_marked_failed_leaves_its_rows(stage: Stage, whole_a
     """Airflow kills it 5 s after it has told it to stop, before any answer has come; what became of each is known."""
     stage.emulator.inject("latency", seconds=60, times=None)
     begin(whole_airflow, "many")
-
-    def named(ending: str) -> list[str]:
-        listed = stage.s3.list_objects_v2(Bucket=stage.bucket).get("Contents", [])
-        return [entry["Key"] for entry in listed if entry["Key"].endswith(ending)]
-
-    whole_airflow.wait_until(lambda: len(named("slot-1.json")) == 3)
+    whole_airflow.wait_until(lambda: len(named(stage, "slot-1.json")) == 3)
     (run,) = whole_airflow.ask("dags/many/dagRuns")["dag_runs"]
     whole_airflow.ask(f"dags/many/dagRuns/{run['dag_run_id']}/taskInstances/pictures", {"new_state": "failed"})
-    (key,) = whole_airflow.wait_until(lambda: named(".jsonl"))
+    (key,) = whole_airflow.wait_until(lambda: named(stage, ".jsonl"))
     body = stage.s3.get_object(Bucket=stage.bucket, Key=key)["Body"].read()
     assert [json.loads(line)["status"] for line in body.splitlines()] == ["not_run"] * 12
-    assert len(named("slot-1.json")) == 3
+    assert len(named(stage, "slot-1.json")) == 3
 
 
 def test_the_log_of_a_refused_task_says_what_to_do(stage: Stage, whole_airflow: Airflow, airflow_folder: Path) -> None:
@@ -158,3 +162,18 @@ def test_the_log_of_a_refused_task_says_what_to_do(stage: Stage, whole_airflow: 
     assert error["exc_value"].startswith("InvalidRequest: 2 problems with text_to_image")
     assert len(entries) <= 15
     assert len([frame for frame in error["frames"] if "airflow_titan" in frame["filename"]]) == 1
+
+
+def test_a_scheduler_that_is_told_to_stop_waits_for_its_task(stage: Stage, whole_airflow: Airflow) -> None:
+    """It exits with 0 when its bulk task, told nothing, has ended well; the next one asks for nothing again."""
+    stage.emulator.inject("latency", seconds=2, times=None)
+    begin(whole_airflow, "finished")
+    whole_airflow.wait_until(lambda: len(named(stage, "slot-1.json")) == 3)
+    assert stage.emulator.billed == 0
+    assert whole_airflow.stop_part("scheduler") == 0
+    (task,) = whole_airflow.ask("dags/finished/dagRuns/~/taskInstances")["task_instances"]
+    assert (task["state"], stage.emulator.billed) == ("success", 12)
+    whole_airflow.start_part("scheduler")
+    assert whole_airflow.wait_for_run("finished") == "success", whole_airflow.logs()
+    (task,) = whole_airflow.ask("dags/finished/dagRuns/~/taskInstances")["task_instances"]
+    assert (task["try_number"], stage.emulator.billed) == (1, 12)

@@ -25,7 +25,7 @@ T = TypeVar("T")
 HOST = "127.0.0.1"
 #: Seconds that a slow machine may take to start Airflow and to run a task twice.
 PATIENCE = 240
-PARTS = (["api-server"], ["scheduler", "--skip-serve-logs"], ["dag-processor"])
+PARTS = {"api-server": [], "scheduler": ["--skip-serve-logs"], "dag-processor": []}
 
 
 class Airflow:
@@ -38,10 +38,10 @@ class Airflow:
     def __init__(self, folder: Path, port: int) -> None:
         self._folder = folder
         self.url = f"http://{HOST}:{port}"
-        self._parts: list[subprocess.Popen[bytes]] = []
+        self._parts: dict[str, subprocess.Popen[bytes]] = {}
         # tasks ask the server for their work, and one that begins before it answers is lost
         for part in PARTS:
-            self._parts.append(self._start(part))
+            self.start_part(part)
             self.wait_until(lambda: self.ask("version"))
 
     def ask(self, path: str, change: dict[str, Any] | None = None, method: str = "PATCH") -> Any:
@@ -56,7 +56,7 @@ class Airflow:
         """Wait until something is there, and give it; an API that doesn't answer yet is waited for."""
         deadline = time.monotonic() + PATIENCE
         while time.monotonic() < deadline:
-            assert all(part.poll() is None for part in self._parts), self.logs()
+            assert all(part.poll() is None for part in self._parts.values()), self.logs()
             with suppress(OSError, ValueError, LookupError):
                 if found := what():
                     return found
@@ -82,17 +82,28 @@ class Airflow:
 
     def stop(self) -> None:
         """End every process of every part: those that a part started may lead groups of their own."""
-        found = [child for part in self._parts for child in psutil.Process(part.pid).children(recursive=True)]
-        for process in [*found, *self._parts]:
+        parts = list(self._parts.values())
+        found = [child for part in parts for child in psutil.Process(part.pid).children(recursive=True)]
+        for process in [*found, *parts]:
             with suppress(psutil.NoSuchProcess):
                 process.send_signal(signal.SIGKILL)
-        for part in self._parts:
+        for part in parts:
             part.wait()
 
-    def _start(self, arguments: list[str]) -> subprocess.Popen[bytes]:
-        with (self._folder / f"{arguments[0]}.log").open("wb") as log:
-            return subprocess.Popen(  # noqa: S603 - a fixed list
-                [sys.executable, "-m", "airflow", *arguments],
+    def stop_part(self, part: str) -> int:
+        """
+        Tell a part to stop by SIGTERM, its first process alone, and wait until it has.
+
+        :return: its exit code
+        """
+        self._parts[part].terminate()
+        return self._parts.pop(part).wait(PATIENCE)
+
+    def start_part(self, part: str) -> None:
+        """Start a part; it isn't waited for."""
+        with (self._folder / f"{part}.log").open("ab") as log:
+            self._parts[part] = subprocess.Popen(  # noqa: S603 - a fixed list
+                [sys.executable, "-m", "airflow", part, *PARTS[part]],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,

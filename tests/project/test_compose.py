@@ -20,7 +20,7 @@ ONE_SHOT = {"airflow-init"}
 #: What a health check may run: programs that start in milliseconds. Of Celery, only a ping that imports no app.
 CHEAP = {"pg_isready", "redis-cli", "curl", "grep", "celery"}
 #: MiB that three workers and the rest may need together.
-MEMORY = 4096
+MEMORY = 6144
 _UNITS = {"s": 1, "m": 60}
 
 
@@ -109,7 +109,7 @@ def test_memory_is_told(compose: Any) -> None:
         for name, service in compose["services"].items()
         if name not in ONE_SHOT
     }
-    assert needs["airflow-worker"] == 512
+    assert needs["airflow-worker"] == 1024
     assert sum(needs.values()) + 2 * needs["airflow-worker"] <= MEMORY
     assert f"{MEMORY >> 10} GiB" in (ROOT / "docker-compose.yaml").read_text()
     rows = re.findall(

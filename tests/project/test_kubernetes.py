@@ -260,13 +260,13 @@ def test_nothing_secret_is_in_the_values() -> None:
 
 
 def test_what_is_said_to_be_measured_is() -> None:
-    """Each row of the table names a test that there is, or says that it isn't measured yet."""
+    """Each row of the table names a test that there is, or says that none is."""
     table = PAGE.partition("## What a SIGTERM does")[2].partition("\n## ")[0]
     rows = [line for line in table.splitlines() if line.startswith("| ")][2:]
     assert len(rows) > 10
     for row in rows:
         by = row.rstrip(" |").rpartition("| ")[2]
         named = re.fullmatch(r"`(tests/[\w/]+\.py)::(test_\w+)`", by)
-        assert by == "not measured yet" or (named and f"def {named[2]}(" in (ROOT / named[1]).read_text()), row
+        assert by.startswith("no test;") or (named and f"def {named[2]}(" in (ROOT / named[1]).read_text()), row
     where = {row.split("|")[1].partition(",")[0].strip() for row in rows}
     assert where == {"any executor", "Local", "Celery", "Kubernetes"}

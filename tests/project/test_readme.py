@@ -217,7 +217,7 @@ def test_the_policy_is_the_least_for_the_model_that_the_page_chooses() -> None:
         [chosen["MODEL_ID"]],
         given["output-root"],
         inputs=[given["inputs"]],
-        region=given["region"],
+        regions=[given["region"]],
         account=given["account"],
     )
 

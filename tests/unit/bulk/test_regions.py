@@ -133,6 +133,33 @@ def test_what_is_wrong_with_a_lines_place_is_its_own_problem(
     assert len(emulator.calls) == 1
 
 
+def test_a_message_says_where_the_wrong_place_stands(emulator: Emulator, s3: Any) -> None:
+    """In the line or in defaults, and not on the task or in its connection, where a correction would change nothing."""
+    own, under = run(
+        [{"id": "own", "region_name": "us-wst-2"}, {"id": "under"}], s3, defaults=DEFAULTS | {"region_name": "us-est-1"}
+    )
+    assert own["error"]["message"].endswith("Correct it. region_name stands in line 1.")
+    assert under["error"]["message"].endswith("Correct it. region_name stands in defaults.")
+    assert emulator.calls == []
+
+
+@pytest.mark.parametrize(
+    ("line", "under", "told"),
+    [
+        ({"model_id": "titan-3"}, {}, "model_id stands in line 1."),
+        ({}, {"model_id": "titan-3"}, "model_id stands in defaults."),
+        ({"seed": -1}, {"cfg_scale": 99, "quality": "best"}, "cfg_scale, quality stand in defaults."),
+        ({"guardrail_id": "My guardrail"}, {"guardrail_version": "latest"}, "guardrail_version stands in defaults."),
+    ],
+)
+def test_other_values_are_looked_for_where_they_stand_too(
+    line: dict[str, Any], under: dict[str, Any], told: str, s3: Any
+) -> None:
+    """Whatever is wrong with a request, what the line doesn't say itself is told."""
+    (row,) = run([{"id": "a", **line}], s3, defaults=DEFAULTS | under)
+    assert row["error"]["message"].endswith(told)
+
+
 def test_a_region_that_lets_nothing_in_ends_no_line_of_another(
     emulator: Emulator, s3: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -28,6 +29,35 @@ def test_what_it_doesnt_know_ends_in_usage(arguments: list[str], capsys: pytest.
     with pytest.raises(SystemExit, match="2"):
         main(arguments)
     assert "usage: airflow-titan" in capsys.readouterr().err
+
+
+@pytest.fixture
+def unread() -> Iterator[int]:
+    """Give the end of a pipe whose reader is gone."""
+    reader, writer = os.pipe()
+    os.close(reader)
+    yield writer
+    os.close(writer)
+
+
+@pytest.mark.usefixtures("bucket")
+@pytest.mark.parametrize(
+    "arguments", [["--help"], ["--version"], ["models"], ["policy"], ["check"], ["emulator", "--port", "0"]]
+)
+def test_whoever_reads_no_more_hears_no_complaint(
+    arguments: list[str], unread: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As behind ``| head``; the exit code is the one that a shell gives, not that of a finding."""
+    with os.fdopen(os.dup(unread), "w") as out:
+        monkeypatch.setattr(sys, "stdout", out)
+        assert main(arguments) == 128 + signal.SIGPIPE
+
+
+def test_the_process_ends_quietly_where_nobody_reads(unread: int) -> None:
+    """Python itself has nothing left to write then, of which it would complain."""
+    command = [sys.executable, "-c", "import airflow_titan.cli as c; raise SystemExit(c.main())", "models"]
+    done = subprocess.run(command, stdout=unread, stderr=subprocess.PIPE, timeout=600, check=False)  # noqa: S603 - this Python
+    assert (done.returncode, done.stderr) == (128 + signal.SIGPIPE, b"")
 
 
 def test_it_tells_its_version(capsys: pytest.CaptureFixture[str]) -> None:
@@ -221,6 +251,16 @@ def test_a_check_leaves_the_process_as_it_was(monkeypatch: pytest.MonkeyPatch) -
     before, disabled = dict(os.environ), logging.root.manager.disable
     main(["check", "--output-root", "s3://none/here"])
     assert (dict(os.environ), logging.root.manager.disable) == (before, disabled)
+
+
+@pytest.mark.usefixtures("bucket")
+def test_the_check_looks_at_each_region_that_it_is_given(capsys: pytest.CaptureFixture[str]) -> None:
+    """Once, if it is given twice; what isn't of a region has one row."""
+    regions = ["--region", "us-west-2", "--region", "us-east-1", "--region", "us-west-2"]
+    assert main(["check", "--json", "--model", "stability.sd3-5-large-v1:0", "--task", "text_to_image", *regions]) == 1
+    names = [row["name"] for row in json.loads(capsys.readouterr().out)["rows"]]
+    assert [name for name in names if name.startswith("region")] == ["region us-west-2", "region us-east-1"]
+    assert names.count("bucket") == 1
 
 
 @pytest.mark.usefixtures("bucket")

@@ -89,7 +89,7 @@ def test_every_model_that_tasks_call_is_allowed_and_no_other(
         called.add(f"arn:aws:bedrock:us-west-2::foundation-model/{plain}")
         if plain != call.model_id:
             called.add(f"arn:aws:bedrock:us-west-2:{ACCOUNT}:inference-profile/{call.model_id}")
-    allowed = resources(least_policy([model], ROOT, region="us-west-2", account=ACCOUNT), "bedrock:InvokeModel")
+    allowed = resources(least_policy([model], ROOT, regions=["us-west-2"], account=ACCOUNT), "bedrock:InvokeModel")
     assert {arn for arn in allowed if ":us-west-2:" in arn} == called
     profiled = {arn.rpartition("/us.")[2] for arn in allowed if "inference-profile/" in arn}
     assert {arn.rpartition("/")[2] for arn in allowed if ":us-east-" in arn} == profiled
@@ -98,7 +98,7 @@ def test_every_model_that_tasks_call_is_allowed_and_no_other(
 def test_a_profile_needs_its_models_in_all_of_its_regions() -> None:
     """And itself in the region that is asked, of any account unless one is named."""
     allowed = resources(
-        least_policy([f"us.{INPAINT}"], ROOT, region="us-east-1", tasks=["outpainting"]), "bedrock:InvokeModel"
+        least_policy([f"us.{INPAINT}"], ROOT, regions=["us-east-1"], tasks=["outpainting"]), "bedrock:InvokeModel"
     )
     assert allowed == [
         f"arn:aws:bedrock:us-east-1::foundation-model/{INPAINT}",
@@ -176,9 +176,27 @@ def test_a_key_and_a_subscription_are_added_when_asked_for() -> None:
 def test_a_guardrail_may_be_asked_and_no_other(guardrail: str, arn: str) -> None:
     """And described, where the check is to look."""
     name = GuardrailName(guardrail)
-    policy = least_policy([SD35], ROOT, region="us-west-2", account=ACCOUNT, guardrail=name, checks=True)
+    policy = least_policy([SD35], ROOT, regions=["us-west-2"], account=ACCOUNT, guardrail=name, checks=True)
     assert resources(policy, "bedrock:ApplyGuardrail") == resources(policy, "bedrock:GetGuardrail") == [arn]
     assert resources(least_policy([SD35], ROOT), "bedrock:ApplyGuardrail") == []
+
+
+def test_several_regions_are_allowed_and_no_other(capsys: pytest.CaptureFixture[str]) -> None:
+    """An ARN for each: of models that are asked themselves, of profiles, and of a guardrail that is named by its id."""
+    arguments = ["--region", "us-east-1", "--region", "us-west-2", "--account", ACCOUNT, "--guardrail", "gr1"]
+    assert main(["policy", "--model", f"us.{INPAINT}", "--task", "outpainting", *arguments]) == 0
+    policy = json.loads(capsys.readouterr().out)
+    invoked = resources(policy, "bedrock:InvokeModel")
+    regions = ("us-east-1", "us-west-2")
+    assert [arn for arn in invoked if "inference-profile" in arn] == [
+        f"arn:aws:bedrock:{region}:{ACCOUNT}:inference-profile/us.{INPAINT}" for region in regions
+    ]
+    assert resources(policy, "bedrock:ApplyGuardrail") == [
+        f"arn:aws:bedrock:{region}:{ACCOUNT}:guardrail/gr1" for region in regions
+    ]
+    titan = "amazon.titan-image-generator-v2:0"
+    plain = resources(least_policy([titan], ROOT, regions=regions), "bedrock:InvokeModel")
+    assert plain == [f"arn:aws:bedrock:{region}::foundation-model/{titan}" for region in regions]
 
 
 @pytest.mark.parametrize(("root", "model"), [("/data", SD35), (ROOT, "titan-3")])
@@ -193,7 +211,7 @@ def test_the_command_prints_it(capsys: pytest.CaptureFixture[str], monkeypatch: 
     monkeypatch.setenv("AIRFLOW__TITAN__REROUTE", json.dumps({"amazon.titan-image-generator-v2:0": SD35}))
     assert main(["policy", "--task", "text-to-image", "--region", "us-west-2"]) == 0
     policy = json.loads(capsys.readouterr().out)
-    assert policy == least_policy([SD35], ROOT, tasks=["text_to_image"], region="us-west-2")
+    assert policy == least_policy([SD35], ROOT, tasks=["text_to_image"], regions=["us-west-2"])
     monkeypatch.setenv("AIRFLOW__TITAN__GUARDRAIL_ID", "usual")
     assert main(["policy", "--region", "us-west-2"]) == 0
     usual = json.loads(capsys.readouterr().out)

@@ -213,6 +213,47 @@ def test_a_model_that_the_region_lacks_is_the_regions_row() -> None:
     assert (rows["region"].status, rows["region"].found[:9]) == ("right", "us-west-2")
 
 
+@access_is_told
+def test_each_of_several_regions_has_rows_of_its_own(emulator: Emulator) -> None:
+    """Where one refuses the model, or has no such model, the others' rows stay right; S3 is asked once."""
+    deployment = Deployment(Options(regions=("us-west-2", "us-east-1", "eu-west-1")))
+    # the emulator's faults strike requests for something
+    stub = Stubber(deployment.places[1].runtime)
+    stub.add_client_error("invoke_model", "AccessDeniedException", "no", 403)
+    stub.activate()
+    rows = rows_of(deployment)
+    assert wrong(rows) == ["region eu-west-1", f"model {V2} us-east-1"]
+    assert "Take eu-west-1 out of regions" in rows["region eu-west-1"].remedy
+    assert rows["endpoint bedrock-runtime us-east-1"].status == rows[f"model {V2} us-west-2"].status == "right"
+    assert rows["model access eu-west-1"] == Row("model access eu-west-1", "skipped", "region eu-west-1 comes first")
+    assert {"bucket", "endpoint s3", "credentials"} <= rows.keys()
+    assert {call.region for call in emulator.calls} == {"us-west-2"}
+
+
+def test_an_arn_is_looked_at_in_one_region() -> None:
+    """As tasks refuse it in several."""
+    arn = f"arn:aws:bedrock:us-west-2::foundation-model/{V2}"
+    rows = looked(model_id=arn, regions=("us-west-2", "us-east-1"))
+    assert wrong(rows) == ["region us-west-2", "region us-east-1"]
+    assert is_all_right(list(looked(model_id=arn, region_name="us-west-2").values()))
+
+
+@pytest.mark.parametrize(
+    ("guardrail", "status"),
+    [
+        ("arn:aws:bedrock:us-east-1:123456789012:guardrail/gr1", "right"),
+        ("arn:aws:bedrock:eu-west-1:123456789012:guardrail/gr1", "wrong"),
+        ("gr1", "right"),
+    ],
+)
+def test_a_guardrail_is_looked_at_where_tasks_ask_it(emulator: Emulator, guardrail: str, status: str) -> None:
+    """In its ARN's region, which must be one of those that are named; by its id in the first that has the model."""
+    rows = looked(regions=("eu-central-1", "us-west-2", "us-east-1"), guardrail_id=guardrail)
+    assert rows["guardrail gr1"].status == status
+    asked = {"right": {"us-east-1" if ":us-east-1:" in guardrail else "us-west-2"}, "wrong": set()}[status]
+    assert {call.region for call in emulator.guardrail_calls} == asked
+
+
 def test_a_rerouted_model_is_the_one_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
     """With the services that do some of its tasks, or only those that there will be."""
     monkeypatch.setenv("AIRFLOW__TITAN__REROUTE", json.dumps({V2: SD35}))

@@ -1,0 +1,31 @@
+"""Where the values stand that a request's error is about: in its line, or in the defaults."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from airflow_titan.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from airflow_titan.bulk.requests import BulkRequest
+
+#: How a message names a parameter, or two that belong together: the first of all, or each of several problems.
+_NAMED = re.compile(r"^(?:  - )?([a-z0-9_]+(?: and [a-z0-9_]+)?): got ", re.MULTILINE)
+
+
+def tell_origins(error: Exception, bulk_request: BulkRequest) -> str:
+    """
+    Return sentences, each with a space before it, on where to correct what an error names; nothing where that is clear.
+
+    A row has its line's number beside it, so of the line's own values only those are told that are settings elsewhere.
+    """
+    found = [name for names in _NAMED.findall(str(error)) for name in names.split(" and ")]
+    own = {name: None for name in found if name in bulk_request.given and isinstance(error, ConfigurationError)}
+    under = {name: None for name in found if name in bulk_request.fields and name not in bulk_request.given}
+    places = {f"{bulk_request.unit} {bulk_request.number}": own, "defaults": under}
+    return "".join(
+        f" {', '.join(names)} {'stand' if len(names) > 1 else 'stands'} in {place}."
+        for place, names in places.items()
+        if names
+    )
