@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import threading
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
@@ -48,7 +49,7 @@ class RedisRecord:
 
 class RedisStore:
     """
-    A Redis, or a Valkey, to keep records in.
+    A Redis, or a Valkey, to keep records in. Threads may share it.
 
     :param client: a client of the package ``redis``
     :param connection: the id of the Airflow connection that it is of
@@ -59,6 +60,8 @@ class RedisStore:
 
     def __init__(self, client: Any, connection: str) -> None:
         self._client, self._connection = client, connection
+        # an error closes the client's connections, which must be none that another thread waits on
+        self._one_at_a_time = threading.Lock()
 
     @classmethod
     def of(cls, connection: str) -> Self:
@@ -105,12 +108,13 @@ class RedisStore:
         return _hash(data) if self._run("write", _WRITE, uri, data, etag, EXPIRY) else None
 
     def _run(self, verb: str, script: str, key: str, *arguments: Any) -> Any:
-        try:
-            return self._client.eval(script, 1, key, *arguments)
-        except REDIS_ERRORS as error:
-            # by another connection the next request may find another server, as after a failover
-            self._client.close()
-            raise redis_error(error, verb, key, self._connection) from error
+        with self._one_at_a_time:
+            try:
+                return self._client.eval(script, 1, key, *arguments)
+            except REDIS_ERRORS as error:
+                # by another connection the next request may find another server, as after a failover
+                self._client.close()
+                raise redis_error(error, verb, key, self._connection) from error
 
 
 def _hash(data: bytes) -> str:

@@ -134,7 +134,7 @@ class StealingTurns:
     """
     The chunks of a shard, and then those of others; each is claimed when its first request is about to be begun.
 
-    Where it is refused what it needs for stealing, or S3 fails, it ends with its own.
+    Where it is refused the list of what is claimed, or S3 fails to give it, it ends with its own.
 
     :param requests: those of all shards
     :param chunks: where their chunks lie

@@ -40,7 +40,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             return code
         finally:
             # here, and not when Python ends, which says then what it couldn't do
-            sys.stdout.flush()
+            if sys.stdout:
+                sys.stdout.flush()
     except BrokenPipeError:
         # so that Python finds a reader for what is left
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

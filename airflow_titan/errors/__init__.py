@@ -7,7 +7,7 @@ Everything that can go wrong, as one tree.
     ├── TerminalError            no other try can help: the task fails at once
     │   ├── ConfigurationError   the deployment lacks a setting, or has a wrong one
     │   │   ├── StoreRefused     S3 refuses, as for want of a permission or a bucket; or a rate group's Redis
-    │   │   ├── DamagedRecord    a record in S3 is damaged, or of a newer version
+    │   │   ├── DamagedRecord    a record in S3, or Redis, is damaged, or of a newer version
     │   │   └── UnsafeStore      the store ignores conditional writes
     │   ├── InvalidRequest       the request breaks rules of the model; nothing was sent
     │   ├── RequestRefused       the service refused what our check let through

@@ -62,7 +62,10 @@ def redis_client(connection: str) -> Any:
         raise ConfigurationError(f"{given}, which makes no client: {_said(error)} Correct the connection.") from None
     settings = client.get_connection_kwargs()
     settings.update({name: value for name, value in _DEFAULTS.items() if name in settings and not settings[name]})
-    settings.update(socket_timeout=_TIMEOUT, socket_connect_timeout=_TIMEOUT)
+    # the nodes of a cluster that are known by now have settings of their own
+    nodes = (node.redis_connection for node in getattr(client, "get_nodes", list)() if node.redis_connection)
+    for each in (settings, *(node.get_connection_kwargs() for node in nodes)):
+        each.update(socket_timeout=_TIMEOUT, socket_connect_timeout=_TIMEOUT)
     # once more where the server has closed an idle connection; what hung is not waited for again
     client.set_retry(Retry(NoBackoff(), 1, supported_errors=(exceptions.ConnectionError,)))
     return client
@@ -83,12 +86,13 @@ _RULES = (
         "Name in the connection's extra, as ssl_ca_certs, the file of certificates to trust.",
     ),
     _Rule(
-        "^AuthenticationError|NOAUTH|WRONGPASS", StoreRefused,
+        "^AuthenticationError|NOAUTH|WRONGPASS|invalid username-password|HELLO must be called", StoreRefused,
         "Check login and password of the connection; where Redis asks for a password alone, the login stays empty.",
     ),
     _Rule(
         "NOPERM|^NoPermissionError|can't run this command", StoreRefused,
-        "Allow the connection's user what it needs: ACL SETUSER <user> +eval +get +set +time +select ~airflow_titan:*",
+        "Allow the connection's user what it needs: ACL SETUSER <user> +eval +get +set +time +select ~airflow_titan:*, "
+        "and for a cluster +cluster|slots +command.",
     ),
     _Rule(
         "WRONGTYPE", StoreRefused,
@@ -103,6 +107,11 @@ _RULES = (
         "MOVED|^MovedError|^AskError|CROSSSLOT", StoreRefused,
         "It is a node of a Redis Cluster, and another has this key. Set cluster to true in the connection's extra, "
         "which apache-airflow-providers-redis knows from 4.6 on; or name a Redis that is no cluster.",
+    ),
+    _Rule(
+        "Cluster mode is not enabled|cluster support disabled", StoreRefused,
+        "It is no cluster, or its user may not ask for the nodes. Take cluster out of the connection's extra; or allow "
+        "the user +cluster|slots +command.",
     ),
     _Rule("SELECT is not allowed in cluster mode", StoreRefused, "Take db out of the connection's extra."),
     _Rule("DB index|invalid DB", StoreRefused, "Correct db in the connection's extra."),

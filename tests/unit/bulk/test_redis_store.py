@@ -17,8 +17,9 @@ from redis_server import CONNECTION, RedisServer
 
 from airflow_titan.bulk.rate_place import Place
 from airflow_titan.bulk.rate_store import redis_store
-from airflow_titan.bulk.redis_store import EXPIRY
+from airflow_titan.bulk.redis_store import EXPIRY, RedisStore
 from airflow_titan.errors import ConfigurationError, StoreFailed, StoreRefused
+from airflow_titan.hooks import redis
 from airflow_titan.hooks.redis import redis_client, redis_error
 from airflow_titan.operators import TitanBulkOperator
 
@@ -223,8 +224,24 @@ def test_a_cluster_keeps_a_record_too(
         store = redis_store(CONNECTION)
         assert store.create(KEY, b"{}")
         assert store.read(KEY)
+        (known,) = redis_client(CONNECTION).get_nodes()
+        assert known.redis_connection.get_connection_kwargs()["socket_timeout"] == 2
+        node.client().config_set("requirepass", "a secret")
+        with pytest.raises(StoreRefused, match="Check login and password"):
+            redis_store(CONNECTION)
     finally:
         node.kill()
+
+
+def test_a_redis_that_is_no_cluster_says_so(redis_server: RedisServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the connection takes it for one."""
+    from airflow.providers.redis.hooks.redis import RedisHook
+
+    if not hasattr(RedisHook, "_build_startup_nodes"):
+        pytest.skip("Airflow's Redis provider knows clusters from 4.6 on")
+    connect(monkeypatch, redis_server.uri(extra="cluster=true"))
+    with pytest.raises(StoreRefused, match="Take cluster out of the connection's extra"):
+        redis_store(CONNECTION)
 
 
 def test_where_nobody_answers_it_may_pass(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -246,6 +263,29 @@ def test_a_redis_that_hangs_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -
             redis_store(CONNECTION).read(KEY)
         how = redis_client(CONNECTION).get_connection_kwargs()
     assert how["socket_timeout"] == how["socket_connect_timeout"] == 2
+
+
+def test_whoever_waits_beside_one_that_has_waited_too_long_waits_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each region's thread asks the same store: one's error is none of the others'."""
+    monkeypatch.setattr(redis, "_TIMEOUT", 0.5)
+    errors: list[Exception] = []
+
+    def read(store: RedisStore) -> None:
+        try:
+            store.read(KEY)
+        except Exception as error:  # noqa: BLE001 - which it is matters
+            errors.append(error)
+
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        connect(monkeypatch, f"redis://127.0.0.1:{server.getsockname()[1]}")
+        store = RedisStore.of(CONNECTION)
+        threads = [threading.Thread(target=read, args=(store,)) for _ in range(3)]
+        for thread in threads:
+            thread.start()
+            time.sleep(0.2)
+        for thread in threads:
+            thread.join(LONG)
+    assert [type(error) for error in errors] == [StoreFailed] * 3
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
+import airflow
 import pytest
 from airflow.providers.common.compat.sdk import AirflowException
 from instance import Instance
@@ -148,6 +149,7 @@ def test_a_message_says_where_the_wrong_place_stands(emulator: Emulator, s3: Any
     [
         ({"model_id": "titan-3"}, {}, "model_id stands in line 1."),
         ({}, {"model_id": "titan-3"}, "model_id stands in defaults."),
+        ({"model_id": ""}, {"model_id": "titan-3"}, "model_id stands in defaults."),
         ({"seed": -1}, {"cfg_scale": 99, "quality": "best"}, "cfg_scale, quality stand in defaults."),
         ({"guardrail_id": "My guardrail"}, {"guardrail_version": "latest"}, "guardrail_version stands in defaults."),
     ],
@@ -158,6 +160,23 @@ def test_other_values_are_looked_for_where_they_stand_too(
     """Whatever is wrong with a request, what the line doesn't say itself is told."""
     (row,) = run([{"id": "a", **line}], s3, defaults=DEFAULTS | under)
     assert row["error"]["message"].endswith(told)
+
+
+def test_what_another_request_had_is_looked_for_nowhere(s3: Any) -> None:
+    """The row of one that had no turn repeats it, and nothing is wrong with its own values."""
+    requests = [{"id": "wrong", "cfg_scale": 99, "seed": -1}, {"id": "right"}]
+    wrong, right = run(requests, s3, defaults=DEFAULTS | {"cfg_scale": 8.0}, max_failures=0)
+    assert (wrong["status"], right["status"]) == ("invalid", "not_run")
+    assert "cfg_scale: got 99" in right["error"]["message"]
+    assert "stand" not in right["error"]["message"]
+
+
+def test_a_line_is_not_blamed_for_the_region_of_its_connection(s3: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its own is right; the message says where the other stands."""
+    extra = {"conn_type": "aws", "extra": {"region_name": "us-moon-1"}}
+    monkeypatch.setenv("AIRFLOW_CONN_PARTNER", json.dumps(extra))
+    (row,) = run([{"id": "a", "aws_conn_id": "partner", "region_name": "us-west-2"}], s3)
+    assert row["error"]["message"].endswith("Correct it in the extra of connection 'partner'.")
 
 
 def test_a_region_that_lets_nothing_in_ends_no_line_of_another(
@@ -201,6 +220,7 @@ def test_a_record_is_named_by_connection_and_region(uri: str, place: str) -> Non
     assert group.at(Endpoint()) == group
 
 
+@pytest.mark.skipif(airflow.__version__ < "3", reason="Airflow 2 runs operators in a process's main thread alone")
 @pytest.mark.parametrize(("fault", "times"), [("throttle", 5), ("unavailable", None), ("access_denied", None)])
 def test_shards_that_take_from_each_other_go_where_a_region_lets_them_in(
     fault: str, times: int | None, emulator: Emulator, s3: Any

@@ -53,6 +53,12 @@ def test_whoever_reads_no_more_hears_no_complaint(
         assert main(arguments) == 128 + signal.SIGPIPE
 
 
+def test_without_an_output_nothing_is_printed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As where a shell has closed it."""
+    monkeypatch.setattr(sys, "stdout", None)
+    assert main(["models"]) == 0
+
+
 def test_the_process_ends_quietly_where_nobody_reads(unread: int) -> None:
     """Python itself has nothing left to write then, of which it would complain."""
     command = [sys.executable, "-c", "import airflow_titan.cli as c; raise SystemExit(c.main())", "models"]
