@@ -96,7 +96,7 @@ dist: $(DIST_SET_UP) ## Build what is published from the last commit, and try it
 	@exec .ci/dist
 
 .PHONY: distributed
-distributed: $(DISTRIBUTED_SET_UP) ## Run the Compose file's services without containers: all examples, then kills and restarts; 8 minutes
+distributed: $(DISTRIBUTED_SET_UP) ## Run the Compose file's services without containers: all examples, then kills and restarts; some 9 minutes
 	@.ci/databases
 	@TITAN_DISTRIBUTED=required $(BIN)/python -m pytest --durations 0 tests/distributed
 
